@@ -1,0 +1,2 @@
+//! The crossmargin command.
+fn main() {}
