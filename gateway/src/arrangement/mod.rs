@@ -1,0 +1,8 @@
+//! The rules of an arrangement between two clearing houses: pure, like `risk`.
+//!
+//! Nothing here does I/O, reads a clock, draws a random number or knows async. The node, the simulation and the model
+//! checker all run this code; there is no second copy of the protocol.
+
+pub mod cycle_id;
+pub mod digest;
+pub mod leg;
