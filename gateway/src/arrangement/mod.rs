@@ -3,6 +3,9 @@
 //! Nothing here does I/O, reads a clock, draws a random number or knows async. The node, the simulation and the model
 //! checker all run this code; there is no second copy of the protocol.
 
+pub mod cycle;
 pub mod cycle_id;
 pub mod digest;
+pub mod fact;
 pub mod leg;
+pub mod machine;

@@ -1,0 +1,370 @@
+//! The state machine of the agreement at one house: facts and events in, effects out.
+//!
+//! What to do next follows from what is on record; so a restart needs nothing but the facts. In each round a house
+//! signs at most one claim and at most one statement, and sends neither before it is durable: a [`Effect::Send`] is
+//! only ever the answer to a fact.
+
+mod judge;
+mod record;
+mod resume;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use record::Record;
+
+use super::{
+    cycle::Cycle,
+    cycle_id::{CycleId, Round},
+    digest::Digest,
+    fact::{Draft, Effect, Event, Fact, Inputs, Outcome},
+    leg::Leg,
+};
+
+/// The bounds that the arrangement sets to the agreement.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Rules {
+    /// Rounds of one cycle, at most.
+    pub max_rounds: u32,
+    /// Cycles that the other house may ask for and this house has not opened, at most.
+    pub max_requested_cycles: usize,
+}
+
+/// The agreement at one house.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Machine {
+    us: Leg,
+    rules: Rules,
+    record: Record,
+    flight: Flight,
+}
+
+/// What is under way and on no record: gone after a restart.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+struct Flight {
+    /// Manifests of the other house behind which everything is here.
+    held: BTreeSet<Digest>,
+    /// Effects that have been given out and not been answered.
+    underway: BTreeSet<Effect>,
+    /// Cycles in which no statement is signed any more.
+    signing_closed: BTreeSet<CycleId>,
+    /// Inputs from which a cycle's margins could not be computed.
+    not_computable: BTreeMap<CycleId, Inputs>,
+}
+
+impl Machine {
+    /// The machine of the house that carries leg `us`, with nothing on record.
+    #[must_use]
+    pub fn new(us: Leg, rules: Rules) -> Self {
+        Self { us, rules, record: Record::default(), flight: Flight::default() }
+    }
+
+    /// The machine with `record` and nothing under way, as after a restart; [`Machine::resume`] sets it going.
+    #[must_use]
+    pub fn restarted(us: Leg, rules: Rules, record: Record) -> Self {
+        Self { us, rules, record, flight: Flight::default() }
+    }
+
+    /// The leg that this house carries.
+    #[must_use]
+    pub fn us(&self) -> Leg {
+        self.us
+    }
+
+    /// What is on record.
+    #[must_use]
+    pub fn on_record(&self) -> &Record {
+        &self.record
+    }
+
+    /// Takes a fact during replay: changes the record and starts nothing.
+    pub fn replay(&mut self, fact: &Fact) {
+        self.record.apply(self.us, fact);
+    }
+
+    /// Takes a fact that is now durable.
+    pub fn on_fact(&mut self, fact: &Fact) -> Vec<Effect> {
+        self.record.apply(self.us, fact);
+        self.flight.underway.retain(|effect| !answers(self.us, fact, effect));
+        let mut effects = Vec::new();
+        if is_evidence_of(fact, self.us) {
+            effects.push(Effect::Send(*fact));
+        }
+        if let Fact::Opened { by, cycle } = fact
+            && *by == self.us
+        {
+            effects.push(Effect::SetDeadline(*cycle));
+        }
+        match cycle_of(fact) {
+            Some(cycle) => self.advance(cycle, &mut effects),
+            None => self.advance_all(&mut effects),
+        }
+        effects
+    }
+
+    /// Takes an event.
+    pub fn on_event(&mut self, event: &Event) -> Vec<Effect> {
+        let mut effects = Vec::new();
+        match *event {
+            Event::Held(digest) => {
+                self.flight.underway.remove(&Effect::Fetch(digest));
+                self.flight.held.insert(digest);
+                self.advance_all(&mut effects);
+            }
+            Event::Computed { cycle, round, inputs, root } => {
+                self.flight.underway.remove(&Effect::Compute { cycle, round, inputs });
+                let is_next = self.next_round(cycle) == Some(round);
+                if is_next && self.may_sign(cycle) {
+                    self.ask(Effect::Append(Draft::Claim { cycle, round, inputs, root }), &mut effects);
+                } else {
+                    self.advance(cycle, &mut effects);
+                }
+            }
+            Event::NotComputable { cycle, inputs } => {
+                self.flight.underway.retain(|effect| {
+                    !matches!(effect, Effect::Compute { cycle: c, inputs: i, .. } if *c == cycle && *i == inputs)
+                });
+                self.flight.not_computable.insert(cycle, inputs);
+                self.advance(cycle, &mut effects);
+            }
+            Event::Matched { cycle, round, content } => {
+                self.forget_match(cycle, round);
+                if self.may_close(cycle, round) {
+                    self.ask(Effect::Append(Draft::Statement { cycle, round, content }), &mut effects);
+                }
+            }
+            Event::NotMatchable { cycle, round } => {
+                self.forget_match(cycle, round);
+                if self.may_close(cycle, round) {
+                    self.ask(Effect::Append(Draft::Decline { cycle, round }), &mut effects);
+                }
+            }
+            Event::GuardReached(cycle) => {
+                self.flight.signing_closed.insert(cycle);
+            }
+            Event::CutOffReached(cycle) => {
+                self.flight.signing_closed.insert(cycle);
+                if self.record.cycle(cycle).is_some_and(|c| c.opened[self.us] && !c.is_cut_off) {
+                    self.ask(Effect::Append(Draft::CutOff { cycle }), &mut effects);
+                }
+            }
+        }
+        effects
+    }
+
+    /// What the claim of a cycle's next round would be computed from; `None` while something is missing.
+    #[must_use]
+    pub fn ready_inputs(&self, id: CycleId) -> Option<Inputs> {
+        self.record.has_one_arrangement().then_some(())?;
+        let cycle = self.record.cycle(id)?;
+        let manifests = cycle.manifests.map(|manifest| manifest.map(|m| m.revision.digest)).both()?;
+        let markets = self.record.markets(id.business_date).map(|version| version.map(|v| v.digest)).both()?;
+        let peer = self.us.other();
+        let is_held = self.flight.held.contains(&manifests[peer]) && self.flight.held.contains(&markets[peer]);
+        is_held.then_some(Inputs { manifests, markets, registry: self.record.registry() })
+    }
+
+    /// How the cycle would end at this house if it were cut off now, where that is not on record yet.
+    fn outcome_due(&self, id: CycleId, cycle: &Cycle) -> Option<Outcome> {
+        let on_record = cycle.outcomes[self.us];
+        if let Some((round, content)) = cycle.agreement() {
+            let is_recorded = matches!(on_record, Some(Outcome::Agreed { round: r, .. }) if r == round);
+            return (!is_recorded).then_some(Outcome::Agreed { round, content, is_late: cycle.is_cut_off });
+        }
+        if !cycle.is_cut_off || on_record.is_some() {
+            return None;
+        }
+        if !self.record.has_one_arrangement() && self.record.has_adopted(self.us.other()) {
+            return Some(Outcome::FallenBack(super::fact::FallBackCause::ArrangementDiffers));
+        }
+        let markets = self.record.markets(id.business_date);
+        let has_inputs = |house: Leg| {
+            let digests = cycle.manifests[house].map(|m| m.revision.digest).into_iter();
+            let digests: Vec<Digest> = digests.chain(markets[house].map(|version| version.digest)).collect();
+            digests.len() == 2 && (house == self.us || digests.iter().all(|d| self.flight.held.contains(d)))
+        };
+        let is_failed = self.flight.not_computable.contains_key(&id);
+        let peer = self.us.other();
+        Some(Outcome::FallenBack(cycle.fall_back_cause(self.us, has_inputs(self.us), has_inputs(peer), is_failed)))
+    }
+
+    fn advance_all(&mut self, effects: &mut Vec<Effect>) {
+        for id in self.record.open_cycles(self.us) {
+            self.advance(id, effects);
+        }
+    }
+
+    /// Asks for everything that follows from what is on record of the cycle.
+    fn advance(&mut self, id: CycleId, effects: &mut Vec<Effect>) {
+        let Some(cycle) = self.record.cycle(id).filter(|cycle| cycle.opened[self.us]).cloned() else { return };
+        let is_ending = self.is_underway(|draft| matches!(draft, Draft::Outcome { cycle, .. } if *cycle == id));
+        if !is_ending && let Some(outcome) = self.outcome_due(id, &cycle) {
+            self.ask(Effect::Append(Draft::Outcome { cycle: id, outcome }), effects);
+        }
+        if !self.may_sign(id) {
+            return;
+        }
+        self.fetch(id, &cycle, effects);
+        self.freeze(id, &cycle, effects);
+        match cycle.claimed_round(self.us) {
+            Some(round) if !cycle.rounds[&round].is_closed(self.us) => self.close_round(id, round, &cycle, effects),
+            last => self.open_round(id, last, &cycle, effects),
+        }
+    }
+
+    /// Fetches what the other house's newest manifests name.
+    fn fetch(&mut self, id: CycleId, cycle: &Cycle, effects: &mut Vec<Effect>) {
+        let peer = self.us.other();
+        let manifest = cycle.manifests[peer].map(|m| m.revision.digest);
+        let market = self.record.markets(id.business_date)[peer].map(|version| version.digest);
+        for digest in manifest.into_iter().chain(market) {
+            if !self.flight.held.contains(&digest) {
+                self.ask(Effect::Fetch(digest), effects);
+            }
+        }
+    }
+
+    /// Freezes the book where the newest one is not frozen for the cycle.
+    fn freeze(&mut self, id: CycleId, cycle: &Cycle, effects: &mut Vec<Effect>) {
+        let Some(book_version) = self.record.book_version(id.business_date) else { return };
+        let newest = cycle.manifests[self.us];
+        let is_frozen = newest.is_some_and(|manifest| manifest.book_version >= book_version);
+        let is_freezing = self.is_underway(|draft| matches!(draft, Draft::Manifest { cycle, .. } if *cycle == id));
+        if !is_frozen && !is_freezing {
+            let revision = newest.map_or(1, |manifest| manifest.revision.version + 1);
+            self.ask(Effect::Append(Draft::Manifest { cycle: id, revision }), effects);
+        }
+    }
+
+    /// Works towards closing this house's part in a round that it has claimed.
+    fn close_round(&mut self, id: CycleId, round: Round, cycle: &Cycle, effects: &mut Vec<Effect>) {
+        let is_closing = self.is_underway(|draft| {
+            matches!(draft, Draft::Statement { cycle, round: r, .. } | Draft::Decline { cycle, round: r }
+                if *cycle == id && *r == round)
+        });
+        if is_closing {
+            return;
+        }
+        let record = &cycle.rounds[&round];
+        if record.declined[self.us.other()] {
+            self.ask(Effect::Append(Draft::Decline { cycle: id, round }), effects);
+        } else if let Some(claims) = record.claims.both() {
+            self.ask(Effect::Match { cycle: id, round, claims: claims.map(|claim| claim.digest) }, effects);
+        }
+    }
+
+    /// Opens the round after `last` where there are newer inputs, or the other house has opened it.
+    fn open_round(&mut self, id: CycleId, last: Option<Round>, cycle: &Cycle, effects: &mut Vec<Effect>) {
+        let round = Round(last.map_or(1, |round| round.0 + 1));
+        let Some(inputs) = self.ready_inputs(id) else { return };
+        let last_claim = last.and_then(|last| cycle.rounds[&last].claims[self.us]);
+        let has_newer_inputs = last_claim.is_none_or(|claim| claim.inputs != inputs);
+        let peer_is_ahead = cycle.rounds.get(&round).is_some_and(|record| record.claims[self.us.other()].is_some());
+        let is_wanted = has_newer_inputs || peer_is_ahead;
+        let is_failed = self.flight.not_computable.get(&id) == Some(&inputs);
+        let is_busy = self.flight.underway.iter().any(|effect| match effect {
+            Effect::Compute { cycle, .. } | Effect::Append(Draft::Claim { cycle, .. }) => *cycle == id,
+            _ => false,
+        });
+        if is_wanted && !is_failed && !is_busy && round.0 <= self.rules.max_rounds {
+            self.ask(Effect::Compute { cycle: id, round, inputs }, effects);
+        }
+    }
+
+    /// Gives an effect out once.
+    fn ask(&mut self, effect: Effect, effects: &mut Vec<Effect>) {
+        if self.flight.underway.insert(effect) {
+            effects.push(effect);
+        }
+    }
+
+    fn is_underway(&self, is_it: impl Fn(&Draft) -> bool) -> bool {
+        self.flight.underway.iter().any(|effect| matches!(effect, Effect::Append(draft) if is_it(draft)))
+    }
+
+    fn forget_match(&mut self, id: CycleId, id_round: Round) {
+        self.flight.underway.retain(
+            |effect| !matches!(effect, Effect::Match { cycle, round, .. } if *cycle == id && *round == id_round),
+        );
+    }
+
+    /// Whether this house still signs claims and statements in the cycle.
+    fn may_sign(&self, id: CycleId) -> bool {
+        let is_open = self
+            .record
+            .cycle(id)
+            .is_some_and(|cycle| cycle.opened[self.us] && !cycle.is_cut_off && !cycle.is_contradicted);
+        is_open && !self.flight.signing_closed.contains(&id)
+    }
+
+    /// Whether this house may close its part in the round now.
+    fn may_close(&self, id: CycleId, round: Round) -> bool {
+        let is_open_round = self.record.cycle(id).and_then(|cycle| cycle.rounds.get(&round)).is_some_and(|record| {
+            record.claims[self.us].is_some() && record.claims[self.us.other()].is_some() && !record.is_closed(self.us)
+        });
+        let is_closing = self.is_underway(|draft| {
+            matches!(draft, Draft::Statement { cycle, round: r, .. } | Draft::Decline { cycle, round: r }
+                if *cycle == id && *r == round)
+        });
+        is_open_round && !is_closing && self.may_sign(id)
+    }
+
+    /// The round that this house may claim next, where its part in the last one is closed.
+    fn next_round(&self, id: CycleId) -> Option<Round> {
+        let cycle = self.record.cycle(id)?;
+        match cycle.claimed_round(self.us) {
+            None => Some(Round(1)),
+            Some(last) => cycle.rounds[&last].is_closed(self.us).then_some(Round(last.0 + 1)),
+        }
+    }
+}
+
+/// Whether `fact` is evidence that `house` signed for the other house.
+fn is_evidence_of(fact: &Fact, house: Leg) -> bool {
+    match fact {
+        // Entry 1 of the registry log carries the adoption.
+        Fact::Adopted { .. } | Fact::Book { .. } | Fact::CutOff { .. } | Fact::Contradiction { .. } => false,
+        Fact::Registry { by, .. }
+        | Fact::Market { by, .. }
+        | Fact::Opened { by, .. }
+        | Fact::Manifest { by, .. }
+        | Fact::Claim { by, .. }
+        | Fact::Statement { by, .. }
+        | Fact::Declined { by, .. }
+        | Fact::Outcome { by, .. } => *by == house,
+    }
+}
+
+/// The cycle that a fact is about; `None` where it may touch every cycle.
+fn cycle_of(fact: &Fact) -> Option<CycleId> {
+    match fact {
+        Fact::Adopted { .. } | Fact::Registry { .. } | Fact::Market { .. } | Fact::Book { .. } => None,
+        Fact::Opened { cycle, .. }
+        | Fact::Manifest { cycle, .. }
+        | Fact::Claim { cycle, .. }
+        | Fact::Statement { cycle, .. }
+        | Fact::Declined { cycle, .. }
+        | Fact::CutOff { cycle }
+        | Fact::Outcome { cycle, .. }
+        | Fact::Contradiction { cycle } => Some(*cycle),
+    }
+}
+
+/// Whether `fact` is what house `us` was asked to append by `effect`.
+fn answers(us: Leg, fact: &Fact, effect: &Effect) -> bool {
+    let Effect::Append(draft) = effect else { return false };
+    match (draft, fact) {
+        (Draft::Manifest { cycle: c, revision }, Fact::Manifest { by, cycle, revision: r, .. }) => {
+            *by == us && c == cycle && *revision == r.version
+        }
+        (Draft::Claim { cycle: c, round: r, .. }, Fact::Claim { by, cycle, round, .. })
+        | (Draft::Statement { cycle: c, round: r, .. }, Fact::Statement { by, cycle, round, .. })
+        | (Draft::Decline { cycle: c, round: r }, Fact::Declined { by, cycle, round }) => {
+            *by == us && c == cycle && r == round
+        }
+        (Draft::CutOff { cycle: c }, Fact::CutOff { cycle }) => c == cycle,
+        (Draft::Outcome { cycle: c, outcome: o }, Fact::Outcome { by, cycle, outcome }) => {
+            *by == us && c == cycle && o == outcome
+        }
+        _ => false,
+    }
+}

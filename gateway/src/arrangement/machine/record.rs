@@ -1,0 +1,132 @@
+//! What is on record at one house: the fold over its facts.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
+
+use crate::arrangement::{
+    cycle::{Cycle, Manifest},
+    cycle_id::CycleId,
+    digest::Digest,
+    fact::{Fact, Outcome, Versioned},
+    leg::{Leg, Pair},
+};
+
+/// The fold over all facts of a house.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Record {
+    adopted: Pair<Option<Digest>>,
+    registry: Pair<u64>,
+    markets: BTreeMap<Date, Pair<Option<Versioned>>>,
+    books: BTreeMap<Date, u64>,
+    cycles: BTreeMap<CycleId, Cycle>,
+}
+
+impl Record {
+    /// The cycles, in order.
+    pub fn cycles(&self) -> impl DoubleEndedIterator<Item = (CycleId, &Cycle)> {
+        self.cycles.iter().map(|(id, cycle)| (*id, cycle))
+    }
+
+    /// What is on record of a cycle.
+    #[must_use]
+    pub fn cycle(&self, id: CycleId) -> Option<&Cycle> {
+        self.cycles.get(&id)
+    }
+
+    /// The newest market manifest of each house for a business date.
+    #[must_use]
+    pub fn markets(&self, business_date: Date) -> Pair<Option<Versioned>> {
+        self.markets.get(&business_date).copied().unwrap_or_default()
+    }
+
+    /// The last entry of each house's registry log.
+    #[must_use]
+    pub fn registry(&self) -> Pair<u64> {
+        self.registry
+    }
+
+    /// The newest version of this house's book for a business date.
+    #[must_use]
+    pub fn book_version(&self, business_date: Date) -> Option<u64> {
+        self.books.get(&business_date).copied()
+    }
+
+    /// Whether both houses have adopted the same arrangement.
+    #[must_use]
+    pub fn has_one_arrangement(&self) -> bool {
+        self.adopted.both().is_some_and(|both| both.treasury == both.futures)
+    }
+
+    /// Whether a house has adopted an arrangement.
+    #[must_use]
+    pub fn has_adopted(&self, house: Leg) -> bool {
+        self.adopted[house].is_some()
+    }
+
+    /// Cycles that house `us` has opened and not cut off.
+    #[must_use]
+    pub fn open_cycles(&self, us: Leg) -> Vec<CycleId> {
+        self.cycles.iter().filter(|(_, cycle)| cycle.opened[us] && !cycle.is_cut_off).map(|(id, _)| *id).collect()
+    }
+
+    /// Takes in a fact. Where the other house contradicts itself the first word stands, and the cycle is marked.
+    pub(super) fn apply(&mut self, us: Leg, fact: &Fact) {
+        match *fact {
+            Fact::Adopted { by, arrangement } => self.adopted[by] = Some(arrangement),
+            Fact::Registry { by, sequence } => self.registry[by] = self.registry[by].max(sequence),
+            Fact::Market { by, business_date, version } => {
+                let newest = &mut self.markets.entry(business_date).or_default()[by];
+                if newest.is_none_or(|held| held.version < version.version) {
+                    *newest = Some(version);
+                }
+            }
+            Fact::Book { business_date, version } => {
+                let newest = self.books.entry(business_date).or_default();
+                *newest = version.max(*newest);
+            }
+            Fact::Opened { by, cycle } => self.cycle_mut(cycle).opened[by] = true,
+            Fact::Manifest { by, cycle, revision, book_version } => {
+                let newest = &mut self.cycle_mut(cycle).manifests[by];
+                if newest.is_none_or(|held| held.revision.version < revision.version) {
+                    *newest = Some(Manifest { revision, book_version });
+                }
+            }
+            Fact::Claim { by, cycle, round, claim } => {
+                let cycle = self.cycle_mut(cycle);
+                let held = cycle.rounds.entry(round).or_default().claims[by].get_or_insert(claim);
+                cycle.is_contradicted |= by != us && held.digest != claim.digest;
+            }
+            Fact::Statement { by, cycle, round, content } => {
+                let cycle = self.cycle_mut(cycle);
+                let held = *cycle.rounds.entry(round).or_default().statements[by].get_or_insert(content);
+                cycle.is_contradicted |= by != us && held != content;
+            }
+            Fact::Declined { by, cycle, round } => {
+                self.cycle_mut(cycle).rounds.entry(round).or_default().declined[by] = true;
+            }
+            Fact::CutOff { cycle } => self.cycle_mut(cycle).is_cut_off = true,
+            Fact::Outcome { by, cycle, outcome } => {
+                let newest = &mut self.cycle_mut(cycle).outcomes[by];
+                if newest.is_none_or(|held| supersedes(&outcome, &held)) {
+                    *newest = Some(outcome);
+                }
+            }
+            Fact::Contradiction { cycle } => self.cycle_mut(cycle).is_contradicted = true,
+        }
+    }
+
+    fn cycle_mut(&mut self, id: CycleId) -> &mut Cycle {
+        self.cycles.entry(id).or_default()
+    }
+}
+
+/// Whether a house that said `earlier` may end at `later`: an agreement follows a fall-back, and a later round an
+/// earlier one, never the other way round.
+pub(super) fn supersedes(later: &Outcome, earlier: &Outcome) -> bool {
+    match (later, earlier) {
+        (Outcome::Agreed { .. }, Outcome::FallenBack(_)) => true,
+        (Outcome::Agreed { round: later, .. }, Outcome::Agreed { round: earlier, .. }) => later > earlier,
+        (Outcome::FallenBack(_), _) => false,
+    }
+}
