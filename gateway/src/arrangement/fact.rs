@@ -4,6 +4,7 @@
 //! [`Event`] is anything else that happens. An [`Effect`] is work for the node; its outcome comes back as an event, or
 //! as a fact. Facts hold digests, versions and phases, never positions, figures or times.
 
+use crossmargin::v1;
 use jiff::civil::Date;
 
 use super::{
@@ -66,6 +67,48 @@ pub enum FallBackCause {
     ArrangementDiffers,
     /// This house had not finished computing or matching.
     OutOfTime,
+}
+
+impl From<FallBackCause> for v1::FallBackCause {
+    fn from(cause: FallBackCause) -> Self {
+        match cause {
+            FallBackCause::PeerSilent => Self::PeerSilent,
+            FallBackCause::PeerInputsMissing => Self::PeerInputsMissing,
+            FallBackCause::OwnInputsMissing => Self::OwnInputsMissing,
+            FallBackCause::NoPeerClaim => Self::NoPeerClaim,
+            FallBackCause::NoPeerStatement => Self::NoPeerStatement,
+            FallBackCause::StatementsDiffer => Self::StatementsDiffer,
+            FallBackCause::PeerEquivocated => Self::PeerEquivocated,
+            FallBackCause::ComputationFailed => Self::ComputationFailed,
+            FallBackCause::ArrangementDiffers => Self::ArrangementDiffers,
+            FallBackCause::OutOfTime => Self::OutOfTime,
+        }
+    }
+}
+
+/// A cause that the wire leaves out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the cause of the fall-back is missing")]
+pub struct MissingCause;
+
+impl TryFrom<v1::FallBackCause> for FallBackCause {
+    type Error = MissingCause;
+
+    fn try_from(cause: v1::FallBackCause) -> Result<Self, MissingCause> {
+        match cause {
+            v1::FallBackCause::Unspecified => Err(MissingCause),
+            v1::FallBackCause::PeerSilent => Ok(Self::PeerSilent),
+            v1::FallBackCause::PeerInputsMissing => Ok(Self::PeerInputsMissing),
+            v1::FallBackCause::OwnInputsMissing => Ok(Self::OwnInputsMissing),
+            v1::FallBackCause::NoPeerClaim => Ok(Self::NoPeerClaim),
+            v1::FallBackCause::NoPeerStatement => Ok(Self::NoPeerStatement),
+            v1::FallBackCause::StatementsDiffer => Ok(Self::StatementsDiffer),
+            v1::FallBackCause::PeerEquivocated => Ok(Self::PeerEquivocated),
+            v1::FallBackCause::ComputationFailed => Ok(Self::ComputationFailed),
+            v1::FallBackCause::ArrangementDiffers => Ok(Self::ArrangementDiffers),
+            v1::FallBackCause::OutOfTime => Ok(Self::OutOfTime),
+        }
+    }
 }
 
 /// How a cycle ended at a house.

@@ -1,0 +1,118 @@
+//! What reaches a node's loop: requests of the house's own systems, evidence of the other house, and outcomes of work.
+
+use std::sync::Arc;
+
+use crossmargin::v1;
+use jiff::{Timestamp, civil::Date};
+use tokio::sync::oneshot;
+
+use super::{
+    catalog::Answer,
+    entry::{Entry, Held},
+};
+use crate::{
+    arrangement::{
+        cycle_id::{CycleId, Round},
+        digest::Digest,
+        evidence::{ChunkRef, MarketItemRef, Statement},
+        fact::{Event, Outcome},
+    },
+    book::{Book, Submission},
+    compute::Computed,
+    ledger::{Appended, LedgerError},
+    problem::Problems,
+};
+
+/// Why a request of the house's own systems was not carried out.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum RequestError {
+    /// The request is wrong; every problem is named.
+    #[error("{0}")]
+    Invalid(#[from] Problems),
+    /// Another request came in between; ask again on what stands now.
+    #[error("{0}")]
+    Conflict(String),
+    /// What it is about is not here.
+    #[error("{0}")]
+    NotFound(String),
+    /// The state of the node does not allow it.
+    #[error("{0}")]
+    Precondition(String),
+    /// The node is stopping, or its ledger has failed.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+/// Answers a request.
+pub(crate) type Reply<T> = oneshot::Sender<Result<T, RequestError>>;
+
+/// What became of delivered evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// Durable now.
+    Recorded,
+    /// It was before.
+    Duplicate,
+    /// Durable as evidence that its signer contradicted itself.
+    Contradiction,
+    /// Refused for good.
+    Refused(String),
+}
+
+/// Something for the loop.
+#[derive(Debug)]
+pub(crate) enum Input {
+    /// A checked submission; the book that it makes, its chunks durable.
+    SubmitBook { submission: Box<Submission>, book: Arc<Book>, base_version: u64, chunks: Vec<v1::ChunkRef>, reply: Reply<Answer> },
+    /// Checked market items, durable.
+    SubmitMarket { request_id: String, business_date: Date, items: Vec<MarketItemRef>, reply: Reply<Answer> },
+    /// Links to record.
+    RecordLinks { request_id: String, links: Vec<v1::LinkTerms>, reply: Reply<Answer> },
+    /// Open a cycle; its instants.
+    OpenCycle { cycle: CycleId, as_of: Timestamp, cut_off: Timestamp, reply: Option<Reply<()>> },
+    /// Cut a cycle off now.
+    CutOff { cycle: CycleId, reply: Reply<()> },
+    /// Evidence of the other house, signature and form checked.
+    Received { held: Box<Held>, reply: oneshot::Sender<Receipt> },
+    /// The other house holds this house's registry log up to an entry.
+    PeerKnowsRegistry(u64),
+    /// The node must not sign any more.
+    RefuseToSign(String),
+    /// Records that are durable, or the reason why they are not.
+    Durable { pending: Vec<Pending>, recorded_at: Timestamp, result: Result<Appended, LedgerError> },
+    /// An outcome of work for the rules.
+    Event(Event),
+    /// A book was frozen; its chunks are durable.
+    Frozen { cycle: CycleId, revision: u64, book_version: u64, chunks: Vec<ChunkRef>, started: Timestamp },
+    /// Margins were computed; the leaves are durable.
+    Computed { cycle: CycleId, round: Round, computed: Arc<Computed>, started: Timestamp },
+    /// Margins cannot be computed.
+    NotComputable { event: Event, reason: String },
+    /// Claims were matched; the breaks are durable.
+    Matched { statement: Box<Statement>, breaks: Digest, started: Timestamp },
+    /// Stand-alone margins for a fall-back were computed, if they could be; the leaves are durable.
+    StandAlone { cycle: CycleId, outcome: Outcome, leaves: Option<Digest> },
+    /// A note on a cycle for the operator; an empty one takes it back.
+    Note { cycle: CycleId, topic: &'static str, text: String },
+}
+
+/// A record on its way to the disk, and who waits for it.
+#[derive(Debug)]
+pub(crate) struct Pending {
+    pub(crate) entry: Entry,
+    pub(crate) book: Option<Arc<Book>>,
+    pub(crate) waiting: Waiting,
+}
+
+/// Who waits for a record.
+#[derive(Debug)]
+pub(crate) enum Waiting {
+    /// Nobody.
+    Nobody,
+    /// A caller, for what its request led to.
+    Caller(Reply<Answer>, Answer),
+    /// A caller, for the record itself.
+    Done(Option<Reply<()>>),
+    /// The other house, for receipts.
+    Peer(Vec<oneshot::Sender<Receipt>>, Receipt),
+}

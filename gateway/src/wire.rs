@@ -1,0 +1,56 @@
+//! Reading single values of the wire strictly, with the field in every error.
+
+use std::fmt;
+
+use jiff::{Timestamp, civil::Date};
+
+use crate::arrangement::digest::Digest;
+
+/// A field of a message that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {reason}")]
+pub struct WireError {
+    /// The field.
+    pub field: String,
+    /// Why.
+    pub reason: String,
+}
+
+impl WireError {
+    /// An error of a field.
+    pub fn new(field: impl Into<String>, reason: impl fmt::Display) -> Self {
+        Self { field: field.into(), reason: reason.to_string() }
+    }
+}
+
+/// Reads a digest.
+///
+/// # Errors
+/// When there are not 32 bytes.
+pub fn digest(field: &str, bytes: &[u8]) -> Result<Digest, WireError> {
+    Digest::try_from(bytes).map_err(|error| WireError::new(field, error))
+}
+
+/// Reads `YYYY-MM-DD`.
+///
+/// # Errors
+/// When the text is no such date.
+pub fn date(field: &str, text: &str) -> Result<Date, WireError> {
+    let parsed = Date::strptime("%Y-%m-%d", text);
+    parsed.map_err(|_| WireError::new(field, format!("{text:?} is not a date: YYYY-MM-DD is needed")))
+}
+
+/// Reads an instant.
+///
+/// # Errors
+/// When it is missing or out of range.
+pub fn timestamp(field: &str, wire: Option<&prost_types::Timestamp>) -> Result<Timestamp, WireError> {
+    let wire = wire.ok_or_else(|| WireError::new(field, "is missing"))?;
+    Timestamp::new(wire.seconds, wire.nanos).map_err(|error| WireError::new(field, error))
+}
+
+/// An instant as the wire writes it.
+#[must_use]
+pub fn to_timestamp(at: Timestamp) -> prost_types::Timestamp {
+    prost_types::Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() }
+}
