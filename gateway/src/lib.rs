@@ -2,3 +2,5 @@
 //! joint net-risk margin of linked accounts.
 
 pub mod arrangement;
+pub mod command;
+pub mod identity;

@@ -1,0 +1,3 @@
+//! `crossmargin certs`: makes a development PKI into a folder.
+
+pub mod authority;
