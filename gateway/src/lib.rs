@@ -3,4 +3,5 @@
 
 pub mod arrangement;
 pub mod command;
+pub mod config;
 pub mod identity;

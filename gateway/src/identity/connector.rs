@@ -60,15 +60,9 @@ pub fn channel<D: Dial>(
     dial: D,
     limits: &Limits,
 ) -> Result<Channel, AddressError> {
-    let refuse = || AddressError { address: address.to_owned() };
-    // The connector speaks TLS itself, so tonic must see a scheme for which it adds none; the origin names the real one.
-    let uri: Uri = format!("http://{address}").parse().map_err(|_| refuse())?;
-    let origin: Uri = format!("https://{address}").parse().map_err(|_| refuse())?;
-    if uri.port_u16().is_none() || uri.host().is_none_or(str::is_empty) || !matches!(uri.path(), "" | "/") {
-        return Err(refuse());
-    }
-    let endpoint = Endpoint::from(uri)
-        .origin(origin)
+    let uri = check_address(address)?;
+    let endpoint = Endpoint::from(uri.connect)
+        .origin(uri.origin)
         .connect_timeout(limits.connect())
         .http2_keep_alive_interval(limits.keepalive_interval())
         .keep_alive_timeout(limits.keepalive_timeout())
@@ -79,6 +73,30 @@ pub fn channel<D: Dial>(
         .http2_max_header_list_size(limits.header_list_bytes_max)
         .http2_max_local_error_reset_streams(limits.resets_local_max);
     Ok(endpoint.connect_with_connector_lazy(Connector { tls, dial, limits: limits.clone() }))
+}
+
+/// The URIs of a node's address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeUris {
+    /// To connect to. The connector speaks TLS itself, so tonic must see a scheme for which it adds none.
+    connect: Uri,
+    /// To name in requests.
+    origin: Uri,
+}
+
+/// Checks that `address` is `host:port`.
+///
+/// # Errors
+/// [`AddressError`] when it is not.
+pub fn check_address(address: &str) -> Result<NodeUris, AddressError> {
+    let refuse = || AddressError { address: address.to_owned() };
+    let connect: Uri = format!("http://{address}").parse().map_err(|_| refuse())?;
+    let origin: Uri = format!("https://{address}").parse().map_err(|_| refuse())?;
+    let bare = connect.authority().is_some_and(|authority| authority.as_str() == address);
+    if !bare || address.contains('@') || connect.port_u16().is_none() || connect.host().is_none_or(str::is_empty) {
+        return Err(refuse());
+    }
+    Ok(NodeUris { connect, origin })
 }
 
 /// An address that cannot be connected to.
@@ -129,4 +147,28 @@ fn host_and_port(uri: &Uri) -> io::Result<(String, u16)> {
     let host = uri.host().ok_or_else(missing)?;
     let port = uri.port_u16().ok_or_else(missing)?;
     Ok((host.trim_start_matches('[').trim_end_matches(']').to_owned(), port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_a_host_and_a_port_and_nothing_else() {
+        for address in ["localhost:7401", "node.example.org:1", "127.0.0.1:7401", "[::1]:7401"] {
+            assert!(check_address(address).is_ok(), "{address}");
+        }
+        for address in
+            ["", "localhost", ":7401", "localhost:x", "localhost:70000", "a:1/b", "u@a:1", "http://a:1", "a b:1"]
+        {
+            let error = check_address(address).unwrap_err().to_string();
+            assert!(error.contains(&format!("{address:?}")), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_ipv6_address_is_dialled_without_its_brackets() {
+        let uris = check_address("[::1]:7401").unwrap();
+        assert_eq!(host_and_port(&uris.connect).unwrap(), ("::1".to_owned(), 7401));
+    }
 }

@@ -89,6 +89,12 @@ fn default_houses() -> Vec<HouseId> {
     ["FICC", "CME"].into_iter().filter_map(|name| HouseId::new(name).ok()).collect()
 }
 
+/// A PKI for other modules' tests, in the folder `pki`.
+#[cfg(test)]
+pub(crate) fn tests_pki(folder: &std::path::Path) -> Report {
+    tests::pki(&folder.join("pki"))
+}
+
 #[cfg(test)]
 mod tests {
     use std::{collections::BTreeSet, fs, path::Path};
@@ -106,6 +112,10 @@ mod tests {
     struct Cli {
         #[command(flatten)]
         certs: CertsArgs,
+    }
+
+    pub(super) fn pki(folder: &Path) -> Report {
+        make(&args(folder, &[])).unwrap()
     }
 
     fn args(folder: &Path, more: &[&str]) -> CertsArgs {
