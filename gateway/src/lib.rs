@@ -5,3 +5,4 @@ pub mod arrangement;
 pub mod command;
 pub mod config;
 pub mod identity;
+pub mod telemetry;
