@@ -2,3 +2,7 @@
 //! joint net-risk margin of linked accounts.
 
 pub mod arrangement;
+pub mod command;
+pub mod config;
+pub mod identity;
+pub mod telemetry;

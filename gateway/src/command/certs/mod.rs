@@ -1,0 +1,247 @@
+//! `crossmargin certs`: makes a development PKI into a folder.
+//!
+//! For each house a certificate authority with an empty revocation list, its node's server certificate, its node's client
+//! certificate for the other house, a client certificate for each role, and an Ed25519 statement key. `certs/README.md`
+//! says what a production certificate must contain. These authorities' keys lie beside their certificates: they are for
+//! development and tests.
+
+pub mod authority;
+mod files;
+mod plan;
+mod report;
+
+use std::{path::PathBuf, time::SystemTime};
+
+use clap::Args;
+
+pub use files::CertsError;
+pub use plan::Plan;
+pub use report::{House, Pair, Report, StatementKey};
+
+use crate::identity::{CustomerId, HouseId, MemberId};
+
+/// Arguments of `crossmargin certs`.
+#[derive(Debug, Clone, Args)]
+pub struct CertsArgs {
+    /// Folder to make; each house gets a folder in it.
+    #[arg(long, default_value = "pki")]
+    pub out: PathBuf,
+
+    /// A house to make an authority for; repeat for more.
+    #[arg(long = "house", value_name = "NAME", default_values_t = default_houses())]
+    pub houses: Vec<HouseId>,
+
+    /// A member firm that gets a client certificate from each house; repeat for more.
+    #[arg(long = "member", value_name = "ID")]
+    pub members: Vec<MemberId>,
+
+    /// A customer that gets a client certificate from each house; repeat for more.
+    #[arg(long = "customer", value_name = "ID")]
+    pub customers: Vec<CustomerId>,
+
+    /// A further host name or IP address of the nodes, beside localhost, 127.0.0.1 and ::1; repeat for more.
+    #[arg(long = "host", value_name = "NAME")]
+    pub hosts: Vec<String>,
+
+    /// Days that an authority and its revocation list are valid.
+    #[arg(long, value_name = "DAYS", default_value_t = 730, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub ca_days: u32,
+
+    /// Days that the certificates of nodes are valid.
+    #[arg(long, value_name = "DAYS", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub node_days: u32,
+
+    /// Days that the certificates of clients are valid.
+    #[arg(long, value_name = "DAYS", default_value_t = 365, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub client_days: u32,
+
+    /// Overwrite files that are already there: every certificate, key and statement key is made anew.
+    #[arg(long)]
+    pub force: bool,
+
+    /// Print what was made as one JSON object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Makes the PKI and gives the text to print.
+///
+/// # Errors
+/// [`CertsError`] names the file and the reason; nothing is written unless everything could be made.
+pub fn run(args: &CertsArgs) -> Result<String, CertsError> {
+    let report = make(args)?;
+    if args.json { report.to_json() } else { Ok(report.to_string()) }
+}
+
+/// Makes the PKI and says what was made.
+///
+/// # Errors
+/// As [`run`].
+pub fn make(args: &CertsArgs) -> Result<Report, CertsError> {
+    let plan = Plan::new(args, SystemTime::now())?;
+    let (files, report) = plan.carry_out()?;
+    files.write(args.force)?;
+    Ok(report)
+}
+
+fn default_houses() -> Vec<HouseId> {
+    // Names of the default arrangement; both are well-formed, which a test holds.
+    ["FICC", "CME"].into_iter().filter_map(|name| HouseId::new(name).ok()).collect()
+}
+
+/// A PKI for other modules' tests, in the folder `pki`.
+#[cfg(test)]
+pub(crate) fn tests_pki(folder: &std::path::Path) -> Report {
+    tests::pki(&folder.join("pki"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs, path::Path};
+
+    use clap::Parser;
+
+    use super::*;
+    use crate::identity::{
+        KeyId, SigningKey,
+        signing::PublicKey,
+        tls::{AuthorityFiles, ClientFiles, ClientTls, ServerFiles, ServerTls},
+    };
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        certs: CertsArgs,
+    }
+
+    pub(super) fn pki(folder: &Path) -> Report {
+        make(&args(folder, &[])).unwrap()
+    }
+
+    fn args(folder: &Path, more: &[&str]) -> CertsArgs {
+        let out = folder.to_str().unwrap();
+        Cli::parse_from([&["certs", "--out", out][..], more].concat()).certs
+    }
+
+    fn authority(folder: &Path, house: &str) -> AuthorityFiles {
+        AuthorityFiles {
+            house: HouseId::new(house).unwrap(),
+            certificates: folder.join(house).join("ca.pem"),
+            revocation_lists: vec![folder.join(house).join("ca.crl")],
+            enforce_revocation_expiry: true,
+        }
+    }
+
+    #[test]
+    fn what_is_made_serves_both_nodes_and_every_client() {
+        let folder = tempfile::tempdir().unwrap();
+        let report = make(&args(folder.path(), &["--member", "M1", "--customer", "C1", "--customer", "C2"])).unwrap();
+        for (house, other) in [("FICC", "CME"), ("CME", "FICC")] {
+            let own = folder.path().join(house);
+            ServerTls::load(&ServerFiles {
+                certificate: own.join("node.pem"),
+                key: own.join("node.key"),
+                own: authority(folder.path(), house),
+                peers: vec![authority(folder.path(), other)],
+            })
+            .unwrap();
+            ClientTls::load(&ClientFiles {
+                certificate: own.join("peer.pem"),
+                key: own.join("peer.key"),
+                server: authority(folder.path(), other),
+            })
+            .unwrap();
+            let key = SigningKey::load(&own.join("statement.key")).unwrap();
+            assert_eq!(key.public(), &PublicKey::load(&own.join("statement.pub")).unwrap());
+        }
+        let ficc = &report.houses[0];
+        let roles: BTreeSet<_> = ficc.clients.iter().map(|client| client.role.as_str()).collect();
+        let needed = [
+            "administrator",
+            "auditor",
+            "customer/C1",
+            "customer/C2",
+            "margin-reader",
+            "market-source",
+            "member/M1",
+            "operator",
+            "position-source",
+        ];
+        assert_eq!(roles, needed.into());
+        for client in &ficc.clients {
+            ClientTls::load(&ClientFiles {
+                certificate: client.certificate.clone(),
+                key: client.key.clone(),
+                server: authority(folder.path(), "FICC"),
+            })
+            .unwrap();
+        }
+        let id: KeyId = ficc.statement_key.key_id.parse().unwrap();
+        assert_eq!(id, SigningKey::load(&ficc.statement_key.key).unwrap().id());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn private_keys_are_for_their_owner_alone() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        make(&args(folder.path(), &[])).unwrap();
+        make(&args(folder.path(), &["--force"])).unwrap();
+        let mut keys = 0;
+        for house in ["FICC", "CME"] {
+            for sub in ["", "clients"] {
+                for entry in fs::read_dir(folder.path().join(house).join(sub)).unwrap() {
+                    let entry = entry.unwrap();
+                    if entry.path().extension().is_some_and(|ext| ext == "key") {
+                        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{entry:?}");
+                        keys += 1;
+                    }
+                }
+            }
+        }
+        assert_eq!(keys, 2 * (4 + 6));
+    }
+
+    #[test]
+    fn files_that_are_there_are_kept_unless_forced() {
+        let folder = tempfile::tempdir().unwrap();
+        make(&args(folder.path(), &["--house", "FICC"])).unwrap();
+        let ca = folder.path().join("FICC/ca.pem");
+        let before = fs::read(&ca).unwrap();
+        let error = make(&args(folder.path(), &[])).unwrap_err().to_string();
+        assert!(error.contains("ca.pem") && error.contains("--force"), "{error}");
+        assert!(!folder.path().join("CME").exists(), "nothing is written when something is in the way");
+        assert_eq!(fs::read(&ca).unwrap(), before);
+        make(&args(folder.path(), &["--force"])).unwrap();
+        assert_ne!(fs::read(&ca).unwrap(), before);
+    }
+
+    #[test]
+    fn what_cannot_be_made_is_refused_with_the_reason() {
+        let folder = tempfile::tempdir().unwrap();
+        let cases = [
+            (&["--ca-days", "10", "--node-days", "11"][..], "--node-days"),
+            (&["--ca-days", "10", "--node-days", "1", "--client-days", "11"], "--client-days"),
+            (&["--house", "FICC", "--house", "FICC"], "FICC is given twice"),
+            (&["--member", "A", "--member", "A"], "member/A is given twice"),
+            (&["--host", "bad host"], "bad host"),
+        ];
+        for (more, part) in cases {
+            let error = make(&args(folder.path(), more)).unwrap_err().to_string();
+            assert!(error.contains(part), "{part}: {error}");
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn the_json_names_every_file_that_was_made() {
+        let folder = tempfile::tempdir().unwrap();
+        let json = run(&args(folder.path(), &["--json"])).unwrap();
+        let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(json["houses"][1]["house"], "CME");
+        for path in [&json["houses"][0]["ca"], &json["houses"][0]["node"]["certificate"]] {
+            assert!(Path::new(path.as_str().unwrap()).is_file(), "{path}");
+        }
+        assert_eq!(default_houses().len(), 2);
+    }
+}

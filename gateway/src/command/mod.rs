@@ -1,0 +1,3 @@
+//! The commands of the binary `crossmargin`, one module each.
+
+pub mod certs;

@@ -1,0 +1,35 @@
+//! Who may talk to this node, who this node talks to, and whose signature counts.
+//!
+//! Three kinds of identity meet here and are kept apart:
+//!
+//! - a *connection*: TLS 1.3 with a certificate on both sides ([`acceptor`], [`connector`], [`tls`]);
+//! - a *role*: what the certificate's one URI name says its holder may do ([`role`], [`admission`]);
+//! - a *statement key*: Ed25519 keys that sign what a house commits to, apart from every TLS key ([`signing`]).
+
+pub mod acceptor;
+pub mod admission;
+pub mod caller;
+pub mod connections;
+pub mod connector;
+pub mod limits;
+pub mod name;
+pub mod pem;
+pub mod role;
+pub mod server;
+pub mod signing;
+pub mod tls;
+pub mod verifier;
+
+#[cfg(test)]
+mod tests;
+
+pub use acceptor::{Connection, Listen, accept};
+pub use admission::{AdmissionLayer, AdmissionTable};
+pub use caller::{ClientIdentity, caller};
+pub use connections::Connections;
+pub use connector::{Dial, TcpDial, channel};
+pub use limits::Limits;
+pub use name::{CustomerId, HouseId, MemberId};
+pub use role::{Role, RoleKind};
+pub use signing::{KeyId, SigningKey, VerifyingKeys};
+pub use tls::{ClientTls, ServerTls, Tls};
