@@ -1,1 +1,3 @@
 //! Gateway.
+
+pub mod ledger;
