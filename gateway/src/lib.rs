@@ -2,7 +2,9 @@
 //! joint net-risk margin of linked accounts.
 
 pub mod arrangement;
+pub mod blobs;
 pub mod command;
 pub mod config;
 pub mod identity;
+pub mod ledger;
 pub mod telemetry;

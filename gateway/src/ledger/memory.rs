@@ -1,0 +1,203 @@
+//! A ledger without a disk, for tests and simulation.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures_util::{FutureExt, future::{self, BoxFuture}};
+use tokio::sync::oneshot;
+
+use super::{
+    Appended, Epoch, Head, HeadSignature, HeadSigner, Ledger, LedgerError, LedgerLimits, NewRecord, Record, Sequence,
+    SignedHead, SigningFault, Standing, StateSnapshot, Ticket,
+    sqlite::{check_append, within},
+};
+
+/// The promises of [`super::SqliteLedger`] in memory: same checks, same chain, same signatures.
+///
+/// A clone is another handle of the same ledger, so that it outlives a simulated crash of the node.
+/// [`MemoryLedger::hold`] stands for a disk that is slow, [`MemoryLedger::crash`] for a power loss meanwhile.
+#[derive(Clone)]
+pub struct MemoryLedger {
+    house: Arc<str>,
+    signer: Arc<dyn HeadSigner>,
+    limits: LedgerLimits,
+    state: Arc<Mutex<State>>,
+}
+
+struct State {
+    durable: Vec<Record>,
+    newest: SignedHead,
+    snapshot: Option<StateSnapshot>,
+    // Appended and not yet durable.
+    held: Vec<Held>,
+    is_holding: bool,
+    next: Sequence,
+    epoch: Epoch,
+    stopped: Option<Arc<LedgerError>>,
+}
+
+struct Held {
+    first: Sequence,
+    epoch: Epoch,
+    records: Vec<NewRecord>,
+    done: oneshot::Sender<Result<Appended, LedgerError>>,
+}
+
+impl MemoryLedger {
+    /// An empty ledger of `house`, whose heads `signer` signs.
+    ///
+    /// # Errors
+    /// Those of the signer.
+    pub fn new(house: &str, signer: Arc<dyn HeadSigner>) -> Result<Self, SigningFault> {
+        let newest = SignedHead::sign(house, Head::genesis(house), Epoch::default(), signer.as_ref())?;
+        let state = State {
+            durable: Vec::new(),
+            newest,
+            snapshot: None,
+            held: Vec::new(),
+            is_holding: false,
+            next: Sequence::GENESIS.next(),
+            epoch: Epoch::default(),
+            stopped: None,
+        };
+        let limits = LedgerLimits::default();
+        Ok(Self { house: house.into(), signer, limits, state: Arc::new(Mutex::new(state)) })
+    }
+
+    /// An empty ledger of `house` whose heads carry an empty signature of the key `unsigned`: where nobody checks.
+    #[must_use]
+    pub fn unsigned(house: &str) -> Self {
+        let signer = |_: &[u8]| Ok(HeadSignature { key_id: "unsigned".to_owned(), bytes: Vec::new() });
+        match Self::new(house, Arc::new(signer)) {
+            Ok(ledger) => ledger,
+            // This signer answers Ok whatever it is given.
+            Err(_) => unreachable!("a signer that cannot fail has failed"),
+        }
+    }
+
+    /// From now on appends wait, as on a slow disk.
+    pub fn hold(&self) {
+        self.lock().is_holding = true;
+    }
+
+    /// Makes all waiting appends durable, in order, and holds no more.
+    pub fn release(&self) {
+        let mut state = self.lock();
+        state.is_holding = false;
+        for held in std::mem::take(&mut state.held) {
+            self.make_durable(&mut state, held);
+        }
+    }
+
+    /// A power loss: what waits is lost, its tickets fail with [`LedgerError::Closed`], and the ledger goes on from its
+    /// durable head, as after a restart.
+    pub fn crash(&self) {
+        let mut state = self.lock();
+        state.held.clear();
+        state.is_holding = false;
+        state.stopped = None;
+        state.next = state.newest.head.seq.next();
+        state.epoch = state.newest.epoch;
+    }
+
+    /// The disk fails: what waits and what comes is refused until [`MemoryLedger::crash`].
+    pub fn fail(&self, cause: LedgerError) {
+        let mut state = self.lock();
+        let cause = Arc::new(cause);
+        for held in state.held.drain(..) {
+            drop(held.done.send(Err(LedgerError::Poisoned { cause: Arc::clone(&cause) })));
+        }
+        state.stopped = Some(cause);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn make_durable(&self, state: &mut State, held: Held) {
+        let Held { first, epoch, records, done } = held;
+        let mut head = state.newest.head;
+        let mut chained = Vec::with_capacity(records.len());
+        for NewRecord { kind, body, recorded_at_ms } in records {
+            let (seq, prev_hash) = (head.seq.next(), head.hash);
+            let hash = prev_hash.chain(seq, kind, recorded_at_ms, &body);
+            chained.push(Record { seq, prev_hash, hash, kind, recorded_at_ms, body });
+            head = Head { seq, hash };
+        }
+        let outcome = match (&state.stopped, SignedHead::sign(&self.house, head, epoch, self.signer.as_ref())) {
+            (Some(cause), _) => Err(LedgerError::Poisoned { cause: Arc::clone(cause) }),
+            (None, Ok(signed)) => {
+                state.durable.append(&mut chained);
+                state.newest = signed;
+                Ok(Appended { first, last: head.seq, hash: head.hash })
+            }
+            (None, Err(fault)) => {
+                let error = LedgerError::Signing { source: Arc::new(fault) };
+                state.stopped = Some(Arc::new(error.clone()));
+                Err(error)
+            }
+        };
+        // A dropped receiver is a caller that no longer cares.
+        drop(done.send(outcome));
+    }
+}
+
+impl Ledger for MemoryLedger {
+    fn append(&self, expected: Sequence, epoch: Epoch, records: Vec<NewRecord>) -> Ticket {
+        let mut state = self.lock();
+        if let Some(cause) = &state.stopped {
+            return Ticket::refused(LedgerError::Poisoned { cause: Arc::clone(cause) });
+        }
+        if let Err(error) = check_append((state.next, state.epoch), expected, epoch, &records, &self.limits) {
+            return Ticket::refused(error);
+        }
+        state.next = state.next.plus(records.len());
+        state.epoch = epoch;
+        let (done, ticket) = Ticket::pending();
+        let held = Held { first: expected, epoch, records, done };
+        if state.is_holding {
+            state.held.push(held);
+        } else {
+            self.make_durable(&mut state, held);
+        }
+        ticket
+    }
+
+    fn read_from(&self, from: Sequence, limit: usize) -> BoxFuture<'_, Result<Vec<Record>, LedgerError>> {
+        let state = self.lock();
+        let records = state.durable.iter().filter(|record| record.seq >= from).take(limit).cloned().collect();
+        future::ready(Ok(records)).boxed()
+    }
+
+    fn head(&self) -> SignedHead {
+        self.lock().newest.clone()
+    }
+
+    fn put_snapshot(&self, at: Sequence, snapshot: Vec<u8>) -> BoxFuture<'_, Result<(), LedgerError>> {
+        future::ready(self.store_snapshot(at, snapshot)).boxed()
+    }
+
+    fn latest_snapshot(&self) -> BoxFuture<'_, Result<Option<StateSnapshot>, LedgerError>> {
+        future::ready(Ok(self.lock().snapshot.clone())).boxed()
+    }
+
+    fn standing(&self) -> Standing {
+        self.lock().stopped.as_deref().cloned().map_or(Standing::Writable, Standing::Poisoned)
+    }
+}
+
+impl MemoryLedger {
+    fn store_snapshot(&self, at: Sequence, snapshot: Vec<u8>) -> Result<(), LedgerError> {
+        within("snapshot", snapshot.len(), self.limits.snapshot_bytes_max)?;
+        let mut state = self.lock();
+        if let Some(cause) = &state.stopped {
+            return Err(LedgerError::Poisoned { cause: Arc::clone(cause) });
+        }
+        let head = state.newest.head.seq;
+        let hash = state.durable.iter().rev().find(|record| record.seq == at).map(|record| record.hash);
+        let hash = hash.ok_or(LedgerError::SnapshotAhead { at, head })?;
+        if state.snapshot.as_ref().is_none_or(|newest| newest.at.seq <= at) {
+            state.snapshot = Some(StateSnapshot { at: Head { seq: at, hash }, state: snapshot });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,87 @@
+//! The ledger: the house's append-only sequence of hash-chained records, the only truth of a node.
+//!
+//! Each record carries a hash over its predecessor's hash and its own content; each commit signs the newest hash; each
+//! signed head is also synced to a guard file beside the ledger, because a chain that lost its tail still verifies.
+//! An acknowledgement means: the records, their signed head and the guard's copy of that head are on the disk.
+//!
+//! [`SqliteLedger`] is the ledger of a node; [`MemoryLedger`] keeps the same promises without a disk, for tests and
+//! simulation. [`verify`] checks a ledger's files offline and lists everything that is wrong with them.
+
+mod chain;
+mod error;
+mod guard;
+mod head;
+mod memory;
+mod record;
+mod snapshot;
+mod sqlite;
+#[cfg(test)]
+mod tests;
+mod ticket;
+mod verify;
+
+use futures_util::future::BoxFuture;
+
+pub use error::{Cause, GuardConflict, LedgerError};
+pub use head::{Head, HeadRejection, HeadSignature, HeadSigner, HeadVerifier, SignedHead, SigningFault};
+pub use memory::MemoryLedger;
+pub use record::{Epoch, NewRecord, Record, RecordHash, RecordKind, Sequence};
+pub use snapshot::StateSnapshot;
+pub use sqlite::{ChainCheck, LedgerLimits, LedgerOptions, SqliteLedger, rebase_guard};
+pub use ticket::{Appended, Ticket};
+pub use verify::{GuardReport, Problem, VerifyOptions, VerifyReport, verify};
+
+/// An append-only, hash-chained sequence of records with one writer at a time.
+///
+/// Shared as `Arc<dyn Ledger>`. All sequences start at 1; an empty ledger's head is sequence 0.
+pub trait Ledger: Send + Sync + 'static {
+    /// Appends `records`, all or none, so that the first gets the sequence `expected`.
+    ///
+    /// Answers at once: the records are queued in the order of the calls, and the ticket completes when they are
+    /// durable, with the error if they are not. `expected` counts records that are queued and not yet durable, so a
+    /// caller can append again without waiting.
+    ///
+    /// `epoch` is the caller's fencing epoch: an append with a higher epoch than any before shuts out all lower ones.
+    ///
+    /// Once a commit has failed, every ticket of that commit and after it fails with [`LedgerError::Poisoned`] or the
+    /// commit's own error: the ledger must be opened again, which establishes what is on the disk.
+    fn append(&self, expected: Sequence, epoch: Epoch, records: Vec<NewRecord>) -> Ticket;
+
+    /// Reads up to `limit` durable records from the sequence `from` on, in order, each checked against its hash.
+    ///
+    /// May answer fewer than `limit` (an answer's bytes are bounded too); only an empty answer means that there is
+    /// nothing at `from` or after it.
+    fn read_from(&self, from: Sequence, limit: usize) -> BoxFuture<'_, Result<Vec<Record>, LedgerError>>;
+
+    /// The newest durable head, signed by this house: what it tells the other house to hold.
+    fn head(&self) -> SignedHead;
+
+    /// Stores the state as it was after the record `at`, durably. Earlier snapshots may be dropped.
+    fn put_snapshot(&self, at: Sequence, state: Vec<u8>) -> BoxFuture<'_, Result<(), LedgerError>>;
+
+    /// The newest snapshot that passes its checks. A damaged one is passed over with a warning: replay is always
+    /// possible without it.
+    fn latest_snapshot(&self) -> BoxFuture<'_, Result<Option<StateSnapshot>, LedgerError>>;
+
+    /// Whether appends are possible at all, and if not, why.
+    fn standing(&self) -> Standing;
+}
+
+/// Whether a ledger takes appends.
+#[derive(Debug, Clone)]
+pub enum Standing {
+    /// Appends are taken.
+    Writable,
+    /// The ledger contradicts its guard file: readable, but it takes no appends, and its house must sign nothing.
+    HeldByGuard(GuardConflict),
+    /// A commit failed, so that it is unknown what is on the disk: open the ledger again.
+    Poisoned(LedgerError),
+}
+
+impl Standing {
+    /// Whether appends are taken.
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        matches!(self, Self::Writable)
+    }
+}

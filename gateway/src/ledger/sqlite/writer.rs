@@ -1,0 +1,115 @@
+//! The writer's thread: one transaction, one signature and one guard write for all appends that wait together.
+
+use std::sync::{Arc, PoisonError};
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::{
+    Shared,
+    intake::{PendingAppend, PendingSnapshot, Work},
+    open::{io_error, sql_error},
+    rows,
+};
+use crate::ledger::{Appended, Head, LedgerError, SignedHead, StateSnapshot, guard::Guard, snapshot::SignedSnapshot};
+
+/// Holds the only connection that writes, and the guard.
+pub(super) struct Writer {
+    pub(super) shared: Arc<Shared>,
+    pub(super) connection: Connection,
+    pub(super) guard: Guard,
+    pub(super) head: Head,
+}
+
+impl Writer {
+    /// Works until the ledger closes.
+    pub(super) fn run(mut self) {
+        let shared = Arc::clone(&self.shared);
+        while let Some(work) = shared.intake.next_work(&shared.options.limits) {
+            match work {
+                Work::Commit(appends) => self.commit_and_answer(appends),
+                Work::Snapshot(snapshot) => self.snapshot_and_answer(snapshot),
+            }
+        }
+    }
+
+    fn commit_and_answer(&mut self, appends: Vec<PendingAppend>) {
+        match self.commit(&appends) {
+            Ok(places) => {
+                for (append, place) in appends.into_iter().zip(places) {
+                    // A dropped receiver is a caller that no longer cares.
+                    drop(append.done.send(Ok(place)));
+                }
+            }
+            Err(error) => {
+                // Refuse newcomers before anyone learns of the failure and appends again.
+                self.poison(&error);
+                for append in appends {
+                    drop(append.done.send(Err(error.clone())));
+                }
+            }
+        }
+    }
+
+    /// In this order: records and signed head in one transaction, synced; the guard, synced; only then the head is
+    /// shown and the tickets complete. The guard comes second, so that it never names a record that is not there.
+    fn commit(&mut self, appends: &[PendingAppend]) -> Result<Vec<Appended>, LedgerError> {
+        let options = &self.shared.options;
+        let sql = |error| sql_error("append to", &options.path, error);
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
+        let mut head = self.head;
+        let mut places = Vec::with_capacity(appends.len());
+        for append in appends {
+            for record in &append.records {
+                let seq = head.seq.next();
+                let hash = head.hash.chain(seq, record.kind, record.recorded_at_ms, &record.body);
+                rows::insert_record(&transaction, seq, record, hash).map_err(sql)?;
+                head = Head { seq, hash };
+            }
+            places.push(Appended { first: append.first, last: head.seq, hash: head.hash });
+        }
+        let epoch = appends.last().map_or(self.shared.newest_head().epoch, |append| append.epoch);
+        let signed = SignedHead::sign(&options.house, head, epoch, options.signer.as_ref()).map_err(signing)?;
+        rows::insert_batch(&transaction, self.head.seq.next(), &signed).map_err(sql)?;
+        transaction.commit().map_err(sql)?;
+
+        self.guard.store(&signed).map_err(|error| io_error("write the guard", &options.guard_path, error))?;
+        self.head = head;
+        *self.shared.newest.lock().unwrap_or_else(PoisonError::into_inner) = signed;
+        Ok(places)
+    }
+
+    fn snapshot_and_answer(&mut self, pending: PendingSnapshot) {
+        let PendingSnapshot { at, state, done } = pending;
+        let outcome = self.store_snapshot(at, state);
+        if let Err(error) = &outcome {
+            self.poison(error);
+        }
+        drop(done.send(outcome));
+    }
+
+    fn store_snapshot(&mut self, at: crate::ledger::Sequence, state: Vec<u8>) -> Result<(), LedgerError> {
+        let options = &self.shared.options;
+        let sql = |error| sql_error("put a snapshot into", &options.path, error);
+        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
+        let hash = rows::hash_at(&transaction, &options.house, at)
+            .map_err(sql)?
+            .ok_or_else(|| self.shared.corrupted(format!("record {at} is missing")))?;
+        let snapshot = StateSnapshot { at: Head { seq: at, hash }, state };
+        let signature = options.signer.sign(&snapshot.message(&options.house)).map_err(signing)?;
+        rows::insert_snapshot(&transaction, &SignedSnapshot { snapshot, signature }).map_err(sql)?;
+        transaction.commit().map_err(sql)
+    }
+
+    fn poison(&self, error: &LedgerError) {
+        tracing::error!(
+            path = %self.shared.options.path.display(),
+            error = error as &dyn std::error::Error,
+            "a commit to the ledger failed; it takes no more appends"
+        );
+        self.shared.intake.stop(error);
+    }
+}
+
+fn signing(fault: crate::ledger::SigningFault) -> LedgerError {
+    LedgerError::Signing { source: Arc::new(fault) }
+}
