@@ -9,3 +9,4 @@ pub mod fixed;
 pub mod instrument;
 mod numeric;
 pub mod scenario;
+pub mod treasury;
