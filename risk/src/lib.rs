@@ -6,6 +6,8 @@
 pub mod calendar;
 pub mod date;
 pub mod fixed;
+pub mod fixings;
+pub mod futures;
 pub mod instrument;
 mod numeric;
 pub mod scenario;
