@@ -4,11 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
-use crate::{
-    calendar::Calendar,
-    date::{add_days, days_between},
-    fixed::Fixed8,
-};
+use crate::{calendar::Calendar, date::days_between, fixed::Fixed8};
 
 /// An overnight rate with a published fixing for each business day of its calendar.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -116,7 +112,7 @@ impl Fixings {
         let mut day = start;
         while day < end {
             missing.extend(self.on(day).err());
-            day = self.rate.calendar().next(day).min(add_days(end, 1));
+            day = self.rate.calendar().next(day);
         }
         missing
     }
