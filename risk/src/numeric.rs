@@ -10,12 +10,14 @@ const ROUNDING_SHIFT: f64 = 6_755_399_441_055_744.0;
 ///
 /// Rounding is odd-symmetric: the negative rounds to the negative.
 pub(crate) fn round_to_i64(value: f64) -> Option<i64> {
-    if !(value.abs() < ROUNDING_LIMIT) {
-        return None;
+    // What is not a number fails the comparison too.
+    if value.abs() < ROUNDING_LIMIT {
+        let shifted = value + ROUNDING_SHIFT;
+        // Doubles between 2^52 and 2^53 are consecutive integers, and so are their bit patterns.
+        Some(shifted.to_bits().cast_signed() - ROUNDING_SHIFT.to_bits().cast_signed())
+    } else {
+        None
     }
-    let shifted = value + ROUNDING_SHIFT;
-    // Doubles between 2^52 and 2^53 are consecutive integers, and so are their bit patterns.
-    Some(shifted.to_bits().cast_signed() - ROUNDING_SHIFT.to_bits().cast_signed())
 }
 
 #[cfg(test)]

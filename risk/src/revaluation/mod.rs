@@ -115,6 +115,28 @@ impl<'a> Revaluer<'a> {
         }
     }
 
+    /// What one kernel unit is worth in the market as it is, in USD: the price with accrued interest of USD 100 of face,
+    /// a forward Treasury less the coupons that it does not get, the discount factor of USD 1 of cash, the settlement
+    /// price of a future in points.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::row`].
+    pub fn unit_value(&self, instrument: Instrument) -> Result<f64, RevaluationError> {
+        let values = match instrument {
+            Instrument::Treasury(cusip) => return Ok(self.dirty(instrument, cusip)?[0]),
+            Instrument::ForwardTreasury { cusip, settle } => self.forward(instrument, cusip, settle)?,
+            Instrument::Cash { date } => self.cash(instrument, date)?,
+            Instrument::Future(contract) => {
+                let future = self.market.future(contract);
+                return future
+                    .map(|future| future.price.to_f64())
+                    .ok_or(RevaluationError::NoSettlement { instrument, contract });
+            }
+        };
+        Ok(values[0])
+    }
+
     fn treasury(&self, instrument: Instrument, cusip: Cusip) -> Result<&'a PricedTreasury, RevaluationError> {
         self.market.treasury(cusip).ok_or(RevaluationError::NoPrice { instrument, cusip })
     }
