@@ -3,5 +3,15 @@
 //! Pure and deterministic: no I/O, no clock, no randomness, no async. What two houses sign is integer or decimal
 //! arithmetic; floating point lives in pricing alone, where IEEE 754 and a pinned `libm` fix every digit.
 
+pub mod calendar;
+pub mod date;
+pub mod fixed;
+pub mod fixings;
+pub mod futures;
 pub mod instrument;
+pub mod market;
+mod numeric;
+pub mod repo;
+pub mod revaluation;
 pub mod scenario;
+pub mod treasury;
