@@ -4,4 +4,5 @@
 //! arithmetic; floating point lives in pricing alone, where IEEE 754 and a pinned `libm` fix every digit.
 
 pub mod instrument;
+pub mod kernel;
 pub mod scenario;
