@@ -5,6 +5,7 @@
 
 mod decimal;
 pub mod factor;
+pub mod history;
 pub mod instrument;
 pub mod kernel;
 pub mod measure;

@@ -1,10 +1,26 @@
 //! Scenarios: the moves of the market that margins are computed over.
 
+use std::fmt;
+
 use jiff::civil::Date;
 
 /// A point of the par yield curve, in months to maturity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Tenor(pub u16);
+
+impl Tenor {
+    /// The points at which the Treasury has published par yields through the decades: 1, 3, 6 months; 1, 2, 3, 5, 7,
+    /// 10, 20, 30 years.
+    pub const STANDARD: [Self; 11] =
+        [Self(1), Self(3), Self(6), Self(12), Self(24), Self(36), Self(60), Self(84), Self(120), Self(240), Self(360)];
+}
+
+impl fmt::Display for Tenor {
+    /// `6M`, `10Y`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0 >= 12 && self.0 % 12 == 0 { write!(f, "{}Y", self.0 / 12) } else { write!(f, "{}M", self.0) }
+    }
+}
 
 /// A set of scenarios, each one a move of the whole curve and of the overnight rates.
 ///
