@@ -8,6 +8,8 @@ pub mod factor;
 pub mod history;
 pub mod instrument;
 pub mod kernel;
+pub mod margin;
 pub mod measure;
+pub mod model;
 pub mod money;
 pub mod scenario;
