@@ -121,7 +121,7 @@ pub struct JointMargin {
 /// division of the links changes a digit.
 ///
 /// # Errors
-/// A position whose row the matrices lack, or sums past 128 bits; the index in the error is the link's in the block.
+/// A position whose row the matrices lack, or positions beyond any real book; the index in the error is the link's in the block.
 pub fn joint_margins(
     models: &[PreparedModel; 2],
     links: &[LinkPositions],

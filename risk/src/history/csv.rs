@@ -123,28 +123,22 @@ impl CurveHistory {
         let mut days = BTreeMap::new();
         for file in files {
             let Some(table) = reader.table(*file, CURVE_HEADER) else { continue };
-            let columns: Vec<Option<Tenor>> = table
-                .headings
-                .iter()
-                .enumerate()
-                .skip(1)
-                .map(|(column, heading)| match tenor_of(heading) {
-                    Some(tenor) => Some(tenor),
-                    None => {
-                        let expected = "not a tenor: 1M, 3M, 10Y or 1 Mo, 1.5 Month, 10 Yr are the forms";
-                        reader.header_problem(*file, column, heading, expected);
-                        None
-                    }
-                })
-                .collect();
+            let mut places = Vec::with_capacity(table.headings.len());
+            for (column, heading) in table.headings.iter().enumerate().skip(1) {
+                let tenor = tenth_months_of(heading);
+                if tenor.is_none() {
+                    let expected = "not a tenor: 1M, 3M, 10Y or 1 Mo, 1.5 Month, 10 Yr are the forms";
+                    reader.header_problem(*file, column, heading, expected);
+                }
+                places.push(tenor.and_then(standard_place));
+            }
             for line in table.lines {
                 let Some(date) = reader.date(&line, table.form) else { continue };
                 let mut yields = [None; Tenor::STANDARD.len()];
-                for (column, tenor) in columns.iter().enumerate() {
-                    let rate = reader.rate(&line, column + 1, &table.headings);
-                    let place = tenor.and_then(|tenor| Tenor::STANDARD.iter().position(|standard| *standard == tenor));
+                for (index, place) in places.iter().enumerate() {
+                    let rate = reader.rate(&line, index + 1, &table.headings);
                     if let Some(place) = place {
-                        yields[place] = rate;
+                        yields[*place] = rate;
                     }
                 }
                 if reader.is_new(&line, date) && yields.iter().any(Option::is_some) {
@@ -174,7 +168,7 @@ impl OvernightHistory {
                 .collect();
             if wanted.is_empty() {
                 let expected = "followed by none of the rates asked for, such as sofr";
-                reader.header_problem(*file, 0, &table.headings[0], expected);
+                reader.header_problem(*file, 0, table.headings[0], expected);
                 continue;
             }
             for line in table.lines {
@@ -330,19 +324,21 @@ fn cells(line: &str) -> Vec<&str> {
     line.split(',').map(|cell| cell.trim().trim_matches('"').trim()).collect()
 }
 
-/// Any tenor that is published, in either spelling; half months count down (1.5 months as 1), which no standard tenor
-/// can be mistaken for because such a tenor is returned as not standard.
-fn tenor_of(heading: &str) -> Option<Tenor> {
+/// The tenor that a heading names, in either spelling, in tenths of a month: the Treasury publishes 1.5 months too.
+fn tenth_months_of(heading: &str) -> Option<u16> {
     let split = heading.find(|c: char| !c.is_ascii_digit() && c != '.')?;
     let (number, unit) = (&heading[..split], heading[split..].trim_start());
     let tenths = u16::try_from(parse_scaled(number, 1)?).ok()?;
-    let months_tenths = match unit {
-        "M" | "Mo" | "Month" | "Mos" | "Months" => tenths,
-        "Y" | "Yr" | "Year" | "Yrs" | "Years" => tenths.checked_mul(12)?,
-        _ => return None,
-    };
-    // A tenor between whole months is no standard tenor; zero months is none either, and stands for it.
-    Some(Tenor(if months_tenths % 10 == 0 { months_tenths / 10 } else { 0 }))
+    match unit {
+        "M" | "Mo" | "Month" | "Mos" | "Months" => Some(tenths),
+        "Y" | "Yr" | "Year" | "Yrs" | "Years" => tenths.checked_mul(12),
+        _ => None,
+    }
+}
+
+/// Where among the standard tenors a tenor stands.
+fn standard_place(tenth_months: u16) -> Option<usize> {
+    Tenor::STANDARD.iter().position(|standard| standard.0 * 10 == tenth_months)
 }
 
 #[cfg(test)]

@@ -39,6 +39,9 @@ pub struct AccountTails {
 /// A position larger than 32 bits is carried as several; past this many the account takes the wide path.
 const SPLITS_MAX: u64 = 64;
 
+/// The largest P&L, in 1e-8 USD, that an account may reach: sums of it over every scenario still fit 128 bits.
+pub(super) const REACH_MAX: u128 = 1 << 100;
+
 /// Accounts that share a tile before the next tile is taken: their entries and candidates stay in the second-level
 /// cache beside the tile.
 const ACCOUNTS_SHARING: usize = 256;
@@ -47,10 +50,10 @@ impl ScenarioMatrix {
     /// The P&L of positions in every scenario, in ascending order of date. Unit: 1e-8 USD; a loss is negative.
     ///
     /// # Errors
-    /// A row that the matrix lacks, or sums past 128 bits.
+    /// A row that the matrix lacks, or positions beyond any real book.
     pub fn vector(&self, positions: &[Position]) -> Result<Vec<i128>, KernelError> {
-        self.check_rows(positions, 0)?;
-        wide::vector(self, positions, 0)
+        self.reach(&Legs { first: positions, second: &[] }, 0)?;
+        Ok(wide::vector(self, positions))
     }
 
     /// The `count` worst scenarios of each account and of each of its legs, in the order of the accounts.
@@ -59,7 +62,8 @@ impl ScenarioMatrix {
     /// from each with a part of the accounts; parts of some hundred accounts use the caches best.
     ///
     /// # Errors
-    /// A count outside 1 to the number of scenarios; a row that the matrix lacks; sums past 128 bits.
+    /// A count outside 1 to the number of scenarios; a row that the matrix lacks; positions beyond any
+    /// real book.
     pub fn tails(&self, level: Level, count: usize, accounts: &[Legs<'_>]) -> Result<Vec<AccountTails>, KernelError> {
         let mut tails = Vec::with_capacity(accounts.len());
         self.each_account(level, count, accounts, |outcome| {
@@ -125,7 +129,7 @@ impl ScenarioMatrix {
             for (index, legs) in sharing.iter().enumerate() {
                 take(match &narrow[index] {
                     Some(narrow) => Outcome::Narrow(narrow, &mut keepers[index]),
-                    None => Outcome::Wide(self.wide_tails(legs, count, base + index)?),
+                    None => Outcome::Wide(self.wide_tails(legs, count)),
                 });
             }
         }
@@ -165,54 +169,65 @@ impl ScenarioMatrix {
             .iter()
             .enumerate()
             .map(|(index, legs)| {
-                self.check_rows(legs.first, base + index)?;
-                self.check_rows(legs.second, base + index)?;
-                Ok(self.narrow(legs))
+                let reach = self.reach(legs, base + index)?;
+                // Then every partial sum fits 64 bits.
+                Ok(if reach <= u128::from(i64::MAX.unsigned_abs()) { self.narrow(legs) } else { None })
             })
             .collect()
     }
 
-    fn check_rows(&self, positions: &[Position], account: usize) -> Result<(), KernelError> {
-        match positions.iter().find(|position| position.row as usize >= self.rows()) {
-            Some(position) => Err(KernelError::RowOutOfRange { account, row: position.row, rows: self.rows() }),
-            None => Ok(()),
+    /// A bound on every sum over positions of the account, in whatever order and whichever part of them.
+    fn reach(&self, legs: &Legs<'_>, account: usize) -> Result<u128, KernelError> {
+        let mut reach = 0u128;
+        for position in legs.first.iter().chain(legs.second) {
+            let largest = self.largest(position.row).ok_or_else(|| KernelError::RowOutOfRange {
+                account,
+                row: position.row,
+                rows: self.rows(),
+            })?;
+            // A product of two 64-bit integers fits 128 bits; only the sum can leave them.
+            let product = u128::from(position.units.unsigned_abs()) * u128::from(largest);
+            reach = reach.saturating_add(product);
         }
+        if reach <= REACH_MAX { Ok(reach) } else { Err(KernelError::Reach { account }) }
     }
 
-    /// The account as 32-bit entries, or `None` where a row or a quantity is wide or the sum over both legs could
-    /// leave 64 bits.
+    /// The account as 32-bit entries, or `None` where a row or a quantity is wide.
     fn narrow(&self, legs: &Legs<'_>) -> Option<NarrowLegs> {
         let mut entries = Vec::with_capacity(legs.first.len() + legs.second.len());
-        let mut bound = 0u64;
-        let mut first = 0;
-        for (leg, positions) in [legs.first, legs.second].into_iter().enumerate() {
-            for position in positions {
-                let row = position.row as usize;
-                if self.is_wide(row) {
-                    return None;
-                }
-                let reach = position.units.unsigned_abs().checked_mul(self.largest(row))?;
-                bound = bound.checked_add(reach)?;
-                split(*position, &mut entries)?;
-            }
-            if leg == 0 {
-                first = entries.len();
-            }
+        for position in legs.first {
+            self.split(*position, &mut entries)?;
         }
-        // Every partial sum is at most the bound in magnitude.
-        (bound <= i64::MAX.unsigned_abs()).then_some(NarrowLegs { entries, first })
+        let first = entries.len();
+        for position in legs.second {
+            self.split(*position, &mut entries)?;
+        }
+        Some(NarrowLegs { entries, first })
     }
 
-    fn wide_tails(&self, legs: &Legs<'_>, count: usize, account: usize) -> Result<AccountTails, KernelError> {
-        let first = wide::vector(self, legs.first, account)?;
-        let second = wide::vector(self, legs.second, account)?;
-        let both: Option<Vec<i128>> = first.iter().zip(&second).map(|(one, other)| one.checked_add(*other)).collect();
-        let both = both.ok_or(KernelError::Overflow { account })?;
-        Ok(AccountTails {
+    /// Carries a position as entries of 32 bits, `None` where the row is wide or it would take too many.
+    fn split(&self, position: Position, entries: &mut Vec<Entry>) -> Option<()> {
+        let step = i64::from(i32::MAX);
+        if self.is_wide(position.row) || position.units.unsigned_abs() / step.unsigned_abs() >= SPLITS_MAX {
+            return None;
+        }
+        let mut left = position.units;
+        while left != 0 {
+            let part = left.clamp(-step, step);
+            entries.push(Entry { row: position.row, units: i32::try_from(part).ok()? });
+            left -= part;
+        }
+        Some(())
+    }
+
+    fn wide_tails(&self, legs: &Legs<'_>, count: usize) -> AccountTails {
+        let [first, second] = [legs.first, legs.second].map(|positions| wide::vector(self, positions));
+        let both: Vec<i128> = first.iter().zip(&second).map(|(one, other)| one + other).collect();
+        AccountTails {
             first: Tail::of_vector(&first, count),
             second: Tail::of_vector(&second, count),
             both: Tail::of_vector(&both, count),
-        })
+        }
     }
 }
 
@@ -238,19 +253,4 @@ impl NarrowLegs {
 enum Outcome<'a> {
     Narrow(&'a NarrowLegs, &'a mut [TailKeeper; 3]),
     Wide(AccountTails),
-}
-
-/// Carries a position as entries of 32 bits, `None` where it would take too many.
-fn split(position: Position, entries: &mut Vec<Entry>) -> Option<()> {
-    let step = i64::from(i32::MAX);
-    if position.units.unsigned_abs() / step.unsigned_abs() >= SPLITS_MAX {
-        return None;
-    }
-    let mut left = position.units;
-    while left != 0 {
-        let part = left.clamp(-step, step);
-        entries.push(Entry { row: position.row, units: i32::try_from(part).ok()? });
-        left -= part;
-    }
-    Some(())
 }

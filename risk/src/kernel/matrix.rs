@@ -165,11 +165,12 @@ impl ScenarioMatrix {
         lane * self.tiles + tile
     }
 
-    pub(super) fn largest(&self, row: usize) -> u64 {
-        self.largest[row]
+    /// The largest magnitude in a row, `None` outside the matrix.
+    pub(super) fn largest(&self, row: u32) -> Option<u64> {
+        self.largest.get(row as usize).copied()
     }
 
-    pub(super) fn is_wide(&self, row: usize) -> bool {
-        self.wide_index[row].is_some()
+    pub(super) fn is_wide(&self, row: u32) -> bool {
+        self.wide_index.get(row as usize).is_some_and(Option::is_some)
     }
 }

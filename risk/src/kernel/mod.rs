@@ -32,9 +32,9 @@ pub enum KernelError {
         /// Rows in the matrix.
         rows: usize,
     },
-    /// Even 128 bits do not hold the sum of an account.
-    #[error("account {account} of the block holds positions whose scenario P&L exceeds 128 bits: check its quantities")]
-    Overflow {
+    /// Positions beyond any real book.
+    #[error("account {account} of the block could gain or lose more than 1e22 USD in a scenario: check its quantities")]
+    Reach {
         /// Index of the account in the block.
         account: usize,
     },

@@ -83,14 +83,12 @@ impl TailKeeper {
         self.candidates.push((pnl, scenario));
     }
 
-    /// Drops all but the worst. Only called when at least `count` candidates were pushed.
+    /// Drops all but the worst. A stream has at least `count` scenarios, so by its end as many candidates were pushed.
     fn prune(&mut self) {
-        if self.candidates.len() > self.count {
-            self.candidates.select_nth_unstable(self.count - 1);
+        if self.candidates.len() >= self.count {
+            let (_, kth, _) = self.candidates.select_nth_unstable(self.count - 1);
+            self.threshold = kth.0;
             self.candidates.truncate(self.count);
-        }
-        if let Some((pnl, _)) = self.candidates.get(self.count - 1) {
-            self.threshold = *pnl;
         }
     }
 

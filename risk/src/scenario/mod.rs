@@ -24,7 +24,7 @@ impl Tenor {
 impl fmt::Display for Tenor {
     /// `6M`, `10Y`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 >= 12 && self.0 % 12 == 0 { write!(f, "{}Y", self.0 / 12) } else { write!(f, "{}M", self.0) }
+        if self.0 >= 12 && self.0.is_multiple_of(12) { write!(f, "{}Y", self.0 / 12) } else { write!(f, "{}M", self.0) }
     }
 }
 
