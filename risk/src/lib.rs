@@ -5,11 +5,19 @@
 
 pub mod calendar;
 pub mod date;
+mod decimal;
+pub mod factor;
 pub mod fixed;
 pub mod fixings;
 pub mod futures;
+pub mod history;
 pub mod instrument;
+pub mod kernel;
+pub mod margin;
 pub mod market;
+pub mod measure;
+pub mod model;
+pub mod money;
 mod numeric;
 pub mod repo;
 pub mod revaluation;

@@ -1,0 +1,152 @@
+//! The laws that every margin obeys, whatever the book.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use proptest::prelude::*;
+use risk::{
+    kernel::{Legs, Level, Position, ScenarioMatrix},
+    margin::{HouseMargins, JointMargin, LinkPositions, PreparedModel, ReductionTerms, joint_margins},
+    measure::{Confidence, expected_shortfall, value_at_risk},
+    model::Model,
+    money::Usd,
+    scenario::ScenarioRule,
+};
+
+const SCENARIOS: usize = 250;
+const ROWS: u32 = 12;
+
+/// The default models over a short history, so that a case is cheap.
+fn models(rows: &[Vec<i64>]) -> [PreparedModel; 2] {
+    // Each component sees other scenarios: the same rows, further along.
+    let matrix = |turn: usize| {
+        let turned: Vec<Vec<i64>> = rows
+            .iter()
+            .map(|row| {
+                row.iter()
+                    .cycle()
+                    .skip(turn)
+                    .take(SCENARIOS)
+                    .map(|value| value / i64::try_from(1 + turn % 3).unwrap())
+                    .collect()
+            })
+            .collect();
+        ScenarioMatrix::new(SCENARIOS, &turned).unwrap()
+    };
+    let short = |mut model: Model| {
+        for component in &mut model.components {
+            component.scenarios = ScenarioRule::overlapping(component.scenarios.horizon_days, 250);
+        }
+        model
+    };
+    [
+        PreparedModel::new(&short(Model::treasury_house_default()), vec![matrix(0)]).unwrap(),
+        PreparedModel::new(&short(Model::futures_house_default()), vec![matrix(50), matrix(101)]).unwrap(),
+    ]
+}
+
+fn rows() -> impl Strategy<Value = Vec<Vec<i64>>> {
+    prop::collection::vec(prop::collection::vec(-2_000_000i64..2_000_000, SCENARIOS), ROWS as usize)
+}
+
+fn leg() -> impl Strategy<Value = Vec<Position>> {
+    prop::collection::vec((0..ROWS, -10_000i64..10_000).prop_map(|(row, units)| Position { row, units }), 0..8)
+}
+
+fn times(positions: &[Position], factor: i64) -> Vec<Position> {
+    positions.iter().map(|p| Position { row: p.row, units: p.units * factor }).collect()
+}
+
+fn one(models: &[PreparedModel; 2], first: &[Position], second: &[Position], terms: &ReductionTerms) -> JointMargin {
+    joint_margins(models, &[LinkPositions::new(first.to_vec(), second.to_vec())], terms).unwrap().remove(0)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 120, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn twice_the_book_is_twice_the_margin_at_the_same_factor(rows in rows(), first in leg(), second in leg(), scale in 2i64..1_000) {
+        let models = models(&rows);
+        let terms = ReductionTerms::default();
+        let margin = one(&models, &first, &second, &terms);
+        let larger = one(&models, &times(&first, scale), &times(&second, scale), &terms);
+        let scaled = |amount: Usd| Usd::from_units(amount.units() * i128::from(scale));
+        for (margins, larger) in margin.by_house.iter().zip(larger.by_house) {
+            let expected = HouseMargins {
+                first_leg_alone: scaled(margins.first_leg_alone),
+                second_leg_alone: scaled(margins.second_leg_alone),
+                combined: scaled(margins.combined),
+            };
+            prop_assert_eq!(larger, expected);
+        }
+        prop_assert_eq!((margin.factors, margin.applied), (larger.factors, larger.applied));
+    }
+
+    #[test]
+    fn no_joint_margin_breaks_a_bound(rows in rows(), first in leg(), second in leg(), floor in any::<bool>()) {
+        let terms = ReductionTerms { floor_at_combined: floor, ..ReductionTerms::default() };
+        let margin = one(&models(&rows), &first, &second, &terms);
+        for margins in margin.by_house {
+            prop_assert!(margins.first_leg_alone >= Usd::ZERO && margins.second_leg_alone >= Usd::ZERO);
+            prop_assert!(margins.combined >= Usd::ZERO);
+            prop_assert!(margins.combined <= margins.first_leg_alone.saturating_add(margins.second_leg_alone));
+        }
+        prop_assert!(margin.applied <= margin.factors[0].min(margin.factors[1]).min(terms.bounds.largest));
+        prop_assert!(margin.applied.basis_points() == 0 || margin.applied >= terms.bounds.smallest);
+        for (requirement, alone) in margin.requirements.into_iter().zip(margin.stand_alone) {
+            prop_assert!(requirement <= alone);
+        }
+        let charged: Usd = margin.requirements.into_iter().sum();
+        let alone: Usd = margin.stand_alone.into_iter().sum();
+        prop_assert_eq!(charged.saturating_add(margin.savings), alone);
+        let combined = margin.by_house[0].combined.max(margin.by_house[1].combined);
+        prop_assert!(charged.saturating_add(margin.shortfall) >= combined);
+        if floor && margin.shortfall > Usd::ZERO {
+            prop_assert_eq!(margin.applied.basis_points(), 0);
+        }
+    }
+
+    #[test]
+    fn a_perfect_hedge_goes_to_the_floor_and_not_to_zero(rows in rows(), leg in leg()) {
+        let margin = one(&models(&rows), &leg, &times(&leg, -1), &ReductionTerms::default());
+        for margins in margin.by_house {
+            prop_assert_eq!(margins.combined, Usd::ZERO);
+        }
+        let earning = |alone: Usd| alone > Usd::ZERO;
+        if margin.factors.iter().all(|factor| factor.basis_points() == 10_000) {
+            prop_assert_eq!(margin.applied, ReductionTerms::default().bounds.largest);
+            for (requirement, alone) in margin.requirements.into_iter().zip(margin.stand_alone) {
+                prop_assert_eq!(earning(requirement), earning(alone));
+            }
+        }
+    }
+
+    #[test]
+    fn a_short_book_is_the_exact_negative_of_the_long_one(rows in rows(), book in leg()) {
+        let matrix = ScenarioMatrix::new(SCENARIOS, &rows).unwrap();
+        let long = matrix.vector(&book).unwrap();
+        let short = matrix.vector(&times(&book, -1)).unwrap();
+        prop_assert_eq!(short, long.iter().map(|pnl| -pnl).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn expected_shortfall_is_subadditive_and_not_below_value_at_risk(rows in rows(), first in leg(), second in leg()) {
+        let matrix = ScenarioMatrix::new(SCENARIOS, &rows).unwrap();
+        let count = Confidence::P99.tail_count(SCENARIOS);
+        let tails = matrix.tails(Level::best(), count, &[Legs { first: &first, second: &second }]).unwrap().remove(0);
+        let [one, other, both] = [&tails.first, &tails.second, &tails.both].map(expected_shortfall);
+        // Exact, before any division.
+        prop_assert!(both.losses <= one.losses.saturating_add(other.losses));
+        prop_assert!(both.mean() >= value_at_risk(&tails.both));
+    }
+
+    #[test]
+    fn the_division_of_links_changes_nothing(rows in rows(), legs in prop::collection::vec((leg(), leg()), 2..6), cut in 0usize..6) {
+        let models = models(&rows);
+        let terms = ReductionTerms::default();
+        let links: Vec<LinkPositions> = legs.into_iter().map(|(first, second)| LinkPositions::new(first, second)).collect();
+        let cut = cut.min(links.len());
+        let mut parts = joint_margins(&models, &links[..cut], &terms).unwrap();
+        parts.extend(joint_margins(&models, &links[cut..], &terms).unwrap());
+        prop_assert_eq!(parts, joint_margins(&models, &links, &terms).unwrap());
+    }
+}
