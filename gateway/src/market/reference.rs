@@ -1,0 +1,122 @@
+//! What may be held: the house's newest reference data and the arrangement's eligibility.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::civil::Date;
+use risk::{
+    date::add_months,
+    futures::ContractSpecification,
+    instrument::{Contract, Instrument, ProductCode},
+};
+
+use super::{
+    Items, contracts,
+    treasuries::{self, Issue, Issues},
+};
+use crate::{arrangement::leg::Leg, book::intake::Eligibility, problem::Collector};
+
+/// Largest face or amount of one position: USD 1 trillion. Sums of all positions of a snapshot then fit 64 bits.
+const QUANTITY_MAX: i64 = 1_000_000_000_000;
+/// Most contracts of one position.
+const CONTRACTS_MAX: i64 = 10_000_000;
+
+/// The newest reference data of one house.
+#[derive(Clone, Debug)]
+pub struct Reference {
+    leg: Leg,
+    issues: Issues,
+    specifications: BTreeMap<ProductCode, ContractSpecification>,
+    priced: BTreeSet<Contract>,
+    /// Products that the arrangement takes.
+    products: BTreeSet<ProductCode>,
+    /// A Treasury must have more than so many months to maturity.
+    minimum_months: i32,
+}
+
+impl Reference {
+    /// The reference data of the house of `leg`, read from its newest items.
+    #[must_use]
+    pub fn new(leg: Leg, items: &Items, products: BTreeSet<ProductCode>, minimum_months: i32) -> Self {
+        // The items were checked when they were submitted: there is nothing new to report.
+        let mut seen = Collector::default();
+        let issues = items.issues.as_ref().map(|issues| treasuries::read_issues(issues, "", &mut seen));
+        let specifications = items.contract_specifications.as_ref();
+        let specifications = specifications.map(|s| contracts::read_specifications(s, "", &mut seen));
+        let prices = items.contract_prices.as_ref().map(|prices| contracts::read_prices(prices, "", &mut seen));
+        Self {
+            leg,
+            issues: issues.unwrap_or_default(),
+            specifications: specifications.into_iter().flatten().map(|s| (s.product, s)).collect(),
+            priced: prices.into_iter().flatten().map(|(contract, _)| contract).collect(),
+            products,
+            minimum_months,
+        }
+    }
+
+    fn check_treasury(&self, instrument: &Instrument, quantity: i64, business_date: Date) -> Result<(), String> {
+        let (Instrument::Treasury(cusip) | Instrument::ForwardTreasury { cusip, .. }) = instrument else { return Ok(()) };
+        let terms = match self.issues.get(cusip) {
+            None => return Err(format!("CUSIP {cusip} is not in the house's reference data; submit its terms first")),
+            Some(Issue::Other(kind)) => {
+                let kind = kind.as_str_name().trim_start_matches("ISSUE_KIND_");
+                return Err(format!("{kind} is not eligible: only Treasury notes and bonds are"));
+            }
+            Some(Issue::Coupon(terms)) => terms.issue(),
+        };
+        if quantity % 100 != 0 {
+            return Err(format!("face {quantity} is not a multiple of USD 100"));
+        }
+        if terms.maturity <= business_date {
+            return Err(format!("matured on {}", terms.maturity));
+        }
+        if terms.maturity <= add_months(business_date, self.minimum_months) {
+            let months = self.minimum_months;
+            return Err(format!("not eligible: it matures on {}, within {months} months of {business_date}", terms.maturity));
+        }
+        Ok(())
+    }
+
+    fn check_future(&self, contract: Contract, business_date: Date) -> Result<(), String> {
+        if !self.products.contains(&contract.product) {
+            return Err(format!("product {} is not eligible under the arrangement", contract.product));
+        }
+        let Some(specification) = self.specifications.get(&contract.product) else {
+            return Err(format!("product {} is not in the house's reference data; submit its specification first", contract.product));
+        };
+        let last = specification.last_trading(contract.month);
+        if last < business_date {
+            return Err(format!("expired: it last traded on {last}"));
+        }
+        if !self.priced.contains(&contract) {
+            return Err(format!("{contract} has no settlement price here; check the contract month, or submit its price first"));
+        }
+        Ok(())
+    }
+}
+
+impl Eligibility for Reference {
+    fn check(&self, instrument: &Instrument, quantity: i64, business_date: Date) -> Result<(), String> {
+        if quantity == 0 {
+            return Err("the quantity is zero".into());
+        }
+        let bound = if matches!(instrument, Instrument::Future(_)) { CONTRACTS_MAX } else { QUANTITY_MAX };
+        if quantity.unsigned_abs() > bound.unsigned_abs() {
+            return Err(format!("{quantity} is out of range: at most {bound} long or short"));
+        }
+        match (self.leg, instrument) {
+            (Leg::Treasury, Instrument::Treasury(_)) => self.check_treasury(instrument, quantity, business_date),
+            (Leg::Treasury, Instrument::ForwardTreasury { settle, .. }) => {
+                after(*settle, business_date)?;
+                self.check_treasury(instrument, quantity, business_date)
+            }
+            (Leg::Treasury, Instrument::Cash { date }) => after(*date, business_date),
+            (Leg::Futures, Instrument::Future(contract)) => self.check_future(*contract, business_date),
+            (Leg::Treasury, Instrument::Future(_)) => Err("futures are held at the other house".into()),
+            (Leg::Futures, _) => Err("Treasuries, repos and cash are held at the other house".into()),
+        }
+    }
+}
+
+fn after(date: Date, business_date: Date) -> Result<(), String> {
+    if date > business_date { Ok(()) } else { Err(format!("{date} is not after the business date {business_date}")) }
+}
