@@ -1,3 +1,4 @@
 //! Gateway.
 
+pub mod blobs;
 pub mod ledger;
