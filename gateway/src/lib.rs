@@ -5,6 +5,8 @@ pub mod arrangement;
 pub mod blobs;
 pub mod command;
 pub mod config;
+pub mod csv_book;
 pub mod identity;
 pub mod ledger;
+pub mod sample;
 pub mod telemetry;

@@ -34,7 +34,9 @@ pub enum LedgerError {
     #[error("append of no records: give at least one")]
     EmptyAppend,
     /// A record's body or a snapshot is above its limit.
-    #[error("{what} of {bytes} bytes is above the limit of {bytes_max}: keep bulk data in the blob store and cite its digest")]
+    #[error(
+        "{what} of {bytes} bytes is above the limit of {bytes_max}: keep bulk data in the blob store and cite its digest"
+    )]
     TooLarge {
         /// What is too large.
         what: &'static str,
@@ -44,7 +46,9 @@ pub enum LedgerError {
         bytes_max: usize,
     },
     /// The disk does not keep up with the appends.
-    #[error("{queued_bytes} bytes wait to be written, the limit is {queued_bytes_max}: wait for earlier tickets, then append again")]
+    #[error(
+        "{queued_bytes} bytes wait to be written, the limit is {queued_bytes_max}: wait for earlier tickets, then append again"
+    )]
     Overloaded {
         /// Bytes waiting, with this append's.
         queued_bytes: usize,
@@ -144,7 +148,9 @@ pub enum LedgerError {
         expected: String,
     },
     /// The ledger was closed before the append's outcome was known.
-    #[error("the ledger closed before the append was acknowledged: open it again and read its head to learn the outcome")]
+    #[error(
+        "the ledger closed before the append was acknowledged: open it again and read its head to learn the outcome"
+    )]
     Closed,
 }
 

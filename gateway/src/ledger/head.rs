@@ -2,10 +2,7 @@
 
 use std::{error::Error, fmt};
 
-use super::{
-    Epoch, RecordHash, Sequence,
-    record::length_le,
-};
+use super::{Epoch, RecordHash, Sequence, record::length_le};
 
 /// The newest record of a ledger: its sequence and hash name the whole chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

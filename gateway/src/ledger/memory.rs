@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures_util::{FutureExt, future::{self, BoxFuture}};
+use futures_util::{
+    FutureExt,
+    future::{self, BoxFuture},
+};
 use tokio::sync::oneshot;
 
 use super::{

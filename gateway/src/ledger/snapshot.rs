@@ -1,10 +1,6 @@
 //! State snapshots: what bounds the replay at start-up. A cache of the records, never a source.
 
-use super::{
-    Head, HeadSignature,
-    head::push_part,
-    record::length_le,
-};
+use super::{Head, HeadSignature, head::push_part, record::length_le};
 
 /// The state as it was after one record of the ledger.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -15,11 +15,8 @@ use crate::ledger::{LedgerError, guard::FILE_MODE};
 /// because closing any descriptor of the database would drop them.
 pub(super) fn take(options: &LedgerOptions) -> Result<File, LedgerError> {
     let path = options.lock_path();
-    let storage = |source: std::io::Error| LedgerError::Storage {
-        doing: "lock",
-        path: path.clone(),
-        source: Arc::new(source),
-    };
+    let storage =
+        |source: std::io::Error| LedgerError::Storage { doing: "lock", path: path.clone(), source: Arc::new(source) };
     let file =
         OpenOptions::new().write(true).create(true).truncate(false).mode(FILE_MODE).open(&path).map_err(storage)?;
     match file.try_lock() {

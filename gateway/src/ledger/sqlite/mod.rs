@@ -25,10 +25,10 @@ use super::{
     Ticket, chain::ChainWalk,
 };
 use intake::Intake;
-pub use options::{ChainCheck, LedgerLimits, LedgerOptions};
 pub(super) use intake::{check_append, within};
 pub(super) use open::{connect_read_only, integrity_problems};
 pub(super) use options::with_ending;
+pub use options::{ChainCheck, LedgerLimits, LedgerOptions};
 pub use rebase::rebase_guard;
 
 /// A ledger in a SQLite file.
@@ -167,9 +167,8 @@ impl Shared {
             let Some(row) = found.next().map_err(sql)? else {
                 return Err(self.corrupted(format!("record {} is missing", chain.at().seq.next())));
             };
-            let record = chain
-                .step(rows::record(row).map_err(sql)?)
-                .map_err(|fault| self.corrupted(fault.to_string()))?;
+            let record =
+                chain.step(rows::record(row).map_err(sql)?).map_err(|fault| self.corrupted(fault.to_string()))?;
             bytes += record.body.len();
             records.push(record);
         }

@@ -119,7 +119,9 @@ pub(super) fn check_chain(connection: &Connection, options: &LedgerOptions) -> R
     let sql = |error| sql_error("read", &options.path, error);
     let genesis = Head::genesis(&options.house);
     let start = match options.chain_check {
-        ChainCheck::SinceSnapshot => newest_sound_snapshot(connection, options)?.map_or(genesis, |snapshot| snapshot.at),
+        ChainCheck::SinceSnapshot => {
+            newest_sound_snapshot(connection, options)?.map_or(genesis, |snapshot| snapshot.at)
+        }
         ChainCheck::Whole => genesis,
     };
     let mut first_problem = None;
@@ -221,7 +223,9 @@ fn use_wal(connection: &Connection) -> rusqlite::Result<()> {
     if mode.eq_ignore_ascii_case("wal") {
         Ok(())
     } else {
-        Err(rusqlite::Error::InvalidParameterName(format!("journal_mode is {mode}: this file system cannot hold a WAL")))
+        Err(rusqlite::Error::InvalidParameterName(format!(
+            "journal_mode is {mode}: this file system cannot hold a WAL"
+        )))
     }
 }
 
@@ -267,11 +271,7 @@ fn check_guard(
 }
 
 /// The guard, holding the newest head: what the node shows from now on, its guard has seen.
-fn ready_guard(
-    options: &LedgerOptions,
-    slots: Option<&GuardSlots>,
-    newest: &SignedHead,
-) -> Result<Guard, LedgerError> {
+fn ready_guard(options: &LedgerOptions, slots: Option<&GuardSlots>, newest: &SignedHead) -> Result<Guard, LedgerError> {
     let ready = || match slots {
         None => Guard::create(&options.guard_path, newest),
         Some(slots) => {

@@ -21,8 +21,8 @@ pub fn rebase_guard(options: &LedgerOptions) -> Result<Option<SignedHead>, Ledge
     let sql = |error| open::sql_error("read", &options.path, error);
     let guard_path = &options.guard_path;
     let verifier = options.verifier.as_ref();
-    let conflict = guard_conflict(&connection, &options.house, newest.head, guard_path, slots.as_ref(), verifier)
-        .map_err(sql)?;
+    let conflict =
+        guard_conflict(&connection, &options.house, newest.head, guard_path, slots.as_ref(), verifier).map_err(sql)?;
     let Some(conflict) = conflict else { return Ok(None) };
 
     let io = |error| open::io_error("replace the guard", guard_path, error);

@@ -23,8 +23,7 @@ pub(in crate::ledger) const RECORDS_AFTER: &str =
     "SELECT seq, kind, recorded_at_ms, hash, body FROM records WHERE seq > ?1 ORDER BY seq";
 
 /// Rows with sequences above `?1`, in order: to be read with [`batch`].
-pub(in crate::ledger) const BATCHES_AFTER: &str =
-    "SELECT last_seq, first_seq, epoch, head_hash, key_id, signature FROM batches WHERE last_seq > ?1 ORDER BY last_seq";
+pub(in crate::ledger) const BATCHES_AFTER: &str = "SELECT last_seq, first_seq, epoch, head_hash, key_id, signature FROM batches WHERE last_seq > ?1 ORDER BY last_seq";
 
 /// All rows, newest first: to be read with [`snapshot`].
 pub(in crate::ledger) const SNAPSHOTS: &str =
@@ -124,10 +123,8 @@ pub(super) fn insert_snapshot(connection: &Connection, signed_snapshot: &SignedS
         "INSERT INTO snapshots (seq, hash, key_id, signature, state) VALUES (?1, ?2, ?3, ?4, ?5)",
         params![seq, snapshot.at.hash.0, signature.key_id, signature.bytes, snapshot.state],
     )?;
-    connection.execute(
-        "DELETE FROM snapshots WHERE seq NOT IN (SELECT seq FROM snapshots ORDER BY seq DESC LIMIT 2)",
-        [],
-    )?;
+    connection
+        .execute("DELETE FROM snapshots WHERE seq NOT IN (SELECT seq FROM snapshots ORDER BY seq DESC LIMIT 2)", [])?;
     Ok(())
 }
 

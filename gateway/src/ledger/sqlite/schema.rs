@@ -11,8 +11,15 @@ pub(in crate::ledger) const FORMAT: i32 = 1;
 macro_rules! refuse {
     ($name:literal, $action:literal, $table:literal) => {
         concat!(
-            "CREATE TRIGGER ", $name, " BEFORE ", $action, " ON ", $table,
-            "\nBEGIN SELECT RAISE(ABORT, '", $table, " is append-only'); END"
+            "CREATE TRIGGER ",
+            $name,
+            " BEFORE ",
+            $action,
+            " ON ",
+            $table,
+            "\nBEGIN SELECT RAISE(ABORT, '",
+            $table,
+            " is append-only'); END"
         )
     };
 }

@@ -30,6 +30,17 @@ impl Writer {
                 Work::Snapshot(snapshot) => self.snapshot_and_answer(snapshot),
             }
         }
+        if shared.intake.stopped().is_none() {
+            self.move_log_into_database();
+        }
+    }
+
+    /// After a clean end the database file alone is the whole ledger, so that a copy of it is a copy of the ledger.
+    fn move_log_into_database(&self) {
+        if let Err(error) = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())) {
+            let path = self.shared.options.path.display();
+            tracing::warn!(%path, %error, "the write-ahead log stays beside the ledger until the next start");
+        }
     }
 
     fn commit_and_answer(&mut self, appends: Vec<PendingAppend>) {

@@ -1,1 +1,10 @@
+mod appending;
+mod chain;
 mod common;
+mod every_byte;
+mod guard;
+mod kill;
+mod memory;
+mod store;
+mod tail;
+mod verify;

@@ -160,11 +160,7 @@ fn place(connection: &Connection, house: &str, end: Head, head: Head) -> rusqlit
     })
 }
 
-fn inspect(
-    options: &VerifyOptions,
-    slots: Option<&GuardSlots>,
-    report: &mut VerifyReport,
-) -> rusqlite::Result<()> {
+fn inspect(options: &VerifyOptions, slots: Option<&GuardSlots>, report: &mut VerifyReport) -> rusqlite::Result<()> {
     let connection = connect_read_only(&options.path)?;
     // One instant for all reads.
     connection.execute_batch("BEGIN")?;

@@ -62,7 +62,9 @@ pub enum Problem {
         to: Sequence,
     },
     /// A row does not hold what its column says.
-    #[error("a row of {table} after {after} does not hold what it should ({detail}): it has changed since it was written")]
+    #[error(
+        "a row of {table} after {after} does not hold what it should ({detail}): it has changed since it was written"
+    )]
     Malformed {
         /// The table.
         table: &'static str,
@@ -95,7 +97,9 @@ pub enum Problem {
         rejection: HeadRejection,
     },
     /// Commits do not follow one another.
-    #[error("the commit that ends at record {seq} starts at {found}, expected {expected}: a commit's row is missing or changed")]
+    #[error(
+        "the commit that ends at record {seq} starts at {found}, expected {expected}: a commit's row is missing or changed"
+    )]
     CommitGap {
         /// The commit's last record.
         seq: Sequence,
@@ -105,7 +109,9 @@ pub enum Problem {
         found: Sequence,
     },
     /// A commit names an earlier epoch than the one before it.
-    #[error("the commit that ends at record {seq} has a lower epoch than the one before it: a shut-out writer wrote on")]
+    #[error(
+        "the commit that ends at record {seq} has a lower epoch than the one before it: a shut-out writer wrote on"
+    )]
     CommitEpoch {
         /// The commit's last record.
         seq: Sequence,
@@ -122,7 +128,9 @@ pub enum Problem {
         end: Sequence,
     },
     /// Records after the last commit's signature.
-    #[error("records {from} to {to} are behind the last signature: they were added by something other than the node, or their commit's row is lost")]
+    #[error(
+        "records {from} to {to} are behind the last signature: they were added by something other than the node, or their commit's row is lost"
+    )]
     UnsignedTail {
         /// The first of them.
         from: Sequence,
@@ -130,7 +138,9 @@ pub enum Problem {
         to: Sequence,
     },
     /// A state snapshot cannot be trusted.
-    #[error("the state snapshot at record {seq} cannot be trusted ({reason}): the node passes it over and replays from an earlier one")]
+    #[error(
+        "the state snapshot at record {seq} cannot be trusted ({reason}): the node passes it over and replays from an earlier one"
+    )]
     Snapshot {
         /// The snapshot's record.
         seq: Sequence,
