@@ -1,0 +1,85 @@
+//! Arithmetic of dates as bond conventions count it.
+
+use jiff::civil::Date;
+
+/// Calendar days from one date to another, negative when `to` is the earlier.
+#[must_use]
+pub fn days_between(from: Date, to: Date) -> i64 {
+    from.duration_until(to).as_secs() / 86_400
+}
+
+/// The date `days` calendar days after `date`, before it when negative; the ends of the calendar hold.
+#[must_use]
+pub fn add_days(date: Date, days: i64) -> Date {
+    date.saturating_add(jiff::SignedDuration::from_hours(days.clamp(-9_000_000, 9_000_000) * 24))
+}
+
+/// The same day of the month `months` later, or earlier when negative; the last day of a shorter month stands in for
+/// days that it does not have. The ends of the calendar hold.
+#[must_use]
+pub fn add_months(date: Date, months: i32) -> Date {
+    let months = i64::from(date.year()) * 12 + i64::from(date.month()) - 1 + i64::from(months);
+    let end = if months < 0 { Date::MIN } else { Date::MAX };
+    let (Ok(year), Ok(month)) = (i16::try_from(months.div_euclid(12)), i8::try_from(months.rem_euclid(12) + 1)) else {
+        return end;
+    };
+    let Ok(first) = Date::new(year, month, 1) else { return end };
+    Date::new(year, month, date.day().min(first.days_in_month())).unwrap_or(end)
+}
+
+/// Months from one date to another: the whole months that fit, and the rest as a share of the month after them.
+///
+/// Continuous and increasing in `to`, and a whole number exactly on the monthly anniversaries of `from`, so that a
+/// ten-year bond has 120 months on its coupon dates and reads the ten-year point of a curve alone. Negative spans
+/// count as minus the span the other way round.
+#[must_use]
+pub fn months_between(from: Date, to: Date) -> f64 {
+    if to < from {
+        return -months_between(to, from);
+    }
+    let calendar =
+        (i32::from(to.year()) - i32::from(from.year())) * 12 + i32::from(to.month()) - i32::from(from.month());
+    let whole = if add_months(from, calendar) > to { calendar - 1 } else { calendar };
+    let start = add_months(from, whole);
+    let length = days_between(start, add_months(from, whole + 1));
+    f64::from(whole) + days_between(start, to) as f64 / length as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_month_added_to_its_last_days_stays_in_the_next_month() {
+        assert_eq!(add_months(date(2024, 1, 31), 1), date(2024, 2, 29));
+        assert_eq!(add_months(date(2023, 8, 31), -6), date(2023, 2, 28));
+        assert_eq!(add_months(date(2023, 12, 15), 1), date(2024, 1, 15));
+        assert_eq!(add_months(date(9999, 12, 15), 1), Date::MAX);
+    }
+
+    #[test]
+    fn ten_years_are_120_months_exactly() {
+        assert_eq!(months_between(date(2026, 1, 2), date(2036, 1, 2)), 120.0);
+        assert_eq!(months_between(date(2026, 1, 15), date(2026, 2, 1)), 17.0 / 31.0);
+    }
+
+    fn dates() -> impl Strategy<Value = Date> {
+        (0_i64..40_000).prop_map(|days| add_days(date(1990, 1, 1), days))
+    }
+
+    proptest! {
+        #[test]
+        fn days_added_are_days_between(start in dates(), days in -5_000_i64..5_000) {
+            prop_assert_eq!(days_between(start, add_days(start, days)), days);
+        }
+
+        #[test]
+        fn months_grow_with_every_day(from in dates(), days in 0_i64..15_000) {
+            let to = add_days(from, days);
+            prop_assert!(months_between(from, add_days(to, 1)) > months_between(from, to));
+        }
+    }
+}
