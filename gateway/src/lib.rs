@@ -2,3 +2,5 @@
 //! joint net-risk margin of linked accounts.
 
 pub mod arrangement;
+pub mod csv_book;
+pub mod sample;
