@@ -8,6 +8,7 @@ pub mod book;
 pub mod contracts;
 pub mod history;
 pub mod issues;
+pub mod large;
 mod pricing;
 mod random;
 
