@@ -5,4 +5,13 @@
 
 pub mod cycle_id;
 pub mod digest;
+pub mod envelope;
+pub mod evidence;
+pub mod leaf;
 pub mod leg;
+pub mod link;
+pub mod matching;
+pub mod name;
+pub mod parties;
+pub mod tree;
+pub mod walk;
