@@ -3,10 +3,15 @@
 
 pub mod arrangement;
 pub mod blobs;
+pub mod book;
 pub mod command;
 pub mod config;
 pub mod csv_book;
 pub mod identity;
 pub mod ledger;
+pub mod market;
+pub mod problem;
 pub mod sample;
+pub mod seam;
 pub mod telemetry;
+pub mod wire;

@@ -27,19 +27,12 @@ pub fn add_months(date: Date, months: i32) -> Date {
     Date::new(year, month, date.day().min(first.days_in_month())).unwrap_or(end)
 }
 
-<<<<<<< HEAD
 /// Months from one date to another: six for each whole half-year that fits, and the rest by days as a share of the
 /// half-year after them.
 ///
 /// Continuous and increasing in `to`, and a whole number of half-years exactly on the half-yearly anniversaries of
 /// `from`, so that a ten-year bond has 120 months on its coupon dates and reads the ten-year point of a curve alone.
 /// Days inside a half-year count alike, so that a short month's rate weighs no more than a long one's. Negative spans
-=======
-/// Months from one date to another: the whole months that fit, and the rest as a share of the month after them.
-///
-/// Continuous and increasing in `to`, and a whole number exactly on the monthly anniversaries of `from`, so that a
-/// ten-year bond has 120 months on its coupon dates and reads the ten-year point of a curve alone. Negative spans
->>>>>>> demo
 /// count as minus the span the other way round.
 #[must_use]
 pub fn months_between(from: Date, to: Date) -> f64 {
@@ -48,18 +41,11 @@ pub fn months_between(from: Date, to: Date) -> f64 {
     }
     let calendar =
         (i32::from(to.year()) - i32::from(from.year())) * 12 + i32::from(to.month()) - i32::from(from.month());
-<<<<<<< HEAD
     let below = calendar / 6 * 6;
     let whole = if add_months(from, below) > to { below - 6 } else { below };
     let start = add_months(from, whole);
     let length = days_between(start, add_months(from, whole + 6));
     f64::from(whole) + 6.0 * (days_between(start, to) as f64 / length as f64)
-=======
-    let whole = if add_months(from, calendar) > to { calendar - 1 } else { calendar };
-    let start = add_months(from, whole);
-    let length = days_between(start, add_months(from, whole + 1));
-    f64::from(whole) + days_between(start, to) as f64 / length as f64
->>>>>>> demo
 }
 
 #[cfg(test)]
@@ -80,11 +66,7 @@ mod tests {
     #[test]
     fn ten_years_are_120_months_exactly() {
         assert_eq!(months_between(date(2026, 1, 2), date(2036, 1, 2)), 120.0);
-<<<<<<< HEAD
         assert_eq!(months_between(date(2026, 1, 15), date(2026, 2, 1)), 6.0 * (17.0 / 181.0));
-=======
-        assert_eq!(months_between(date(2026, 1, 15), date(2026, 2, 1)), 17.0 / 31.0);
->>>>>>> demo
     }
 
     fn dates() -> impl Strategy<Value = Date> {

@@ -5,7 +5,6 @@
 
 pub mod calendar;
 pub mod date;
-<<<<<<< HEAD
 mod decimal;
 pub mod factor;
 pub mod fixed;
@@ -22,10 +21,5 @@ pub mod money;
 mod numeric;
 pub mod repo;
 pub mod revaluation;
-=======
-pub mod fixed;
-pub mod instrument;
-mod numeric;
->>>>>>> demo
 pub mod scenario;
 pub mod treasury;

@@ -10,7 +10,6 @@ const ROUNDING_SHIFT: f64 = 6_755_399_441_055_744.0;
 ///
 /// Rounding is odd-symmetric: the negative rounds to the negative.
 pub(crate) fn round_to_i64(value: f64) -> Option<i64> {
-<<<<<<< HEAD
     // What is not a number fails the comparison too.
     if value.abs() < ROUNDING_LIMIT {
         let shifted = value + ROUNDING_SHIFT;
@@ -19,30 +18,6 @@ pub(crate) fn round_to_i64(value: f64) -> Option<i64> {
     } else {
         None
     }
-=======
-    if !(value.abs() < ROUNDING_LIMIT) {
-        return None;
-    }
-    let shifted = value + ROUNDING_SHIFT;
-    // Doubles between 2^52 and 2^53 are consecutive integers, and so are their bit patterns.
-    Some(shifted.to_bits().cast_signed() - ROUNDING_SHIFT.to_bits().cast_signed())
-}
-
-/// `base` to a whole power and the geometric sum `1 + base + ... + base^(exponent - 1)`, by doubling.
-///
-/// Neither divides, so a base of one (a yield of zero) needs no special case.
-pub(crate) fn power_and_sum(base: f64, exponent: u32) -> (f64, f64) {
-    let (mut power, mut sum) = (1.0, 0.0);
-    for bit in (0..u32::BITS - exponent.leading_zeros()).rev() {
-        sum += sum * power;
-        power *= power;
-        if exponent >> bit & 1 == 1 {
-            sum = 1.0 + base * sum;
-            power *= base;
-        }
-    }
-    (power, sum)
->>>>>>> demo
 }
 
 #[cfg(test)]
@@ -66,19 +41,5 @@ mod tests {
         fn rounding_agrees_with_the_standard_library(value in -2e15_f64..2e15) {
             prop_assert_eq!(round_to_i64(value).map(|i| i as f64), Some(value.round_ties_even()));
         }
-<<<<<<< HEAD
-=======
-
-        #[test]
-        fn doubling_agrees_with_one_multiplication_at_a_time(base in 0.9_f64..1.1, exponent in 0_u32..100) {
-            let (power, sum) = power_and_sum(base, exponent);
-            let (mut p, mut s) = (1.0, 0.0);
-            for _ in 0..exponent {
-                s += p;
-                p *= base;
-            }
-            prop_assert!((power - p).abs() <= 1e-13 * p && (sum - s).abs() <= 1e-13 * s.max(1.0));
-        }
->>>>>>> demo
     }
 }

@@ -236,6 +236,8 @@ pub enum End {
         round: Round,
         /// Payload digest of the agreed statement.
         agreement: Digest,
+        /// Whether the house's cut-off had come before the second statement arrived.
+        is_late: bool,
     },
     /// Stand-alone margin is charged.
     FellBack(v1::FallBackCause),

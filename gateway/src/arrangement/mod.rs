@@ -6,19 +6,15 @@
 pub mod cycle;
 pub mod cycle_id;
 pub mod digest;
-<<<<<<< HEAD
-pub mod fact;
-pub mod leg;
-pub mod machine;
-=======
 pub mod envelope;
 pub mod evidence;
+pub mod fact;
 pub mod leaf;
 pub mod leg;
 pub mod link;
+pub mod machine;
 pub mod matching;
 pub mod name;
 pub mod parties;
 pub mod tree;
 pub mod walk;
->>>>>>> matching

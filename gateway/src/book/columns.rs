@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use crossmargin::v1;
-use prost::Message;
+use prost::{Message, bytes::Bytes};
 use rayon::prelude::*;
 use risk::instrument::{Instrument, InstrumentError};
 
@@ -94,7 +94,7 @@ fn chunk(accounts: &[(&AccountId, &Arc<[Holding]>)]) -> Chunk {
     }
     let bytes = columns.encode_to_vec();
     let reference = v1::ChunkRef {
-        digest: Digest::of(&bytes).as_bytes().to_vec(),
+        digest: Bytes::copy_from_slice(Digest::of(&bytes).as_bytes()),
         size_bytes: bytes.len() as u64,
         account_count: u32::try_from(accounts.len()).unwrap_or(u32::MAX),
         position_count: positions as u64,
@@ -107,14 +107,15 @@ fn chunk(accounts: &[(&AccountId, &Arc<[Holding]>)]) -> Chunk {
 /// # Errors
 /// The first thing that is wrong, by row.
 pub fn read(bytes: &[u8]) -> Result<Vec<(AccountId, Arc<[Holding]>)>, ColumnsError> {
-    let columns =
-        v1::PositionColumns::decode(bytes).map_err(|error| ColumnsError::Encoding(error.to_string()))?;
+    let columns = v1::PositionColumns::decode(bytes).map_err(|error| ColumnsError::Encoding(error.to_string()))?;
     let total: u64 = columns.position_counts.iter().map(|count| u64::from(*count)).sum();
     if columns.accounts.len() != columns.position_counts.len() {
         return Err(ColumnsError::Shape("accounts and position_counts must have the same length"));
     }
     if total != columns.instrument_indexes.len() as u64 || total != columns.quantities.len() as u64 {
-        return Err(ColumnsError::Shape("instrument_indexes and quantities must have as many rows as position_counts add up to"));
+        return Err(ColumnsError::Shape(
+            "instrument_indexes and quantities must have as many rows as position_counts add up to",
+        ));
     }
     let dictionary: Vec<Instrument> = (columns.instruments.iter().enumerate())
         .map(|(index, text)| text.parse().map_err(|error| ColumnsError::Instrument { index, error }))
@@ -152,10 +153,7 @@ mod tests {
         let holding = |text: &str, quantity| Holding { instrument: text.parse().unwrap(), quantity };
         let first = [holding("UST:91282CMK4", 100), holding("FUT:ZN:2026-03", -7)];
         let second = [holding("USD:2026-02-17", 5)];
-        Accounts::from([
-            ("A-1".parse().unwrap(), first.into()),
-            ("A-2".parse().unwrap(), second.into()),
-        ])
+        Accounts::from([("A-1".parse().unwrap(), first.into()), ("A-2".parse().unwrap(), second.into())])
     }
 
     #[test]

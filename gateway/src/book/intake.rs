@@ -1,13 +1,13 @@
 //! Checking a submitted snapshot: every problem is found and told at once, by row and field.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use crossmargin::v1;
 use jiff::{Timestamp, civil::Date};
-use risk::{instrument::Instrument, repo::RepoTrade};
+use risk::{
+    instrument::{Instrument, InstrumentError},
+    repo::{RepoTrade, unsettled_legs},
+};
 
 use super::{Accounts, Holding, Scope, Submission};
 use crate::{
@@ -44,7 +44,11 @@ pub struct Snapshot {
 ///
 /// # Errors
 /// Every problem, by row and field. Nothing of the snapshot is applied then.
-pub fn check(snapshot: &Snapshot, standing_version: u64, eligibility: &dyn Eligibility) -> Result<Submission, Problems> {
+pub fn check(
+    snapshot: &Snapshot,
+    standing_version: u64,
+    eligibility: &dyn Eligibility,
+) -> Result<Submission, Problems> {
     let mut problems = Collector::default();
     let header = check_header(&snapshot.header, standing_version, &mut problems);
     let business_date = header.as_ref().map(|header| header.business_date);
@@ -67,10 +71,18 @@ pub fn check(snapshot: &Snapshot, standing_version: u64, eligibility: &dyn Eligi
     if rows.len() > ACCOUNTS_MAX {
         problems.add("accounts", format!("{} were given, but a snapshot may have at most {ACCOUNTS_MAX}", rows.len()));
     }
-    let accounts: Accounts = rows.into_iter().map(|(account, rows)| (account, merge(rows))).collect();
+    let mut accounts = Accounts::new();
+    for (account, rows) in rows {
+        let merged = merge(rows, business_date.unwrap_or_default());
+        let named = merged.map_err(|reason| format!("account {account}: {reason}"));
+        if let Some(holdings) = problems.check(|| "positions".into(), named) {
+            accounts.insert(account, holdings);
+        }
+    }
     let mut flat_accounts = Vec::new();
     for (index, name) in snapshot.header.flat_accounts.iter().enumerate() {
-        let Some(account) = problems.check(|| format!("header.flat_accounts[{index}]"), name.parse::<AccountId>()) else {
+        let Some(account) = problems.check(|| format!("header.flat_accounts[{index}]"), name.parse::<AccountId>())
+        else {
             continue;
         };
         if accounts.contains_key(&account) {
@@ -92,7 +104,10 @@ fn check_header(header: &v1::SnapshotHeader, standing_version: u64, problems: &m
     if header.book_version <= standing_version {
         problems.add(
             "header.book_version",
-            format!("{} is stale: the book stands at version {standing_version}, a higher one is needed", header.book_version),
+            format!(
+                "{} is stale: the book stands at version {standing_version}, a higher one is needed",
+                header.book_version
+            ),
         );
     }
     let scope = match header.scope() {
@@ -104,7 +119,8 @@ fn check_header(header: &v1::SnapshotHeader, standing_version: u64, problems: &m
         }
     };
     if scope == Some(Scope::Full) && !header.flat_accounts.is_empty() {
-        problems.add("header.flat_accounts", "a full snapshot flattens every account that is not in it; leave it empty");
+        problems
+            .add("header.flat_accounts", "a full snapshot flattens every account that is not in it; leave it empty");
     }
     let business_date = problems.check(
         || "header.business_date".into(),
@@ -138,7 +154,7 @@ struct Intake<'a> {
 #[derive(Default)]
 struct Rows {
     positions: BTreeMap<Instrument, i64>,
-    from_repos: Vec<Holding>,
+    repos: Vec<RepoTrade>,
 }
 
 impl Intake<'_> {
@@ -162,7 +178,8 @@ impl Intake<'_> {
             .collect();
         let mut row = 0;
         for (index, (name, count)) in columns.accounts.iter().zip(&columns.position_counts).enumerate() {
-            let parsed = self.problems.check(|| format!("positions[{chunk}].accounts[{index}]"), name.parse::<AccountId>());
+            let parsed =
+                self.problems.check(|| format!("positions[{chunk}].accounts[{index}]"), name.parse::<AccountId>());
             for _ in 0..*count {
                 self.add_position(chunk, row, columns, &dictionary, parsed.as_ref());
                 row += 1;
@@ -191,7 +208,8 @@ impl Intake<'_> {
         let (Some(instrument), Some(account)) = (entry, account) else { return };
         let field = || format!("positions[{chunk}].quantities[{row}]");
         if quantity == 0 {
-            self.problems.add(field(), format!("account {account}, {instrument}: the quantity is zero; leave the row out"));
+            self.problems
+                .add(field(), format!("account {account}, {instrument}: the quantity is zero; leave the row out"));
             return;
         }
         if let Some(business_date) = self.business_date {
@@ -229,12 +247,13 @@ impl Intake<'_> {
     fn add_repo(&mut self, chunk: usize, row: usize, columns: &v1::RepoColumns) {
         let Intake { rows, business_date, eligibility, problems } = self;
         let path = |field: &str| format!("repos[{chunk}].{field}[{row}]");
-        let account = columns.accounts.get(columns.account_indexes[row] as usize).ok_or("is not in the dictionary".to_owned());
+        let account =
+            columns.accounts.get(columns.account_indexes[row] as usize).ok_or("is not in the dictionary".to_owned());
         let account = account.and_then(|name| name.parse::<AccountId>().map_err(|error| error.to_string()));
         let account = problems.check(|| path("account_indexes"), account);
         let cusip = columns.collateral.get(columns.collateral_indexes[row] as usize);
         let cusip = cusip.ok_or("is not in the dictionary".to_owned());
-        let cusip = cusip.and_then(|text| text.parse().map_err(|error: risk::instrument::InstrumentError| error.to_string()));
+        let cusip = cusip.and_then(|text| text.parse().map_err(|error: InstrumentError| error.to_string()));
         let cusip = problems.check(|| path("collateral_indexes"), cusip);
         let start_date = problems.check(|| path("start_dates"), date_of(columns.start_dates[row]));
         let end_date = problems.check(|| path("end_dates"), date_of(columns.end_dates[row]));
@@ -249,39 +268,32 @@ impl Intake<'_> {
         if problems.check(|| path("faces"), named).is_none() {
             return;
         }
-        let trade = RepoTrade::new(
+        let trade = RepoTrade {
             collateral,
             face,
             start_date,
-            columns.start_cash_cents[row],
+            start_cash_cents: columns.start_cash_cents[row],
             end_date,
-            columns.end_cash_cents[row],
-        );
-        let named = trade.map_err(|reason| format!("account {account}, repo on {collateral}: {reason}"));
-        let Some(trade) = problems.check(|| path("faces"), named) else { return };
-        let holdings = trade.positions(business_date).into_iter();
-        let from_repos = holdings.map(|(instrument, quantity)| Holding { instrument, quantity });
-        rows.entry(account).or_default().from_repos.extend(from_repos);
+            end_cash_cents: columns.end_cash_cents[row],
+        };
+        let named = trade.check().map_err(|reason| format!("account {account}, repo on {collateral}: {reason}"));
+        if problems.check(|| path("faces"), named).is_some() {
+            rows.entry(account).or_default().repos.push(trade);
+        }
     }
 }
 
-/// Adds up the holdings of an account by instrument; what comes to zero is left out.
-fn merge(rows: Rows) -> Arc<[Holding]> {
+/// The holdings of an account: its positions and the unsettled legs of its repos, added up by instrument. What comes to
+/// zero is left out.
+fn merge(rows: Rows, business_date: Date) -> Result<Arc<[Holding]>, String> {
     let mut quantities = rows.positions;
-    let mut overflow = BTreeSet::new();
-    for holding in rows.from_repos {
-        let quantity = quantities.entry(holding.instrument).or_insert(0);
-        match quantity.checked_add(holding.quantity) {
-            Some(sum) => *quantity = sum,
-            None => {
-                overflow.insert(holding.instrument);
-            }
-        }
+    let legs = unsettled_legs(&rows.repos, business_date).map_err(|(_, error)| error.to_string())?;
+    for (instrument, leg) in legs {
+        let quantity = quantities.entry(instrument).or_insert(0);
+        *quantity = quantity.checked_add(leg).ok_or_else(|| format!("the quantity of {instrument} is too large"))?;
     }
-    // Invariant: every quantity has passed the eligibility's bound, and at most POSITIONS_MAX of them fit into an i64.
-    debug_assert!(overflow.is_empty());
     let holdings = quantities.into_iter().filter(|(_, quantity)| *quantity != 0);
-    holdings.map(|(instrument, quantity)| Holding { instrument, quantity }).collect()
+    Ok(holdings.map(|(instrument, quantity)| Holding { instrument, quantity }).collect())
 }
 
 /// The date of a number of days since 1970-01-01, within the years that instruments may have.

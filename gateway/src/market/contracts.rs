@@ -146,7 +146,10 @@ pub fn read_baskets(wire: &v1::Baskets, field: &str, problems: &mut Collector) -
             })
             .collect();
         if basket.deliverables.is_empty() {
-            problems.add(format!("{field}.baskets[{row}].deliverables"), format!("{}: at least one is needed", basket.contract));
+            problems.add(
+                format!("{field}.baskets[{row}].deliverables"),
+                format!("{}: at least one is needed", basket.contract),
+            );
         }
         Some((contract?, deliverables))
     })

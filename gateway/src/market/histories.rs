@@ -30,7 +30,10 @@ pub struct Overnight {
 pub fn read_curves(wire: &v1::CurveHistory, field: &str, problems: &mut Collector) -> Option<CurveHistory> {
     let standard: Vec<u32> = Tenor::STANDARD.iter().map(|tenor| u32::from(tenor.0)).collect();
     if wire.tenors_months != standard {
-        problems.add(format!("{field}.tenors_months"), format!("are {:?}, but {standard:?} are needed", wire.tenors_months));
+        problems.add(
+            format!("{field}.tenors_months"),
+            format!("are {:?}, but {standard:?} are needed", wire.tenors_months),
+        );
         return None;
     }
     if wire.yields_e4.len() != wire.dates.len() * standard.len() {

@@ -163,8 +163,8 @@ impl Items {
             baskets: contracts::deliverable_now(baskets.unwrap_or_default(), &known),
             treasuries,
         };
-        let market = problems.finish(())
-            .and_then(|()| Market::new(&input).map_err(|problems| market_problems(&problems)))?;
+        let market =
+            problems.finish(()).and_then(|()| Market::new(&input).map_err(|problems| market_problems(&problems)))?;
         Ok(Assembled { market, curve_history, overnight_history: overnight.history })
     }
 }

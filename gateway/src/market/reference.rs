@@ -54,7 +54,9 @@ impl Reference {
     }
 
     fn check_treasury(&self, instrument: &Instrument, quantity: i64, business_date: Date) -> Result<(), String> {
-        let (Instrument::Treasury(cusip) | Instrument::ForwardTreasury { cusip, .. }) = instrument else { return Ok(()) };
+        let (Instrument::Treasury(cusip) | Instrument::ForwardTreasury { cusip, .. }) = instrument else {
+            return Ok(());
+        };
         let terms = match self.issues.get(cusip) {
             None => return Err(format!("CUSIP {cusip} is not in the house's reference data; submit its terms first")),
             Some(Issue::Other(kind)) => {
@@ -71,7 +73,10 @@ impl Reference {
         }
         if terms.maturity <= add_months(business_date, self.minimum_months) {
             let months = self.minimum_months;
-            return Err(format!("not eligible: it matures on {}, within {months} months of {business_date}", terms.maturity));
+            return Err(format!(
+                "not eligible: it matures on {}, within {months} months of {business_date}",
+                terms.maturity
+            ));
         }
         Ok(())
     }
@@ -81,14 +86,19 @@ impl Reference {
             return Err(format!("product {} is not eligible under the arrangement", contract.product));
         }
         let Some(specification) = self.specifications.get(&contract.product) else {
-            return Err(format!("product {} is not in the house's reference data; submit its specification first", contract.product));
+            return Err(format!(
+                "product {} is not in the house's reference data; submit its specification first",
+                contract.product
+            ));
         };
         let last = specification.last_trading(contract.month);
         if last < business_date {
             return Err(format!("expired: it last traded on {last}"));
         }
         if !self.priced.contains(&contract) {
-            return Err(format!("{contract} has no settlement price here; check the contract month, or submit its price first"));
+            return Err(format!(
+                "{contract} has no settlement price here; check the contract month, or submit its price first"
+            ));
         }
         Ok(())
     }

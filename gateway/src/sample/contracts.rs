@@ -8,6 +8,8 @@ use risk::{
     instrument::ContractMonth,
 };
 
+use crate::market::contracts::specification_to_wire;
+
 use super::{
     BUSINESS_DATE, history,
     issues::SampleIssue,
@@ -49,23 +51,16 @@ const PRODUCTS: [Product; 11] = [
     product("ZT", ContractFamily::Treasury, 2_000, 0.003_906_25, "0.00390625"),
 ];
 
-/// From when on the sample holds its specifications for valid.
-const EFFECTIVE_FROM: Date = date(2026, 1, 1);
-
 /// The delivery months of the Treasury contracts.
 pub(super) const DELIVERY_MONTHS: [Date; 2] = [date(2026, 3, 1), date(2026, 6, 1)];
 
 /// The specifications of all products, ascending.
 #[must_use]
 pub fn specifications() -> v1::ContractSpecifications {
-    let specifications = PRODUCTS.iter().map(|product| v1::ContractSpecification {
-        product: product.code.to_owned(),
-        family: product.family.into(),
-        point_value_usd: product.point_value_usd,
-        tick: product.tick_text.to_owned(),
-        effective_from: EFFECTIVE_FROM.to_string(),
-    });
-    v1::ContractSpecifications { specifications: specifications.collect() }
+    let mut specifications: Vec<_> =
+        risk::futures::default_specifications().iter().map(specification_to_wire).collect();
+    specifications.sort_by(|one, next| one.product.cmp(&next.product));
+    v1::ContractSpecifications { specifications }
 }
 
 /// The baskets of the Treasury contracts: those of the issues that meet each contract's rule.

@@ -179,7 +179,11 @@ impl Reader<'_> {
             (0, true) => return wrong("cause", "is not given or not known here, but the house fell back"),
             (0, false) => return wrong("agreement", "is given, but the house fell back"),
             _ if wire.cause != 0 => return wrong("cause", "is given, but the house agreed"),
-            (agreed, _) => End::Agreed { round: Round(agreed), agreement: digest("agreement", &wire.agreement)? },
+            (agreed, _) => End::Agreed {
+                round: Round(agreed),
+                agreement: digest("agreement", &wire.agreement)?,
+                is_late: wire.is_late,
+            },
         };
         Ok(Outcome { cycle, end })
     }

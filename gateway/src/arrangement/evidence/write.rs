@@ -154,12 +154,14 @@ fn decline(decline: &Decline, arrangement: &str, house: String) -> v1::Decline {
 }
 
 fn outcome(outcome: &Outcome, arrangement: &str, house: String) -> v1::Outcome {
-    let (agreed_round, agreement, cause) = match outcome.end {
-        End::Agreed { round, agreement } => (round.0, bytes(agreement), v1::FallBackCause::Unspecified),
-        End::FellBack(cause) => (0, Bytes::new(), cause),
+    let (agreed_round, agreement, cause, is_late) = match outcome.end {
+        End::Agreed { round, agreement, is_late } => {
+            (round.0, bytes(agreement), v1::FallBackCause::Unspecified, is_late)
+        }
+        End::FellBack(cause) => (0, Bytes::new(), cause, false),
     };
     let cycle = Some(outcome.cycle.to_wire(arrangement));
-    v1::Outcome { cycle, house, agreed_round, agreement, cause: cause.into() }
+    v1::Outcome { cycle, house, agreed_round, agreement, cause: cause.into(), is_late }
 }
 
 fn bytes(digest: Digest) -> Bytes {
