@@ -5,6 +5,7 @@ pub mod arrangement;
 pub mod blobs;
 pub mod book;
 pub mod command;
+pub mod compute;
 pub mod config;
 pub mod csv_book;
 pub mod identity;

@@ -15,7 +15,7 @@ use std::{
 
 use prost::bytes::Bytes;
 
-use super::{BLOB_BYTES_MAX, BlobDigest, BlobError, BlobStore, length, within};
+use super::{BLOB_BYTES_MAX, Digest, BlobError, BlobStore, length, within};
 
 /// A store in a folder.
 ///
@@ -72,7 +72,7 @@ impl FileBlobStore {
 
     /// Where the blob of this digest is, or would be.
     #[must_use]
-    pub fn path_of(&self, digest: &BlobDigest) -> PathBuf {
+    pub fn path_of(&self, digest: &Digest) -> PathBuf {
         let name = digest.to_string();
         let (folder, rest) = name.split_at(2);
         self.root.join(folder).join(rest)
@@ -90,7 +90,7 @@ impl FileBlobStore {
     }
 
     /// Whether the blob is there, whole by its length. One of another length is damaged and is written anew.
-    fn is_stored(&self, digest: &BlobDigest, blob: &Bytes) -> Result<bool, BlobError> {
+    fn is_stored(&self, digest: &Digest, blob: &Bytes) -> Result<bool, BlobError> {
         let path = self.path_of(digest);
         match fs::metadata(&path) {
             Ok(metadata) if metadata.len() == length(blob) => Ok(true),
@@ -103,7 +103,7 @@ impl FileBlobStore {
         }
     }
 
-    fn write_new(&self, digest: BlobDigest, blob: &Bytes) -> Result<NewBlob, BlobError> {
+    fn write_new(&self, digest: Digest, blob: &Bytes) -> Result<NewBlob, BlobError> {
         let number = self.written.fetch_add(1, Ordering::Relaxed);
         let path = self.root.join(NEW_FOLDER).join(format!("{digest}.{number}"));
         let write = || {
@@ -123,12 +123,12 @@ impl FileBlobStore {
 }
 
 impl BlobStore for FileBlobStore {
-    fn put_many(&self, blobs: &[Bytes]) -> Result<Vec<BlobDigest>, BlobError> {
+    fn put_many(&self, blobs: &[Bytes]) -> Result<Vec<Digest>, BlobError> {
         if self.lock.is_none() {
             return Err(BlobError::ReadOnly { root: self.root.clone() });
         }
         within(blobs, self.bytes_max)?;
-        let digests: Vec<BlobDigest> = blobs.iter().map(|blob| BlobDigest::of(blob)).collect();
+        let digests: Vec<Digest> = blobs.iter().map(|blob| Digest::of(blob)).collect();
         let distinct: BTreeMap<_, _> = digests.iter().copied().zip(blobs).collect();
 
         // All are written before the first is synced, so that the disk can take them together.
@@ -150,7 +150,7 @@ impl BlobStore for FileBlobStore {
         Ok(digests)
     }
 
-    fn get(&self, digest: &BlobDigest) -> Result<Option<Bytes>, BlobError> {
+    fn get(&self, digest: &Digest) -> Result<Option<Bytes>, BlobError> {
         let path = self.path_of(digest);
         let failed = |error| storage("read the blob", &path, error);
         let file = match File::open(&path) {
@@ -165,21 +165,21 @@ impl BlobStore for FileBlobStore {
         }
         let mut blob = Vec::with_capacity(usize::try_from(bytes).unwrap_or_default());
         file.take(bytes_max).read_to_end(&mut blob).map_err(failed)?;
-        let found = BlobDigest::of(&blob);
+        let found = Digest::of(&blob);
         if found != *digest {
             return Err(BlobError::Corrupt { digest: *digest, path, bytes, found });
         }
         Ok(Some(blob.into()))
     }
 
-    fn has(&self, digest: &BlobDigest) -> Result<bool, BlobError> {
+    fn has(&self, digest: &Digest) -> Result<bool, BlobError> {
         let path = self.path_of(digest);
         fs::exists(&path).map_err(|error| storage("look for blob", &path, error))
     }
 }
 
 struct NewBlob {
-    digest: BlobDigest,
+    digest: Digest,
     path: PathBuf,
     file: File,
 }

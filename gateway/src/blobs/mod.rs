@@ -8,12 +8,13 @@ mod memory;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, io, path::PathBuf, str::FromStr, sync::Arc};
-
-use prost::bytes::Bytes;
+use std::{io, path::PathBuf, sync::Arc};
 
 pub use file::FileBlobStore;
 pub use memory::MemoryBlobStore;
+use prost::bytes::Bytes;
+
+use crate::arrangement::digest::Digest;
 
 /// A store of blobs. Synchronous: callers in an async runtime use `spawn_blocking`.
 pub trait BlobStore: Send + Sync + 'static {
@@ -22,14 +23,14 @@ pub trait BlobStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// A blob above the store's limit (nothing is stored then), or the disk's own errors.
-    fn put_many(&self, blobs: &[Bytes]) -> Result<Vec<BlobDigest>, BlobError>;
+    fn put_many(&self, blobs: &[Bytes]) -> Result<Vec<Digest>, BlobError>;
 
     /// Stores one blob. See [`BlobStore::put_many`], which is much faster for many.
     ///
     /// # Errors
     /// Those of [`BlobStore::put_many`].
-    fn put(&self, blob: &Bytes) -> Result<BlobDigest, BlobError> {
-        let digest = BlobDigest::of(blob);
+    fn put(&self, blob: &Bytes) -> Result<Digest, BlobError> {
+        let digest = Digest::of(blob);
         self.put_many(std::slice::from_ref(blob))?;
         Ok(digest)
     }
@@ -38,61 +39,14 @@ pub trait BlobStore: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`BlobError::Corrupt`] if what is here no longer gives the digest, or the disk's own errors.
-    fn get(&self, digest: &BlobDigest) -> Result<Option<Bytes>, BlobError>;
+    fn get(&self, digest: &Digest) -> Result<Option<Bytes>, BlobError>;
 
     /// Whether a blob of this digest is here. Its content is not looked at, and a put that is still running may show
     /// before it is durable.
     ///
     /// # Errors
     /// The disk's own errors.
-    fn has(&self, digest: &BlobDigest) -> Result<bool, BlobError>;
-}
-
-/// The plain BLAKE3 digest of a blob's bytes, as `b3sum` prints it. In hex, 64 digits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BlobDigest(pub [u8; 32]);
-
-impl BlobDigest {
-    /// The digest of `bytes`.
-    #[must_use]
-    pub fn of(bytes: &[u8]) -> Self {
-        Self(blake3::hash(bytes).into())
-    }
-}
-
-impl fmt::Display for BlobDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&hex::encode(self.0))
-    }
-}
-
-impl fmt::Debug for BlobDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "BlobDigest({self})")
-    }
-}
-
-impl FromStr for BlobDigest {
-    type Err = ParseBlobDigestError;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let error = || ParseBlobDigestError { text: text.chars().take(80).collect() };
-        // One spelling per digest: the names of the files are compared as text.
-        if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
-            return Err(error());
-        }
-        let mut digest = [0; 32];
-        hex::decode_to_slice(text, &mut digest).map_err(|_| error())?;
-        Ok(Self(digest))
-    }
-}
-
-/// A text that is not a digest.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{text:?} is not a blob's digest: give 64 lower-case hexadecimal digits")]
-pub struct ParseBlobDigestError {
-    /// The text, shortened.
-    pub text: String,
+    fn has(&self, digest: &Digest) -> Result<bool, BlobError>;
 }
 
 /// Why a blob was not stored or not read.
@@ -115,13 +69,13 @@ pub enum BlobError {
     )]
     Corrupt {
         /// The digest asked for.
-        digest: BlobDigest,
+        digest: Digest,
         /// The file.
         path: PathBuf,
         /// Its size.
         bytes: u64,
         /// The digest of what is there.
-        found: BlobDigest,
+        found: Digest,
     },
     /// What is stored under the digest is longer than any blob, and was not read.
     #[error(
@@ -131,7 +85,7 @@ pub enum BlobError {
     )]
     Oversized {
         /// The digest asked for.
-        digest: BlobDigest,
+        digest: Digest,
         /// The file.
         path: PathBuf,
         /// Its size.

@@ -33,7 +33,7 @@ fn a_blob_is_found_under_the_digest_that_b3sum_prints() {
 #[test]
 fn a_blob_that_was_never_put_is_absent_and_not_an_error() {
     both_stores(|store| {
-        let digest = BlobDigest::of(b"never put");
+        let digest = Digest::of(b"never put");
         assert_eq!(store.get(&digest).unwrap(), None);
         assert!(!store.has(&digest).unwrap());
     });
@@ -111,7 +111,7 @@ fn a_blob_above_the_limit_is_neither_stored_nor_read() {
     let store = FileBlobStore::open(folder.path()).unwrap().with_bytes_max(8);
     let error = store.put_many(&[blob("short"), blob("nine byte")]).unwrap_err();
     assert!(matches!(error, BlobError::TooLarge { bytes: 9, bytes_max: 8 }), "{error}");
-    assert!(!store.has(&BlobDigest::of(b"short")).unwrap());
+    assert!(!store.has(&Digest::of(b"short")).unwrap());
 
     let digest = store.put(&blob("8 bytes!")).unwrap();
     let store = store.with_bytes_max(7);
@@ -156,9 +156,9 @@ fn threads_that_put_the_same_blobs_all_find_them() {
 
 #[test]
 fn only_sixty_four_lower_case_hex_digits_are_a_digest() {
-    let digest = BlobDigest::of(b"x");
+    let digest = Digest::of(b"x");
     assert_eq!(digest.to_string().parse(), Ok(digest));
     for bad in ["", "ab", &digest.to_string().to_uppercase(), &format!("{digest}0"), &format!("{digest}")[1..]] {
-        assert!(bad.parse::<BlobDigest>().is_err(), "{bad}");
+        assert!(bad.parse::<Digest>().is_err(), "{bad}");
     }
 }
