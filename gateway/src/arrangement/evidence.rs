@@ -292,3 +292,6 @@ impl Evidence {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

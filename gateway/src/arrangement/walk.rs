@@ -370,39 +370,45 @@ mod tests {
             flip in 1..=255_u8,
         ) {
             let theirs = build(&theirs);
-            let mut walk = Walk::new(Arc::new(build(&ours)), theirs.root(), theirs.len() as u64);
-            let mut round = 0;
-            loop {
-                let wants = walk.wants();
-                prop_assume!(!wants.is_empty());
-                let mut nodes: Vec<_> = wants.iter().map(|path| theirs.node(path).unwrap()).collect();
-                let is_lie = round == which.index(3);
-                if is_lie {
-                    let count = nodes.len();
-                    let node = &mut nodes[which.index(count)];
-                    if node.leaf.is_empty() {
-                        prop_assume!(!node.children.is_empty());
-                        let at = byte.index(node.children.len());
-                        let child = &mut node.children[at];
-                        let mut hash = child.hash.to_vec();
-                        hash[byte.index(32)] ^= flip;
-                        child.hash = hash.into();
-                    } else {
-                        let mut leaf = node.leaf.to_vec();
-                        let at = byte.index(leaf.len());
-                        leaf[at] ^= flip;
-                        node.leaf = leaf.into();
-                    }
+            let walk = Walk::new(Arc::new(build(&ours)), theirs.root(), theirs.len() as u64);
+            let fed = feed_with_a_lie(walk, &theirs, which.index(3), |node| {
+                if node.leaf.is_empty() {
+                    let at = byte.index(node.children.len());
+                    let child = &mut node.children[at];
+                    child.hash = flipped(&child.hash, byte.index(32), flip);
+                } else {
+                    node.leaf = flipped(&node.leaf, byte.index(node.leaf.len()), flip);
                 }
-                let fed = walk.feed(nodes);
-                if is_lie {
-                    prop_assert!(matches!(fed, Err(WalkError { fault: Fault::Hash { .. }, .. })), "{fed:?}");
-                    return Ok(());
-                }
-                prop_assume!(fed == Ok(Progress::Walking));
-                round += 1;
+            });
+            if let Some(fed) = fed {
+                prop_assert!(matches!(fed, Err(WalkError { fault: Fault::Hash { .. }, .. })), "{fed:?}");
             }
         }
+    }
+
+    fn flipped(bytes: &Bytes, at: usize, flip: u8) -> Bytes {
+        let mut bytes = bytes.to_vec();
+        bytes[at] ^= flip;
+        bytes.into()
+    }
+
+    /// Walks and changes the last node of the given batch; `None` where the walk is over before.
+    fn feed_with_a_lie(
+        mut walk: Walk,
+        theirs: &MarginTree,
+        batch: usize,
+        lie: impl Fn(&mut v1::TreeNode),
+    ) -> Option<Result<Progress, WalkError>> {
+        for at in 0..=batch {
+            let mut nodes: Vec<_> = walk.wants().iter().map(|path| theirs.node(path).unwrap()).collect();
+            let last = nodes.last_mut().filter(|node| !node.leaf.is_empty() || !node.children.is_empty())?;
+            if at == batch {
+                lie(last);
+                return Some(walk.feed(nodes));
+            }
+            walk.feed(nodes).unwrap();
+        }
+        None
     }
 
     #[test]
@@ -454,16 +460,17 @@ mod tests {
         let error = feed_one(&ours, branch_hash(children), 1, branch(&children)).unwrap_err();
         assert_eq!(error.fault, LONE_LEAF);
 
-        // The leaf of one link below the path of another.
-        let children = [(step ^ 1, leaf_hash(&leaf_bytes(1, 0))), (step ^ 2, leaf_hash(&leaf_bytes(2, 0)))];
+        // A leaf below a path that its link does not have.
+        let mut steps = [step ^ 1, step ^ 2];
+        steps.sort_unstable();
+        let children = [(steps[0], leaf_hash(&leaf_bytes(1, 0))), (steps[1], Digest([7; 32]))];
+        let root = branch(&children);
         let mut walk = Walk::new(Arc::new(build(&Leaves::new())), branch_hash(children), 2);
-        let sorted = if children[0].0 < children[1].0 { children } else { [children[1], children[0]] };
-        if sorted == children {
-            assert_eq!(walk.feed(vec![branch(&sorted)]), Ok(Progress::Walking));
-            let first = v1::TreeNode { path: walk.wants()[0].clone(), leaf: leaf_bytes(1, 0), ..Default::default() };
-            let second = v1::TreeNode { path: walk.wants()[1].clone(), leaf: leaf_bytes(2, 0), ..Default::default() };
-            assert!(matches!(walk.feed(vec![first, second]).unwrap_err().fault, Fault::Misplaced(_)));
-        }
+        assert_eq!(walk.feed(vec![root]), Ok(Progress::Walking));
+        let nodes =
+            walk.wants().into_iter().map(|path| v1::TreeNode { leaf: leaf_bytes(1, 0), path, ..Default::default() });
+        let error = walk.feed(nodes.collect()).unwrap_err();
+        assert_eq!(error.fault, Fault::Misplaced("L1".parse().unwrap()));
 
         // Children out of order, a step beyond 15, a hash that is too short.
         let two = [(2, Digest([1; 32])), (1, Digest([2; 32]))];
