@@ -149,3 +149,113 @@ pub fn open<E: fmt::Display>(
         .map_err(|error| EnvelopeError::Payload { digest, error })?;
     Ok(Opened { signer, key_id: envelope.key_id.clone(), digest, evidence })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::arrangement::evidence::tests::{every_kind, parties};
+
+    /// Not a signature scheme: it tells every key and every byte apart, which is all that these tests need.
+    fn sign(house: &str, key_id: &str, bytes: &[u8]) -> [u8; 64] {
+        let digest = Digest::of_parts("test signature", [house.as_bytes(), key_id.as_bytes(), bytes]);
+        [digest.0, digest.0].concat().try_into().unwrap()
+    }
+
+    fn verify(house: &HouseName, key_id: &str, bytes: &[u8], signature: &[u8]) -> Result<(), &'static str> {
+        if sign(house.as_str(), key_id, bytes) == signature { Ok(()) } else { Err("the signature does not match") }
+    }
+
+    fn sealed(evidence: &Evidence, signer: Leg) -> v1::SignedEnvelope {
+        let house = parties().houses[signer].to_string();
+        seal(evidence, &parties(), signer, "key-1", |bytes| sign(&house, "key-1", bytes))
+    }
+
+    #[test]
+    fn what_one_house_seals_the_other_opens() {
+        for evidence in every_kind() {
+            let envelope = sealed(&evidence, Leg::Futures);
+            let opened = open(&envelope, &parties(), verify).unwrap();
+            assert_eq!(opened.evidence, evidence);
+            assert_eq!((opened.signer, opened.key_id.as_str()), (Leg::Futures, "key-1"));
+            assert_eq!(opened.digest, Digest::of(&envelope.payload));
+        }
+    }
+
+    #[test]
+    fn a_statement_has_equal_bytes_at_both_houses_and_another_signature() {
+        let statement = every_kind().into_iter().find(|evidence| matches!(evidence, Evidence::Statement(_))).unwrap();
+        let [a, b] = Leg::BOTH.map(|leg| sealed(&statement, leg));
+        assert_eq!(a.payload, b.payload);
+        assert_ne!(bytes_to_sign(&a), bytes_to_sign(&b));
+        assert_ne!(a.signature, b.signature);
+    }
+
+    #[test]
+    fn every_field_of_the_envelope_is_under_the_signature() {
+        type Change = fn(&mut v1::SignedEnvelope);
+        let good = sealed(&every_kind()[4], Leg::Treasury);
+        let changes: [(&str, Change); 8] = [
+            ("arrangement:", |envelope| envelope.arrangement = "B-A".into()),
+            ("mode:", |envelope| envelope.mode = v1::ArrangementMode::Rehearsal.into()),
+            ("signature: not made", |envelope| envelope.kind = v1::EvidenceKind::Outcome.into()),
+            ("house:", |envelope| envelope.house = "C".into()),
+            ("signature: not made", |envelope| envelope.house = "B".into()),
+            ("signature: not made", |envelope| envelope.key_id = "key-2".into()),
+            ("signature: not made", |envelope| envelope.payload = Bytes::from_static(b"")),
+            ("signature: has", |envelope| envelope.signature = Bytes::from_static(b"short")),
+        ];
+        for (expected, change) in changes {
+            let mut envelope = good.clone();
+            change(&mut envelope);
+            let error = open(&envelope, &parties(), verify).unwrap_err().to_string();
+            assert!(error.starts_with(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_malformed_payload_under_a_good_signature_is_the_signers_fault() {
+        let mut envelope = sealed(&every_kind()[4], Leg::Treasury);
+        envelope.payload = Bytes::from_static(b"\xff\xff");
+        envelope.signature = Bytes::copy_from_slice(&sign("A", "key-1", &bytes_to_sign(&envelope)));
+        assert!(matches!(open(&envelope, &parties(), verify), Err(EnvelopeError::Payload { .. })));
+    }
+
+    fn envelopes() -> impl Strategy<Value = v1::SignedEnvelope> {
+        ("[a-c]{0,3}", 0..3, 0..4, "[a-c]{0,3}", "[a-c]{0,3}", prop::collection::vec(0..3_u8, 0..3)).prop_map(
+            |(arrangement, mode, kind, house, key_id, payload)| v1::SignedEnvelope {
+                arrangement,
+                mode,
+                kind,
+                house,
+                key_id,
+                payload: payload.into(),
+                signature: Bytes::new(),
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn two_envelopes_never_have_the_same_bytes_to_sign((a, b) in (envelopes(), envelopes())) {
+            prop_assert_eq!(a == b, bytes_to_sign(&a) == bytes_to_sign(&b));
+        }
+    }
+
+    #[test]
+    fn the_bytes_to_sign_are_as_documented() {
+        let envelope = v1::SignedEnvelope {
+            arrangement: "A-B".into(),
+            mode: 1,
+            kind: 6,
+            house: "A".into(),
+            key_id: "k".into(),
+            payload: Bytes::from_static(b"xyz"),
+            signature: Bytes::from_static(b"not covered"),
+        };
+        let expected =
+            b"crossmargin/v1\0\0\0\x03A-B\0\0\0\x04\0\0\0\x01\0\0\0\x04\0\0\0\x06\0\0\0\x01A\0\0\0\x01k\0\0\0\x03xyz";
+        assert_eq!(bytes_to_sign(&envelope), expected);
+    }
+}

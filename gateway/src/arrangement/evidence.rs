@@ -294,3 +294,6 @@ impl Evidence {
         }
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -199,7 +199,7 @@ pub(crate) mod tests {
     #[test]
     fn the_published_sample_falls_by_exactly_the_highest_factor() {
         // 343.24 million USD at 80 % leaves 68.648 million, published as 68.65.
-        assert_eq!(requirement_cents(343_240_000_00000000, 8_000), Some(68_648_000_00));
+        assert_eq!(requirement_cents(34_324_000_000_000_000, 8_000), Some(6_864_800_000));
     }
 
     #[test]

@@ -16,5 +16,8 @@ pub mod machine;
 pub mod matching;
 pub mod name;
 pub mod parties;
+pub mod registry;
+pub mod schedule;
+pub mod terms;
 pub mod tree;
 pub mod walk;

@@ -104,7 +104,7 @@ fn parse(text: &str, what: &'static str, limit: usize) -> Result<Arc<str>, NameE
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
     let well_formed = (1..=limit).contains(&text.len())
         && text.as_bytes()[0].is_ascii_alphanumeric()
-        && text.as_bytes().iter().all(|byte| allowed(byte));
+        && text.as_bytes().iter().all(allowed);
     if well_formed {
         return Ok(text.into());
     }

@@ -95,7 +95,7 @@ impl MarginTree {
     pub fn build(leaves: impl IntoIterator<Item = (LinkId, Bytes)>) -> Result<Self, DuplicateLink> {
         let mut leaves: Vec<Leaf> =
             leaves.into_iter().map(|(link, bytes)| Leaf { key: Key::of(&link), link, bytes }).collect();
-        leaves.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        leaves.sort_unstable_by_key(|leaf| leaf.key);
         if let Some(twins) = leaves.windows(2).find(|pair| pair[0].key == pair[1].key) {
             return Err(DuplicateLink(twins[0].link.clone()));
         }
@@ -362,7 +362,7 @@ mod tests {
                 prop_assert_eq!(tree.leaf(&link(*n)).unwrap(), bytes);
                 let key = Key::of(&link(*n));
                 let path: Vec<u8> = (0..DEPTH_MAX).map(|depth| key.step(depth)).collect();
-                let found = (0..=DEPTH_MAX).filter_map(|depth| tree.node(&path[..depth])).last().unwrap();
+                let found = (0..=DEPTH_MAX).filter_map(|depth| tree.node(&path[..depth])).next_back().unwrap();
                 prop_assert_eq!(&found.leaf, bytes);
             }
         }

@@ -1,0 +1,388 @@
+//! The arrangement's document: its form in TOML, its canonical bytes, and the checks of its values.
+
+use std::collections::BTreeMap;
+
+use crossmargin::v1;
+use jiff::{
+    civil::{Date, Time, Weekday},
+    tz::TimeZone,
+};
+use risk::instrument::ProductCode;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Arrangement, Calendar, Eligible, FallBack, House, ModelParameters, Problem, Run, Runs, Settlement, Timing, Zone,
+};
+use crate::arrangement::{
+    cycle_id::CycleKind,
+    digest::Digest,
+    leaf::FactorBounds,
+    leg::Pair,
+    name::{ArrangementId, HouseName},
+    parties::{ArrangementMode, Parties},
+};
+
+/// The document. The order of its fields, and of theirs, is the order of the canonical bytes.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Document {
+    id: String,
+    mode: ArrangementMode,
+    max_rounds: u32,
+    houses: Legs<HouseSection>,
+    calendar: CalendarSection,
+    bounds: BoundsSection,
+    eligible: EligibleSection,
+    timing: TimingSection,
+    settlement: SettlementSection,
+    fall_back: BTreeMap<CycleKind, FallBack>,
+    schedule: Vec<ScheduleSection>,
+    models: Legs<ModelParameters>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Legs<T> {
+    treasury: T,
+    futures: T,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HouseSection {
+    name: String,
+    zone: String,
+    authority: Vec<Authority>,
+    holidays: Vec<Date>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Authority {
+    Issues,
+    IssuePrices,
+    CurveHistory,
+    OvernightRates,
+    ContractSpecifications,
+    Baskets,
+    ContractPrices,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CalendarSection {
+    first: Date,
+    last: Date,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct BoundsSection {
+    max_factor_bp: u32,
+    min_factor_bp: u32,
+    closes_shortfall: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EligibleSection {
+    futures: Vec<String>,
+    treasuries: Vec<TreasuryKind>,
+    treasury_remaining_months_above: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum TreasuryKind {
+    Note,
+    Bond,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TimingSection {
+    guard_seconds: u32,
+    permitted_clock_skew_seconds: u32,
+    as_of_tolerance_seconds: u32,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SettlementSection {
+    zone: String,
+    intraday: Time,
+    end_of_day: Time,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ScheduleSection {
+    kind: CycleKind,
+    zone: String,
+    runs: Vec<RunSection>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RunSection {
+    open: Time,
+    as_of: Time,
+    cut_off: Time,
+}
+
+impl Document {
+    pub(super) fn validate(mut self) -> Result<Arrangement, Vec<Problem>> {
+        self.normalise();
+        let digest = self.digest();
+        let mut check = Check::default();
+        let arrangement: Option<ArrangementId> = check.parse("id", &self.id);
+        let names = Pair {
+            treasury: check.parse::<HouseName>("houses.treasury.name", &self.houses.treasury.name),
+            futures: check.parse::<HouseName>("houses.futures.name", &self.houses.futures.name),
+        };
+        check.that(self.houses.treasury.name != self.houses.futures.name, "houses.futures.name", || {
+            "is the other house's too: two houses are needed".to_owned()
+        });
+        let calendar = Calendar { first: self.calendar.first, last: self.calendar.last };
+        check.that(calendar.first < calendar.last, "calendar.last", || "must be later than calendar.first".to_owned());
+        let houses = Pair {
+            treasury: check.house("houses.treasury", &self.houses.treasury, calendar),
+            futures: check.house("houses.futures", &self.houses.futures, calendar),
+        };
+        check.authorities(&self.houses);
+        check.that((1..=1_000).contains(&self.max_rounds), "max_rounds", || needs(1, 1_000, self.max_rounds));
+        let bounds = check.bounds(&self.bounds);
+        let eligible = check.eligible(&self.eligible);
+        let timing = check.timing(&self.timing);
+        let settlement = check.settlement(&self.settlement);
+        let fall_back = std::mem::take(&mut self.fall_back);
+        let schedule = check.schedule(&self.schedule, &fall_back, timing);
+        let models = Pair { treasury: self.models.treasury, futures: self.models.futures };
+        check.model("models.treasury", &models.treasury);
+        check.model("models.futures", &models.futures);
+        if !check.problems.is_empty() {
+            return Err(check.problems);
+        }
+        let parsed = || {
+            Some(Arrangement {
+                parties: Parties { arrangement: arrangement?, mode: self.mode, houses: names.both()? },
+                houses: houses.both()?,
+                calendar,
+                max_rounds: self.max_rounds,
+                bounds,
+                eligible,
+                timing,
+                settlement: settlement?,
+                fall_back,
+                schedule,
+                models,
+                digest,
+            })
+        };
+        parsed().ok_or_else(|| vec![Problem { key: "id".to_owned(), reason: "is incomplete".to_owned() }])
+    }
+
+    /// Brings every list that is a set into ascending order, without repeats.
+    fn normalise(&mut self) {
+        for house in [&mut self.houses.treasury, &mut self.houses.futures] {
+            sort(&mut house.authority);
+            sort(&mut house.holidays);
+        }
+        sort(&mut self.eligible.futures);
+        sort(&mut self.eligible.treasuries);
+        self.schedule.sort_by_key(|section| section.kind);
+        for section in &mut self.schedule {
+            section.runs.sort_by_key(|run| run.open);
+        }
+    }
+
+    /// Digest of the canonical bytes: the normalised document as JSON with the fields in their declared order. There is
+    /// no number but integers in it and no unordered map, so equal values have equal bytes.
+    fn digest(&self) -> Digest {
+        #[expect(clippy::expect_used, reason = "plain structs with string keys always serialise")]
+        let bytes = serde_json::to_vec(self).expect("a document serialises");
+        Digest::of_parts("crossmargin/v1 arrangement", [bytes.as_slice()])
+    }
+}
+
+#[derive(Default)]
+struct Check {
+    problems: Vec<Problem>,
+}
+
+impl Check {
+    fn that(&mut self, holds: bool, key: impl Into<String>, reason: impl FnOnce() -> String) {
+        if !holds {
+            self.problems.push(Problem { key: key.into(), reason: reason() });
+        }
+    }
+
+    fn parse<T: std::str::FromStr<Err: std::fmt::Display>>(&mut self, key: &str, text: &str) -> Option<T> {
+        let parsed = text.parse::<T>();
+        parsed.map_err(|error| self.that(false, key, || error.to_string())).ok()
+    }
+
+    fn zone(&mut self, key: &str, name: &str) -> Option<Zone> {
+        let rules = TimeZone::get(name).ok();
+        self.that(rules.is_some(), key, || format!("{name:?} is not a time zone: an IANA name is needed"));
+        rules.map(|rules| Zone { name: name.to_owned(), rules })
+    }
+
+    fn house(&mut self, key: &str, house: &HouseSection, calendar: Calendar) -> Option<House> {
+        for day in &house.holidays {
+            let is_listed = (calendar.first..=calendar.last).contains(day);
+            self.that(is_listed, format!("{key}.holidays"), || format!("{day} lies outside the calendar"));
+            let is_weekday = !matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday);
+            self.that(is_weekday, format!("{key}.holidays"), || {
+                format!("{day} is no weekday: every house is closed on Saturdays and Sundays")
+            });
+        }
+        Some(House {
+            zone: self.zone(&format!("{key}.zone"), &house.zone)?,
+            authority: house.authority.iter().copied().map(v1::MarketItemKind::from).collect(),
+            holidays: house.holidays.clone(),
+        })
+    }
+
+    /// Each kind of market data has exactly one authority.
+    fn authorities(&mut self, houses: &Legs<HouseSection>) {
+        for kind in Authority::ALL {
+            let count = [&houses.treasury, &houses.futures].iter().filter(|h| h.authority.contains(&kind)).count();
+            self.that(count == 1, "houses.*.authority", || {
+                format!("{kind:?} has {count} authorities: exactly one house must be")
+            });
+        }
+    }
+
+    fn bounds(&mut self, bounds: &BoundsSection) -> FactorBounds {
+        let BoundsSection { max_factor_bp: max, min_factor_bp: min, closes_shortfall } = *bounds;
+        self.that(max <= 10_000, "bounds.max_factor_bp", || needs(0, 10_000, max));
+        self.that(min <= max, "bounds.min_factor_bp", || format!("is {min}, above max_factor_bp {max}"));
+        FactorBounds { max_bp: max, min_bp: min, closes_shortfall }
+    }
+
+    fn eligible(&mut self, eligible: &EligibleSection) -> Eligible {
+        let mut futures = Vec::new();
+        for product in &eligible.futures {
+            futures.extend(self.parse::<ProductCode>("eligible.futures", product));
+        }
+        let treasuries = eligible.treasuries.iter().map(|kind| match kind {
+            TreasuryKind::Note => v1::IssueKind::Note,
+            TreasuryKind::Bond => v1::IssueKind::Bond,
+        });
+        let months = eligible.treasury_remaining_months_above;
+        self.that(months <= 360, "eligible.treasury_remaining_months_above", || needs(0, 360, months));
+        Eligible { futures, treasuries: treasuries.collect(), treasury_remaining_months_above: months }
+    }
+
+    fn timing(&mut self, timing: &TimingSection) -> Timing {
+        let TimingSection { guard_seconds: guard, permitted_clock_skew_seconds: skew, as_of_tolerance_seconds } =
+            *timing;
+        self.that(guard > skew, "timing.guard_seconds", || {
+            format!("is {guard}: it must be greater than permitted_clock_skew_seconds {skew}")
+        });
+        Timing { guard_seconds: guard, permitted_clock_skew_seconds: skew, as_of_tolerance_seconds }
+    }
+
+    fn settlement(&mut self, settlement: &SettlementSection) -> Option<Settlement> {
+        let zone = self.zone("settlement.zone", &settlement.zone)?;
+        Some(Settlement { zone, intraday: settlement.intraday, end_of_day: settlement.end_of_day })
+    }
+
+    fn schedule(
+        &mut self,
+        sections: &[ScheduleSection],
+        fall_back: &BTreeMap<CycleKind, FallBack>,
+        timing: Timing,
+    ) -> BTreeMap<CycleKind, Runs> {
+        let mut schedule = BTreeMap::new();
+        for (at, section) in sections.iter().enumerate() {
+            let key = format!("schedule[{at}] ({})", section.kind);
+            self.that(!section.runs.is_empty(), format!("{key}.runs"), || "is empty: a run is needed".to_owned());
+            self.that(fall_back.contains_key(&section.kind), format!("fall_back.{}", section.kind), || {
+                "is missing for a kind that the schedule has".to_owned()
+            });
+            for (at, run) in section.runs.iter().enumerate() {
+                self.run(&format!("{key}.runs[{at}]"), run, timing);
+            }
+            for (at, pair) in section.runs.windows(2).enumerate() {
+                self.that(pair[0].open < pair[1].open, format!("{key}.runs[{}].open", at + 1), || {
+                    format!("{} is another run's too", pair[1].open)
+                });
+            }
+            let Some(zone) = self.zone(&format!("{key}.zone"), &section.zone) else { continue };
+            let runs = section.runs.iter().map(|run| Run { open: run.open, as_of: run.as_of, cut_off: run.cut_off });
+            let before = schedule.insert(section.kind, Runs { zone, runs: runs.collect() });
+            self.that(before.is_none(), format!("{key}.kind"), || "stands twice: one table for each kind".to_owned());
+        }
+        schedule
+    }
+
+    fn run(&mut self, key: &str, run: &RunSection, timing: Timing) {
+        self.that(run.open <= run.as_of, format!("{key}.as_of"), || {
+            format!("{} is before open {}", run.as_of, run.open)
+        });
+        let guard = jiff::SignedDuration::from_secs(timing.guard_seconds.into());
+        self.that(run.cut_off.duration_since(run.as_of) > guard, format!("{key}.cut_off"), || {
+            format!("{} leaves no time: it must be later than as_of {} and the guard", run.cut_off, run.as_of)
+        });
+    }
+
+    fn model(&mut self, key: &str, model: &ModelParameters) {
+        let confidence = model.confidence_bp;
+        self.that((5_000..10_000).contains(&confidence), format!("{key}.confidence_bp"), || {
+            needs(5_000, 9_999, confidence)
+        });
+        self.that((1..=30).contains(&model.horizon_days), format!("{key}.horizon_days"), || {
+            needs(1, 30, model.horizon_days)
+        });
+        self.that((100..=20_000).contains(&model.scenarios), format!("{key}.scenarios"), || {
+            needs(100, 20_000, model.scenarios)
+        });
+        let Some(filter) = &model.filter else { return };
+        self.that((1..10_000).contains(&filter.lambda_e4), format!("{key}.filter.lambda_e4"), || {
+            needs(1, 9_999, filter.lambda_e4)
+        });
+        self.that((1..=5_000).contains(&filter.seed_days), format!("{key}.filter.seed_days"), || {
+            needs(1, 5_000, filter.seed_days)
+        });
+        self.that(filter.floor_weight_bp <= 10_000, format!("{key}.filter.floor_weight_bp"), || {
+            needs(0, 10_000, filter.floor_weight_bp)
+        });
+    }
+}
+
+impl Authority {
+    const ALL: [Self; 7] = [
+        Self::Issues,
+        Self::IssuePrices,
+        Self::CurveHistory,
+        Self::OvernightRates,
+        Self::ContractSpecifications,
+        Self::Baskets,
+        Self::ContractPrices,
+    ];
+}
+
+impl From<Authority> for v1::MarketItemKind {
+    fn from(authority: Authority) -> Self {
+        match authority {
+            Authority::Issues => Self::Issues,
+            Authority::IssuePrices => Self::IssuePrices,
+            Authority::CurveHistory => Self::CurveHistory,
+            Authority::OvernightRates => Self::OvernightRates,
+            Authority::ContractSpecifications => Self::ContractSpecifications,
+            Authority::Baskets => Self::Baskets,
+            Authority::ContractPrices => Self::ContractPrices,
+        }
+    }
+}
+
+fn needs(least: u32, most: u32, found: u32) -> String {
+    format!("is {found}: a number from {least} to {most} is needed")
+}
+
+fn sort<T: Ord>(list: &mut Vec<T>) {
+    list.sort_unstable();
+    list.dedup();
+}
