@@ -3,6 +3,7 @@
 use std::fmt;
 
 use jiff::{Timestamp, civil::Date};
+use prost::bytes::Bytes;
 
 use crate::arrangement::digest::Digest;
 
@@ -53,4 +54,10 @@ pub fn timestamp(field: &str, wire: Option<&prost_types::Timestamp>) -> Result<T
 #[must_use]
 pub fn to_timestamp(at: Timestamp) -> prost_types::Timestamp {
     prost_types::Timestamp { seconds: at.as_second(), nanos: at.subsec_nanosecond() }
+}
+
+/// A digest as a field of the wire.
+#[must_use]
+pub fn bytes_of(digest: Digest) -> Bytes {
+    Bytes::copy_from_slice(digest.as_bytes())
 }

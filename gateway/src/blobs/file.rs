@@ -15,7 +15,7 @@ use std::{
 
 use prost::bytes::Bytes;
 
-use super::{BLOB_BYTES_MAX, Digest, BlobError, BlobStore, length, within};
+use super::{BLOB_BYTES_MAX, BlobError, BlobStore, Digest, length, within};
 
 /// A store in a folder.
 ///

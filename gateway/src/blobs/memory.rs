@@ -7,7 +7,7 @@ use std::{
 
 use prost::bytes::Bytes;
 
-use super::{BLOB_BYTES_MAX, Digest, BlobError, BlobStore, within};
+use super::{BLOB_BYTES_MAX, BlobError, BlobStore, Digest, within};
 
 /// A store in memory. A clone is another handle of the same store, so that it outlives a simulated crash of the node.
 #[derive(Debug, Clone, Default)]

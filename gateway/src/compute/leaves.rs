@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     arrangement::{digest::Digest, leaf, name::LinkId},
-    node::entry::bytes_of,
+    wire,
 };
 
 /// Links in one block of the kernel: enough to share the rows in the caches.
@@ -45,12 +45,10 @@ pub(super) fn margins(
 
 /// The leaves of every link.
 pub(super) fn encode(
-    prepared: &Prepared,
     links: &[Legs<'_>],
     digests: &[LegDigests],
     margins: &[JointMargin],
 ) -> Result<Vec<(LinkId, Bytes)>, ComputeError> {
-    let _ = prepared;
     (links, digests, margins)
         .into_par_iter()
         .map(|(link, digests, margin)| {
@@ -71,7 +69,7 @@ fn leaf_of(link: &Legs<'_>, digests: &LegDigests, margin: &JointMargin) -> Optio
             factor_bp: margin.factors[side].basis_points().into(),
         })
     };
-    let digest = |digest: Digest| bytes_of(digest);
+    let digest = |digest: Digest| wire::bytes_of(digest);
     Some(v1::MarginLeaf {
         link_id: link.terms.link.to_string(),
         terms: digest(link.terms.digest()),

@@ -17,7 +17,7 @@ use crossmargin::v1::{self, market_item::Item};
 use jiff::civil::Date;
 use prost::{Message, bytes::Bytes};
 use risk::{
-    factor::FactorBounds,
+    factor::{Factor, FactorBounds},
     margin::ReductionTerms,
     model::{ENGINE_VERSION, Model},
 };
@@ -91,7 +91,6 @@ pub struct Computed {
 pub struct ComputeError(String);
 
 /// Computes margins under one arrangement.
-#[derive(Debug)]
 pub struct Computer {
     arrangement: Arc<Arrangement>,
     models: [Model; 2],
@@ -145,7 +144,7 @@ impl Computer {
         clock.done("digest");
         let margins = leaves::margins(&prepared, &links, &self.terms())?;
         clock.done("margin");
-        let leaves = leaves::encode(&prepared, &links, &digests, &margins)?;
+        let leaves = leaves::encode(&links, &digests, &margins)?;
         let (tree, leaves_digest) = self.store(leaves)?;
         clock.done("leaves");
         let named_inputs = evidence::Inputs {
@@ -160,7 +159,14 @@ impl Computer {
             engine: ENGINE_VERSION.to_owned(),
         };
         let link_count = links.len() as u64;
-        Ok(Computed { inputs: job.inputs, named_inputs, tree: Arc::new(tree), leaves_digest, link_count, steps: clock.0 })
+        Ok(Computed {
+            inputs: job.inputs,
+            named_inputs,
+            tree: Arc::new(tree),
+            leaves_digest,
+            link_count,
+            steps: clock.0,
+        })
     }
 
     /// The stand-alone margins of one house's leg of every link in force, as leaves in which only that leg's figures
@@ -183,7 +189,7 @@ impl Computer {
         let prepared = self.prepare(job.business_date, markets, &positions::dictionary(&links))?;
         let digests = positions::digests(&prepared, &links);
         let margins = leaves::margins(&prepared, &links, &self.terms())?;
-        let leaves = leaves::encode(&prepared, &links, &digests, &margins)?;
+        let leaves = leaves::encode(&links, &digests, &margins)?;
         self.store(leaves).map(|(_, digest)| digest)
     }
 
@@ -273,9 +279,15 @@ impl Computer {
 
     fn terms(&self) -> ReductionTerms {
         let bounds = &self.arrangement.bounds;
-        let most = u16::try_from(bounds.max_bp).unwrap_or(0);
-        let least = u16::try_from(bounds.min_bp).unwrap_or(u16::MAX);
-        ReductionTerms { bounds: FactorBounds::of(least, most), floor_at_combined: bounds.closes_shortfall }
+        // Invariant: a checked arrangement's bounds are basis points of the whole.
+        let factor = |bp: u32| u16::try_from(bp).ok().and_then(|bp| Factor::from_basis_points(bp).ok());
+        ReductionTerms {
+            bounds: FactorBounds {
+                largest: factor(bounds.max_bp).unwrap_or(Factor::ZERO),
+                smallest: factor(bounds.min_bp).unwrap_or(Factor::ONE),
+            },
+            floor_at_combined: bounds.closes_shortfall,
+        }
     }
 }
 

@@ -36,7 +36,7 @@ pub(super) fn of(leg: Leg, parameters: &ModelParameters) -> Result<Model, Comput
             let mut floor = component.clone();
             floor.name = "floor".to_owned();
             floor.scenarios = plain;
-            floor.weight_basis_points = short(filter.floor_weight_bp)?;
+            floor.weight_basis_points = filter.floor_weight_bp;
             model.components = vec![component, floor];
         }
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crossmargin::v1::{self, ledger_record};
 use jiff::Timestamp;
-use prost::{Message, bytes::Bytes};
+use prost::Message;
 
 use crate::{
     arrangement::{
@@ -112,7 +112,7 @@ impl Entry {
             Self::Evidence(held) => ledger_record::Record::Evidence(v1::RecordedEvidence {
                 envelope: Some(held.envelope.clone()),
                 request_id: held.keeping.request_id.clone(),
-                attachment: held.keeping.attachment.map(bytes_of).unwrap_or_default(),
+                attachment: held.keeping.attachment.map(wire::bytes_of).unwrap_or_default(),
                 is_prospective: held.keeping.is_prospective,
             }),
             Self::Book(book) => ledger_record::Record::Book(book.as_ref().clone()),
@@ -219,9 +219,4 @@ fn outcome_of(end: End) -> Outcome {
         End::Agreed { round, agreement, is_late } => Outcome::Agreed { round, content: agreement, is_late },
         End::FellBack(cause) => Outcome::FallenBack(cause.try_into().unwrap_or(FallBackCause::OutOfTime)),
     }
-}
-
-/// A digest as a field of the wire.
-pub(crate) fn bytes_of(digest: Digest) -> Bytes {
-    Bytes::copy_from_slice(digest.as_bytes())
 }
