@@ -227,6 +227,10 @@ impl Checker<'_> {
         let overnight = sofr.on(Calendar::UsGovernmentBond.previous(today));
         missing.extend(overnight.err());
         for (contract, future) in futures {
+            // An expired contract is a problem of its own, and its fixings are not wanted.
+            if future.specification.last_trading(contract.month) < today {
+                continue;
+            }
             let Some((start, end)) = future.specification.reference_period(contract.month) else { continue };
             let fixings = if future.specification.family == Family::FedFunds { fed_funds } else { sofr };
             missing.extend(fixings.missing(start, end.min(today)));
