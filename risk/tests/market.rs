@@ -87,6 +87,8 @@ fn curves_and_fixings_are_checked() {
     assert_eq!(text, "the par curve has 1 tenors: at least two are needed");
     let text = problem(|input| input.sofr.push((date(2026, 2, 11), fixed("3.65"))));
     assert_eq!(text, "SOFR fixing of 2026-02-11 is after the business date");
+    let text = problem(|input| input.sofr.push(input.sofr[0]));
+    assert_eq!(text, "SOFR fixing of 2025-12-17 is given twice");
     let text = problem(|input| input.fed_funds[3].1 = fixed("101"));
     assert_eq!(text, "effective Fed funds fixing of 2026-02-04: 101 is not between -20 and 100 per cent");
     // Sunday 1 February carries Friday's rate, so the month needs it.

@@ -108,7 +108,11 @@ impl Checker<'_> {
     }
 
     fn fixings(&mut self, rate: OvernightRate, fixings: &[(Date, Fixed8)]) -> Fixings {
+        let mut days = BTreeSet::new();
         for &(day, value) in fixings {
+            if !days.insert(day) {
+                self.problems.push(MarketProblem::FixingTwice { rate, day });
+            }
             if day > self.input.business_date {
                 self.problems.push(MarketProblem::FixingDay { rate, day });
             }
