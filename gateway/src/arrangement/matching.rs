@@ -366,11 +366,11 @@ mod tests {
                 sides.treasury.iter().chain(&sides.futures).map(|leaf| leaf.link_id.clone()).collect();
             let statement = &matched.statement;
             prop_assert_eq!(statement.agreed_root, tree(&agreed).root());
-            prop_assert_eq!((statement.live_count + statement.rehearsal_count) as usize, agreed.len());
+            prop_assert_eq!(statement.live_count + statement.rehearsal_count, agreed.len() as u64);
             prop_assert_eq!(matched.breaks.breaks.len(), all.len() - agreed.len());
             prop_assert_eq!(
-                statement.break_counts.iter().map(|(_, count)| count).sum::<u64>() as usize,
-                matched.breaks.breaks.len()
+                statement.break_counts.iter().map(|(_, count)| count).sum::<u64>(),
+                matched.breaks.breaks.len() as u64
             );
             let required: i64 = agreed.iter().map(|leaf| leaf.treasury_requirement_cents).sum();
             let totals = [statement.live_totals, statement.rehearsal_totals];

@@ -295,7 +295,7 @@ mod tests {
     }
 
     fn leaf_sets() -> impl Strategy<Value = Leaves> {
-        prop::collection::btree_map(any::<u16>(), prop::collection::vec(any::<u8>(), 1..40), 0..200)
+        prop::collection::btree_map(any::<u16>(), prop::collection::vec(any::<u8>(), 1..40), 0..80)
     }
 
     /// The root as the module's text defines it, by another route: recursion over plain sets.
