@@ -318,7 +318,10 @@ mod tests {
         for depth in 0.. {
             let children = |path: &Vec<u8>| {
                 let node = tree.node(path).unwrap();
-                node.children.iter().map(|child| [&path[..], &[u8::try_from(child.step).unwrap()]].concat()).collect::<Vec<_>>()
+                node.children
+                    .iter()
+                    .map(|child| [&path[..], &[u8::try_from(child.step).unwrap()]].concat())
+                    .collect::<Vec<_>>()
             };
             level = level.iter().flat_map(children).collect();
             if level.is_empty() {
