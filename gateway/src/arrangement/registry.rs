@@ -4,6 +4,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use crossmargin::v1;
+
 use super::{
     digest::Digest,
     evidence::{BATCH_LINKS_MAX, RegistryContent, RegistryEntry},
@@ -129,11 +131,7 @@ impl Registry {
     ///
     /// # Errors
     /// All problems, by row and field.
-    pub fn check_links(
-        &self,
-        leg: Leg,
-        rows: &[crossmargin::v1::LinkTerms],
-    ) -> Result<Vec<LinkTerms>, Vec<LinkProblem>> {
+    pub fn check_links(&self, leg: Leg, rows: &[v1::LinkTerms]) -> Result<Vec<LinkTerms>, Vec<LinkProblem>> {
         if rows.is_empty() || rows.len() > BATCH_LINKS_MAX {
             let reason = format!("{} links are given: 1 to {BATCH_LINKS_MAX} are needed", rows.len());
             return Err(vec![LinkProblem { row: 0, field: "links", reason }]);
@@ -278,7 +276,7 @@ impl Log {
     }
 
     /// Links and accounts of a batch that the log holds already.
-    fn conflicts(&self, rows: &[crossmargin::v1::LinkTerms]) -> Vec<LinkProblem> {
+    fn conflicts(&self, rows: &[v1::LinkTerms]) -> Vec<LinkProblem> {
         let mut problems = Vec::new();
         for (row, wire) in rows.iter().enumerate() {
             let mut report = |field, reason| problems.push(LinkProblem { row, field, reason });

@@ -1,4 +1,4 @@
-use crossmargin::v1;
+use proptest::prelude::*;
 
 use super::*;
 
@@ -138,5 +138,47 @@ fn the_digest_of_a_registry_tells_every_entry_of_both_logs() {
         record(&mut registry, leg, RegistryContent::Links(vec![row(n, v1::LinkKind::House)])).unwrap();
         assert!(!seen.contains(&registry.digest()));
         seen.push(registry.digest());
+    }
+}
+
+/// Which links of 1 to 30 a house records, each with the member that it names, in batches.
+fn logs() -> impl Strategy<Value = BTreeMap<u32, u8>> {
+    prop::collection::btree_map(1..30_u32, 0..2_u8, 0..30)
+}
+
+fn batches(log: &BTreeMap<u32, u8>, size: usize) -> Vec<Vec<v1::LinkTerms>> {
+    let row =
+        |(n, member): (&u32, &u8)| v1::LinkTerms { member: format!("BD{member}"), ..row(*n, v1::LinkKind::Customer) };
+    log.iter().map(row).collect::<Vec<_>>().chunks(size).map(<[_]>::to_vec).collect()
+}
+
+proptest! {
+    #[test]
+    fn the_join_is_what_both_logs_hold_in_whatever_order_they_come(
+        logs in (logs(), logs()),
+        size in 1..10_usize,
+        order in prop::collection::vec(any::<bool>(), 60),
+    ) {
+        let expected: Vec<String> = logs.0.iter().filter(|(n, member)| logs.1.get(n) == Some(member))
+            .map(|(n, _)| format!("L{n:03}")).collect();
+        let mut waiting = Pair { treasury: batches(&logs.0, size), futures: batches(&logs.1, size) };
+        let mut registry = adopted();
+        for is_treasury in order {
+            let leg = if is_treasury { Leg::Treasury } else { Leg::Futures };
+            let leg = if waiting[leg].is_empty() { leg.other() } else { leg };
+            if let Some(batch) = waiting[leg].pop() {
+                record(&mut registry, leg, RegistryContent::Links(batch)).unwrap();
+            }
+        }
+        let found: Vec<String> = registry.links().map(|(terms, _)| terms.link.to_string()).collect();
+        prop_assert_eq!(found, expected);
+        prop_assert_eq!(registry.joined(None).filter(|link| link.is_in_force).count(), registry.links().len());
+        let names: std::collections::BTreeSet<_> = logs.0.keys().chain(logs.1.keys()).collect();
+        prop_assert_eq!(registry.joined(None).count(), names.len());
+        for (terms, _) in registry.links() {
+            for (leg, account) in terms.accounts.iter() {
+                prop_assert_eq!(registry.link_of_account(leg, account).unwrap().0, terms);
+            }
+        }
     }
 }

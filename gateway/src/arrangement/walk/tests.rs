@@ -139,6 +139,16 @@ fn equal_trees_need_no_reading() {
 }
 
 #[test]
+fn against_a_tree_without_leaves_every_leaf_differs() {
+    let leaves = Leaves::from([(1, 0), (2, 1), (3, 0)]);
+    let (found, nodes_read) = walk(build(&leaves), &build(&Leaves::new()));
+    assert_eq!((found.len(), nodes_read), (3, 1));
+    assert!(found.iter().all(|difference| difference.theirs.is_none()));
+    let (found, _) = walk(build(&Leaves::new()), &build(&leaves));
+    assert!(found.iter().all(|difference| difference.ours.is_none()) && found.len() == 3);
+}
+
+#[test]
 fn a_large_difference_is_read_in_bounded_batches() {
     let theirs: Leaves = (0..20_000).map(|n| (n, 1)).collect();
     let (found, nodes_read) = walk(build(&Leaves::new()), &build(&theirs));
