@@ -118,8 +118,7 @@ impl FromStr for Cusip {
     type Err = InstrumentError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let bytes: [u8; 9] =
-            text.as_bytes().try_into().map_err(|_| InstrumentError::CusipForm(text.to_owned()))?;
+        let bytes: [u8; 9] = text.as_bytes().try_into().map_err(|_| InstrumentError::CusipForm(text.to_owned()))?;
         if !bytes.iter().all(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase()) {
             return Err(InstrumentError::CusipForm(text.to_owned()));
         }
@@ -283,7 +282,9 @@ mod tests {
 
     #[test]
     fn every_malformed_text_is_refused() {
-        for text in ["", "UST", "UST:", "UST:91282CMK4:x", "FUT:ZN", "FUT:ZN:2026-13", "FUT:zn:2026-03", "USD:2026-02-30"] {
+        for text in
+            ["", "UST", "UST:", "UST:91282CMK4:x", "FUT:ZN", "FUT:ZN:2026-13", "FUT:zn:2026-03", "USD:2026-02-30"]
+        {
             assert!(text.parse::<Instrument>().is_err(), "{text}");
         }
     }

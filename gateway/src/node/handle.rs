@@ -56,8 +56,7 @@ impl Handle {
         });
         let (submission, book, base_version, chunks) = prepared.await?;
         let submission = Box::new(submission);
-        let answer =
-            self.ask(|reply| Input::SubmitBook { submission, book, base_version, chunks, reply }).await?;
+        let answer = self.ask(|reply| Input::SubmitBook { submission, book, base_version, chunks, reply }).await?;
         Ok((answer, false))
     }
 

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use prost::bytes::Bytes;
 
-use super::{
-    NodeError,
-    catalog::Catalog,
-    core::Replayed,
-    entry::Entry,
-};
+use super::{NodeError, catalog::Catalog, core::Replayed, entry::Entry};
 use crate::{
-    arrangement::{digest::Digest, leg::Leg, machine::{Machine, Rules}, parties::Parties},
+    arrangement::{
+        digest::Digest,
+        leg::Leg,
+        machine::{Machine, Rules},
+        parties::Parties,
+    },
     blobs::BlobStore,
     book::{Accounts, Book, Scope, Submission, columns},
     ledger::{Ledger, Sequence},
@@ -38,7 +38,8 @@ pub(crate) async fn replay(
         let Some(last) = records.last() else { break };
         let head = (last.seq, last.hash);
         for record in &records {
-            let at = |error: &dyn std::fmt::Display| NodeError::Record { sequence: record.seq.0, reason: error.to_string() };
+            let at =
+                |error: &dyn std::fmt::Display| NodeError::Record { sequence: record.seq.0, reason: error.to_string() };
             let entry = Entry::decode(&record.body, parties).map_err(|error| at(&error))?;
             let facts = entry.facts().map_err(|error| at(&error))?;
             let book = match &entry {
@@ -88,5 +89,7 @@ fn read_book(
 
 fn blob(blobs: &dyn BlobStore, digest: Digest) -> Result<Bytes, wire::WireError> {
     let found = blobs.get(&digest).map_err(|error| wire::WireError::new("content", error))?;
-    found.ok_or_else(|| wire::WireError::new("content", format!("{digest} is not in the store; restore it from a backup")))
+    found.ok_or_else(|| {
+        wire::WireError::new("content", format!("{digest} is not in the store; restore it from a backup"))
+    })
 }

@@ -4,7 +4,8 @@ use std::{future::Future, path::Path, sync::Arc, time::Duration};
 
 use tokio::{
     net::TcpListener,
-    sync::{broadcast, mpsc, watch},
+    signal::unix::{SignalKind, signal},
+    sync::{broadcast, mpsc},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::transport::Channel;
@@ -25,8 +26,8 @@ use crate::{
     blobs::{BlobStore, FileBlobStore},
     compute::Computer,
     config::Config,
-    identity::{self, Limits, SigningKey, TcpDial, VerifyingKeys},
-    ledger::{Ledger, LedgerError, LedgerOptions, SqliteLedger},
+    identity::{self, ClientTls, Limits, ServerTls, SigningKey, TcpDial, Tls, VerifyingKeys},
+    ledger::{HeadRejection, HeadSignature, Ledger, LedgerError, LedgerOptions, SqliteLedger},
     peer::{delivery, link::Link},
     seam::{SharedClock, SystemClock},
     telemetry::Telemetry,
@@ -177,7 +178,10 @@ pub async fn run(config_path: &Path, shutdown: impl Future<Output = ()>) -> Resu
     })?;
     let peer_house = &arrangement.parties.houses[us.other()];
     if peer_house.as_str() != config.peer.house.as_str() {
-        return Err(setup(&format!("peer.house is {}, but the arrangement's other house is {peer_house}", config.peer.house)));
+        return Err(setup(&format!(
+            "peer.house is {}, but the arrangement's other house is {peer_house}",
+            config.peer.house
+        )));
     }
     let signing_key = config.signing_key().map_err(|error| setup(&error))?;
     let verifying_keys = config.verifying_keys(&signing_key).map_err(|error| setup(&error))?;
@@ -185,7 +189,7 @@ pub async fn run(config_path: &Path, shutdown: impl Future<Output = ()>) -> Resu
     let (server_tls, client_tls) = tls(&config)?;
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener.map_err(|error| setup(&format!("cannot listen at {}: {error}", config.listen)))?;
-    let peer = identity::channel(&config.peer.address, client_tls, TcpDial, &config.limits);
+    let peer = identity::channel(&config.peer.address, client_tls.subscribe(), TcpDial, &config.limits);
     let running = start(Parts {
         us,
         arrangement,
@@ -200,12 +204,15 @@ pub async fn run(config_path: &Path, shutdown: impl Future<Output = ()>) -> Resu
     .await?;
     tracing::info!(house = %config.house, listen = %config.listen, "the node runs");
     let stop = running.stop.clone();
-    let served = api::serve(running.handle.clone(), listener, server_tls, &config.limits, config.shutdown(), async move {
-        tokio::select! {
-            () = shutdown => {}
-            () = stop.cancelled() => {}
-        }
-    });
+    let server_side = server_tls.subscribe();
+    running.tasks.spawn(reload_on_hangup(server_tls, client_tls, running.stop.clone()));
+    let served =
+        api::serve(running.handle.clone(), listener, server_side, &config.limits, config.shutdown(), async move {
+            tokio::select! {
+                () = shutdown => {}
+                () = stop.cancelled() => {}
+            }
+        });
     let served = served.await.map_err(|error| setup(&error));
     running.stop(config.shutdown()).await;
     tracing::info!("the node has stopped");
@@ -244,9 +251,8 @@ async fn open_data(
 #[must_use]
 pub fn ledger_options(config: &Config, signing_key: &SigningKey, verifying_keys: &VerifyingKeys) -> LedgerOptions {
     let key = signing_key.clone();
-    let signer = move |message: &[u8]| {
-        Ok(HeadSignature { key_id: key.id().to_string(), bytes: key.sign(message).to_vec() })
-    };
+    let signer =
+        move |message: &[u8]| Ok(HeadSignature { key_id: key.id().to_string(), bytes: key.sign(message).to_vec() });
     let (keys, house) = (verifying_keys.clone(), config.house.clone());
     let verifier = move |key_id: &str, message: &[u8], signature: &[u8]| {
         let id = key_id.parse().map_err(|_| HeadRejection::UnknownKey)?;
@@ -260,12 +266,29 @@ pub fn ledger_options(config: &Config, signing_key: &SigningKey, verifying_keys:
     LedgerOptions::new(path, config.house.as_str(), Arc::new(signer), Arc::new(verifier))
 }
 
-type TlsReceivers = (watch::Receiver<Arc<ServerTls>>, watch::Receiver<Arc<ClientTls>>);
-
-fn tls(config: &Config) -> Result<TlsReceivers, NodeError> {
+fn tls(config: &Config) -> Result<(Tls<ServerTls>, Tls<ClientTls>), NodeError> {
     let setup = |error: &dyn std::fmt::Display| NodeError::Setup(error.to_string());
-    let server = ServerTls::load(&config.server_files()).map_err(|error| setup(&error))?;
-    let client = ClientTls::load(&config.peer_files()).map_err(|error| setup(&error))?;
-    let (server, client) = (Tls::new(server), Tls::new(client));
-    Ok((server.subscribe(), client.subscribe()))
+    let server = Tls::server(config.server_files()).map_err(|error| setup(&error))?;
+    let client = Tls::client(config.peer_files()).map_err(|error| setup(&error))?;
+    Ok((server, client))
+}
+
+/// Loads certificates and revocation lists anew at each SIGHUP. What does not load leaves what is in force.
+async fn reload_on_hangup(server: Tls<ServerTls>, client: Tls<ClientTls>, stop: CancellationToken) {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
+        tracing::warn!("SIGHUP cannot be listened to: certificates are reloaded by a restart only");
+        return;
+    };
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            received = hangup.recv() => if received.is_none() { return },
+        }
+        for (side, result) in [("server", server.reload()), ("client", client.reload())] {
+            match result {
+                Ok(()) => tracing::info!(side, "certificates reloaded"),
+                Err(error) => tracing::error!(side, %error, "certificates not reloaded; those in force stay"),
+            }
+        }
+    }
 }

@@ -118,12 +118,10 @@ impl Workshop {
         let context = Arc::clone(&self.context);
         let started = context.clock.now();
         let job = self.job(cycle, inputs);
-        self.blocking(cycle, "compute", move || {
-            match job.and_then(|job| context.computer.joint(&job)) {
-                Ok(computed) => Input::Computed { cycle, round, computed: Arc::new(computed), started },
-                Err(error) => {
-                    Input::NotComputable { event: Event::NotComputable { cycle, inputs }, reason: error.to_string() }
-                }
+        self.blocking(cycle, "compute", move || match job.and_then(|job| context.computer.joint(&job)) {
+            Ok(computed) => Input::Computed { cycle, round, computed: Arc::new(computed), started },
+            Err(error) => {
+                Input::NotComputable { event: Event::NotComputable { cycle, inputs }, reason: error.to_string() }
             }
         });
     }
@@ -309,9 +307,8 @@ fn stand_alone_job(context: &Context, cycle: CycleId) -> Result<StandAloneJob, C
         .cloned()
         .ok_or_else(|| ComputeError::new("no book of the business date was submitted"))?;
     let market = |leg: Leg| -> Option<MarketManifest> { catalog.market_manifest(leg, cycle.business_date).cloned() };
-    let held = |manifest: &MarketManifest| {
-        manifest.items.iter().all(|item| context.blobs.has(&item.digest).unwrap_or(false))
-    };
+    let held =
+        |manifest: &MarketManifest| manifest.items.iter().all(|item| context.blobs.has(&item.digest).unwrap_or(false));
     Ok(StandAloneJob {
         business_date: cycle.business_date,
         leg: us,

@@ -98,13 +98,16 @@ impl PeerService for PeerApi {
         let digests = digests.iter().map(|bytes| Digest::try_from(&bytes[..])).collect::<Result<Vec<_>, _>>();
         let digests = digests.map_err(|error| Status::invalid_argument(format!("digests: {error}")))?;
         let blobs = Arc::clone(&self.context.blobs);
-        let shared = self.context.catalog.read().shared_content();
+        // Only what a manifest of this house names is for the other house.
+        let digests: Vec<(Digest, bool)> = {
+            let catalog = self.context.catalog.read();
+            digests.into_iter().map(|digest| (digest, catalog.is_shared(&digest))).collect()
+        };
         let (sender, receiver) = mpsc::channel(4);
         // It ends with the stream: a reader that goes away closes the channel.
         self.context.tasks.spawn_blocking(move || {
-            for digest in digests {
-                // Only what a manifest of this house names is for the other house.
-                let blob = if shared.contains(&digest) { blobs.get(&digest) } else { Ok(None) };
+            for (digest, is_shared) in digests {
+                let blob = if is_shared { blobs.get(&digest) } else { Ok(None) };
                 let bytes = match blob {
                     Ok(Some(bytes)) => bytes,
                     Ok(None) => {
