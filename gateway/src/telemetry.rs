@@ -193,7 +193,6 @@ fn export_filter(directives: &str) -> Result<EnvFilter, TelemetryError> {
     filter("traces", &format!("{directives},{}", never.join(",")))
 }
 
-/// Standard error, for telemetry itself is stopping.
 fn report(stopped: Result<(), String>) {
     if let Err(error) = stopped {
         tracing::warn!(%error, "the last traces could not be exported");
@@ -354,11 +353,62 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
+    async fn a_stop_exports_what_is_left_to_the_collector() {
+        let collector = Collector::default();
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+        let served = tonic::transport::Server::builder().add_service(collector.clone()).serve_with_incoming(incoming);
+        tokio::spawn(served);
+
+        let provider = otlp(&endpoint, &HouseId::new("FICC").unwrap()).unwrap();
+        let dispatch = dispatch(&TelemetryConfig::default(), Some(&provider), io::sink).unwrap();
+        tracing::dispatcher::with_default(&dispatch, claim);
+        assert_eq!(collector.calls(), [""; 0], "spans are batched");
+        Telemetry { provider: Some(provider) }.stop(Duration::from_secs(20)).await;
+        assert_eq!(collector.calls(), ["/opentelemetry.proto.collector.trace.v1.TraceService/Export"]);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
     async fn a_collector_that_is_not_there_does_not_hold_up_a_stop() {
         let provider = otlp("http://127.0.0.1:1", &HouseId::new("FICC").unwrap()).unwrap();
         let dispatch = dispatch(&TelemetryConfig::default(), Some(&provider), io::sink).unwrap();
         tracing::dispatcher::with_default(&dispatch, claim);
-        drop(dispatch);
-        Telemetry { provider: Some(provider) }.stop(Duration::from_millis(200)).await;
+        let stop = Telemetry { provider: Some(provider) }.stop(Duration::from_millis(200));
+        // The bound is a guard against hanging for ever, far from the deadline that is asked for.
+        tokio::time::timeout(Duration::from_secs(60), stop).await.unwrap();
+    }
+
+    /// A collector that keeps the paths it was called by.
+    #[derive(Debug, Clone, Default)]
+    struct Collector(Arc<Mutex<Vec<String>>>);
+
+    impl Collector {
+        fn calls(&self) -> Vec<String> {
+            self.0.lock().unwrap().clone()
+        }
+    }
+
+    impl tonic::server::NamedService for Collector {
+        const NAME: &'static str = "opentelemetry.proto.collector.trace.v1.TraceService";
+    }
+
+    impl tower::Service<http::Request<tonic::body::Body>> for Collector {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = futures_util::future::BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+        fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Self::Error>> {
+            std::task::Poll::Ready(Ok(()))
+        }
+
+        fn call(&mut self, request: http::Request<tonic::body::Body>) -> Self::Future {
+            self.0.lock().unwrap().push(request.uri().path().to_owned());
+            // The answer's one field, partial success, is left out: an empty message.
+            let answer = tower::service_fn(|_: tonic::Request<()>| async { Ok(tonic::Response::new(())) });
+            Box::pin(async move {
+                Ok(tonic::server::Grpc::new(tonic_prost::ProstCodec::<(), ()>::default()).unary(answer, request).await)
+            })
+        }
     }
 }

@@ -244,4 +244,41 @@ mod tests {
         }
         assert_eq!(default_houses().len(), 2);
     }
+
+    /// The commands of `certs/README.md`, run as they stand there.
+    #[cfg(unix)]
+    #[test]
+    fn what_openssl_makes_by_the_profiles_commands_serves_a_node() {
+        use std::process::Command;
+        let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../certs/README.md")).unwrap();
+        let (_, script) = readme.split_once("```sh\n").unwrap();
+        let (script, _) = script.split_once("```").unwrap();
+        let Ok(version) = Command::new("openssl").arg("version").output() else { return };
+        if !version.stdout.starts_with(b"OpenSSL 3") {
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let ran = Command::new("sh").arg("-ec").arg(script).current_dir(folder.path()).output().unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+
+        let file = |name: &str| folder.path().join(name);
+        let own = AuthorityFiles {
+            house: HouseId::new("FICC").unwrap(),
+            certificates: file("ca.pem"),
+            revocation_lists: vec![file("ca.crl")],
+            enforce_revocation_expiry: true,
+        };
+        let files =
+            ServerFiles { certificate: file("node.pem"), key: file("node.key"), own: own.clone(), peers: vec![] };
+        let node = ServerTls::load(&files).unwrap();
+        for (name, role) in [("operator", "operator"), ("peer", "peer/FICC")] {
+            let chain = crate::identity::pem::certificates(&file(&format!("{name}.pem"))).unwrap();
+            node.verify(&chain).unwrap();
+            assert_eq!(crate::identity::verifier::role_uri(&chain[0]).unwrap().role.to_string(), role);
+            let (certificate, key) = (file(&format!("{name}.pem")), file(&format!("{name}.key")));
+            ClientTls::load(&ClientFiles { certificate, key, server: own.clone() }).unwrap();
+        }
+        let key = SigningKey::load(&file("statement.key")).unwrap();
+        assert_eq!(key.public(), &PublicKey::load(&file("statement.pub")).unwrap());
+    }
 }
