@@ -13,6 +13,7 @@ pub mod connections;
 pub mod connector;
 pub mod limits;
 pub mod name;
+pub mod outgoing;
 pub mod pem;
 pub mod role;
 pub mod server;
