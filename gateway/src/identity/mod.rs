@@ -33,4 +33,4 @@ pub use limits::Limits;
 pub use name::{CustomerId, HouseId, MemberId};
 pub use role::{Role, RoleKind};
 pub use signing::{KeyId, SigningKey, VerifyingKeys};
-pub use tls::{ClientTls, ServerTls, Tls};
+pub use tls::{ClientTls, NodeTls, ServerTls, Tls};

@@ -29,7 +29,7 @@ use super::{
     name::HouseId,
     role::RoleKind,
     server::server,
-    tls::{AuthorityFiles, ClientFiles, ServerFiles, ServerTls, Tls},
+    tls::{AuthorityFiles, ClientFiles, NodeTls, ServerFiles, ServerTls, Tls},
 };
 use crate::command::certs::authority::{Authority, Issued, Leaf, Period, Usage};
 
@@ -210,6 +210,25 @@ async fn a_revocation_closes_the_revoked_connection_and_no_other() {
     assert_handshake_refused(world.check(&revoked).await);
     other_client.check(Request::new(HealthCheckRequest::default())).await.unwrap();
     assert_eq!(world.connections.identities().len(), 1);
+}
+
+#[tokio::test]
+async fn a_reload_of_a_node_takes_both_sides_or_neither() {
+    let world = World::start().await;
+    let peer = world.ficc.client("crossmargin://FICC/role/peer/FICC");
+    let files = ClientFiles {
+        certificate: world.file("peer.pem", &peer.certificate_pem),
+        key: world.file("peer.key", &peer.key_pem),
+        server: world.authority_files(&world.cme),
+    };
+    let tls = NodeTls::load(world.server_files(), files).unwrap();
+    let before = (tls.server.current(), tls.peer.current());
+    world.file("peer.pem", "nonsense");
+    assert!(tls.reload(&world.connections).unwrap_err().to_string().contains("peer.pem"));
+    assert!(Arc::ptr_eq(&before.0, &tls.server.current()) && Arc::ptr_eq(&before.1, &tls.peer.current()));
+    world.file("peer.pem", &peer.certificate_pem);
+    assert_eq!(tls.reload(&world.connections).unwrap(), 0);
+    assert!(!Arc::ptr_eq(&before.0, &tls.server.current()) && !Arc::ptr_eq(&before.1, &tls.peer.current()));
 }
 
 #[tokio::test]

@@ -20,6 +20,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::{
     caller::{ClientIdentity, NotAdmitted},
+    connections::Connections,
     name::HouseId,
     pem::{self, FileError},
     role::Role,
@@ -226,9 +227,48 @@ impl<T> Tls<T> {
     /// # Errors
     /// [`TlsError`]; the configuration in force stays.
     pub fn reload(&self) -> Result<(), TlsError> {
-        let next = Arc::new((self.load)()?);
-        self.current.send_replace(next);
+        self.publish(self.load_anew()?);
         Ok(())
+    }
+
+    /// Loads the files anew and validates them; nothing comes into force.
+    fn load_anew(&self) -> Result<T, TlsError> {
+        (self.load)()
+    }
+
+    fn publish(&self, next: T) {
+        self.current.send_replace(Arc::new(next));
+    }
+}
+
+/// Both sides of a node's TLS: what it proves and believes as a server, and as the peer's client.
+#[derive(Debug)]
+pub struct NodeTls {
+    /// The server side.
+    pub server: Tls<ServerTls>,
+    /// The client side, for calls to the peer.
+    pub peer: Tls<ClientTls>,
+}
+
+impl NodeTls {
+    /// Loads both sides.
+    ///
+    /// # Errors
+    /// [`TlsError`] names the file and what is wrong with it.
+    pub fn load(server: ServerFiles, peer: ClientFiles) -> Result<Self, TlsError> {
+        Ok(Self { server: Tls::server(server)?, peer: Tls::client(peer)? })
+    }
+
+    /// Loads every file anew, and puts both sides in force only when both are valid. Live connections whose certificate no
+    /// longer holds are closed, the others go on. Answers with how many accepted connections were closed.
+    ///
+    /// # Errors
+    /// [`TlsError`]; both sides stay as they were.
+    pub fn reload(&self, accepted: &Connections) -> Result<usize, TlsError> {
+        let (server, peer) = (self.server.load_anew()?, self.peer.load_anew()?);
+        self.server.publish(server);
+        self.peer.publish(peer);
+        Ok(accepted.verify_again(&self.server.current()))
     }
 }
 
