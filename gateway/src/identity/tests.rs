@@ -1,5 +1,7 @@
 //! Mutual TLS on loopback, with certificates made here.
 
+mod http2;
+
 use std::{
     fs,
     net::SocketAddr,
