@@ -1,3 +1,4 @@
 //! The commands of the binary `crossmargin`, one module each.
 
+pub mod caller;
 pub mod certs;
