@@ -79,7 +79,7 @@ pub fn generate(pairs: u32, seed: u64) -> Large {
 
 fn link(number: u32) -> v1::LinkTerms {
     let member = format!("member-{:03}", number % 40 + 1);
-    let is_customer = number % 4 == 0;
+    let is_customer = number.is_multiple_of(4);
     v1::LinkTerms {
         link_id: format!("LNK-{number:06}"),
         kind: if is_customer { LinkKind::Customer } else { LinkKind::House }.into(),
