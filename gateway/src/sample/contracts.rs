@@ -11,7 +11,7 @@ use risk::{
 use super::{
     BUSINESS_DATE, history,
     issues::SampleIssue,
-    pricing::{Rounding, conversion_factor, forward_price, par_yield},
+    pricing::{Curve, Rounding, conversion_factor},
 };
 
 /// A futures product with its public specification (CME rulebook chapters 18 to 26 and 460 to 462, as of early 2026).
@@ -88,13 +88,7 @@ pub fn baskets(issues: &[SampleIssue]) -> v1::Baskets {
 #[must_use]
 pub fn prices(issues: &[SampleIssue], rate_months: &RateMonths) -> v1::ContractPrices {
     let treasury = treasury_contracts().map(|(product, month)| {
-        let delivery = Calendar::UsGovernmentBond.on_or_before(month.last_of_month());
-        let cheapest = deliverables(product.code, month, issues)
-            .map(|issue| {
-                let factor = conversion_factor(issue.coupon, issue.maturity, month, rounding(product.code));
-                forward_price(issue, delivery, SOFR_PERCENT) / factor
-            })
-            .fold(f64::INFINITY, f64::min);
+        let cheapest = cheapest(Curve::default(), product.code, month, issues);
         (contract(product.code, month), (cheapest / product.tick).floor() * product.tick)
     });
     let rates = PRODUCTS.iter().flat_map(|product| {
@@ -194,7 +188,7 @@ fn forward_rate(from: Date, to: Date) -> f64 {
     let paid = |day: Date| {
         let months = span(BUSINESS_DATE, day) / 365.25 * 12.0;
         // Bills yield a few hundredths above overnight repo at the front; the gap closes with time.
-        (par_yield(months) - 0.05 / (1.0 + months / 3.0)) * span(BUSINESS_DATE, day)
+        (Curve::default().par_yield(months) - 0.05 / (1.0 + months / 3.0)) * span(BUSINESS_DATE, day)
     };
     (paid(to) - paid(from)) / span(from, to)
 }
@@ -217,6 +211,17 @@ fn rounding(code: &str) -> Rounding {
 /// The issues that may be delivered into a contract.
 fn deliverables<'a>(code: &str, month: Date, issues: &'a [SampleIssue]) -> impl Iterator<Item = &'a SampleIssue> {
     issues.iter().filter(move |issue| is_deliverable(code, month, issue))
+}
+
+/// The least forward price by conversion factor of a contract's basket, in points.
+pub(super) fn cheapest(curve: Curve, code: &str, month: Date, issues: &[SampleIssue]) -> f64 {
+    let delivery = Calendar::UsGovernmentBond.on_or_before(month.last_of_month());
+    deliverables(code, month, issues)
+        .map(|issue| {
+            let factor = conversion_factor(issue.coupon, issue.maturity, month, rounding(code));
+            curve.forward_price(issue, delivery, SOFR_PERCENT) / factor
+        })
+        .fold(f64::INFINITY, f64::min)
 }
 
 /// The rule of a contract on original and remaining maturity.
