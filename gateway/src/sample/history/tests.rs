@@ -1,3 +1,5 @@
+use std::sync::LazyLock;
+
 use prost::Message;
 
 use super::*;
@@ -6,11 +8,11 @@ const TEN_YEARS: usize = 8;
 
 /// Daily changes of a tenor in basis points between two days.
 fn changes(tenor: usize, from: Date, to: Date) -> Vec<f64> {
-    let history = curve_history();
-    let (days, dates) = (from..=to, dates());
-    let rows: Vec<&[i32]> = history.yields_e4.chunks(TENORS).collect();
+    static HISTORY: LazyLock<v1::CurveHistory> = LazyLock::new(curve_history);
+    let days = epoch_days(from)..=epoch_days(to);
+    let rows: Vec<&[i32]> = HISTORY.yields_e4.chunks(TENORS).collect();
     (1..rows.len())
-        .filter(|row| days.contains(&dates[*row]))
+        .filter(|row| days.contains(&HISTORY.dates[*row]))
         .map(|row| f64::from(rows[row][tenor] - rows[row - 1][tenor]) / 100.0)
         .collect()
 }
