@@ -99,7 +99,7 @@ const LINKS: [[&str; 5]; 28] = [
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use risk::instrument::Instrument;
+    use risk::{calendar::Calendar, instrument::Instrument};
 
     use super::*;
     use crate::sample::{contracts, issues, market, pricing::Curve};
@@ -143,7 +143,9 @@ mod tests {
                 Instrument::Cash { .. } => {}
             }
         }
+        let open = |day| Calendar::UsGovernmentBond.is_business_day(day);
         for (account, repo) in book(Leg::Treasury).unwrap().repos() {
+            assert!(open(repo.legs.start) && open(repo.legs.end), "{account} {repo:?}");
             assert!(cusips.contains(repo.collateral.as_str()), "{account} {repo:?}");
         }
     }

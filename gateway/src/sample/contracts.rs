@@ -19,9 +19,11 @@ struct Product {
     code: &'static str,
     family: ContractFamily,
     point_value_usd: u32,
-    /// Smallest price step in points, exact in binary or a decimal of the index.
+    /// Smallest price step in points: of Treasuries exact in binary, of rate futures that of all but nearby months.
     tick: f64,
     tick_text: &'static str,
+    /// The earliest date for which the specification was seen stated, or the first day of trading where known.
+    effective_from: Date,
 }
 
 const fn product(
@@ -30,27 +32,25 @@ const fn product(
     point_value_usd: u32,
     tick: f64,
     tick_text: &'static str,
+    effective_from: Date,
 ) -> Product {
-    Product { code, family, point_value_usd, tick, tick_text }
+    Product { code, family, point_value_usd, tick, tick_text, effective_from }
 }
 
 /// Ascending by code.
 const PRODUCTS: [Product; 11] = [
-    product("SR1", ContractFamily::SofrOneMonth, 4_167, 0.0025, "0.0025"),
-    product("SR3", ContractFamily::SofrThreeMonth, 2_500, 0.0025, "0.0025"),
-    product("TN", ContractFamily::Treasury, 1_000, 0.015_625, "0.015625"),
-    product("TWE", ContractFamily::Treasury, 1_000, 0.031_25, "0.03125"),
-    product("UB", ContractFamily::Treasury, 1_000, 0.031_25, "0.03125"),
-    product("Z3N", ContractFamily::Treasury, 2_000, 0.003_906_25, "0.00390625"),
-    product("ZB", ContractFamily::Treasury, 1_000, 0.031_25, "0.03125"),
-    product("ZF", ContractFamily::Treasury, 1_000, 0.007_812_5, "0.0078125"),
-    product("ZN", ContractFamily::Treasury, 1_000, 0.015_625, "0.015625"),
-    product("ZQ", ContractFamily::FedFunds, 4_167, 0.0025, "0.0025"),
-    product("ZT", ContractFamily::Treasury, 2_000, 0.003_906_25, "0.00390625"),
+    product("SR1", ContractFamily::SofrOneMonth, 4_167, 0.005, "0.005", date(2018, 5, 7)),
+    product("SR3", ContractFamily::SofrThreeMonth, 2_500, 0.005, "0.005", date(2018, 5, 7)),
+    product("TN", ContractFamily::Treasury, 1_000, 0.015_625, "0.015625", date(2016, 2, 12)),
+    product("TWE", ContractFamily::Treasury, 1_000, 0.031_25, "0.03125", date(2022, 3, 7)),
+    product("UB", ContractFamily::Treasury, 1_000, 0.031_25, "0.03125", date(2010, 1, 11)),
+    product("Z3N", ContractFamily::Treasury, 2_000, 0.003_906_25, "0.00390625", date(2020, 7, 13)),
+    product("ZB", ContractFamily::Treasury, 1_000, 0.031_25, "0.03125", date(2010, 1, 11)),
+    product("ZF", ContractFamily::Treasury, 1_000, 0.007_812_5, "0.0078125", date(2000, 1, 3)),
+    product("ZN", ContractFamily::Treasury, 1_000, 0.015_625, "0.015625", date(2000, 1, 3)),
+    product("ZQ", ContractFamily::FedFunds, 4_167, 0.005, "0.005", date(2000, 1, 3)),
+    product("ZT", ContractFamily::Treasury, 2_000, 0.003_906_25, "0.00390625", date(2019, 1, 14)),
 ];
-
-/// From when on the sample holds its specifications for valid.
-const EFFECTIVE_FROM: Date = date(2026, 1, 1);
 
 /// The delivery months of the Treasury contracts.
 pub(super) const DELIVERY_MONTHS: [Date; 2] = [date(2026, 3, 1), date(2026, 6, 1)];
@@ -63,7 +63,7 @@ pub fn specifications() -> v1::ContractSpecifications {
         family: product.family.into(),
         point_value_usd: product.point_value_usd,
         tick: product.tick_text.to_owned(),
-        effective_from: EFFECTIVE_FROM.to_string(),
+        effective_from: product.effective_from.to_string(),
     });
     v1::ContractSpecifications { specifications: specifications.collect() }
 }
@@ -229,14 +229,20 @@ fn is_deliverable(code: &str, first: Date, issue: &SampleIssue) -> bool {
     let runs_at_least = |years: i32, months: i32| issue.maturity >= add_months(first, years * 12 + months);
     let runs_less_than = |years: i32, months: i32| !runs_at_least(years, months);
     let runs_from_last_day_at_most = |years: i32| issue.maturity <= add_months(first.last_of_month(), years * 12);
-    // Issues of one term may be dated some days apart from it.
+    // Month ends differ by days, which counts as a part of a month.
     let original_at_most = |months: f64| issue.original_months() <= months + 0.5;
+    let original_at_least = |months: f64| issue.original_months() >= months - 0.5;
     match code {
         "ZT" => original_at_most(63.0) && runs_at_least(1, 9) && runs_from_last_day_at_most(2),
         "Z3N" => original_at_most(84.0) && runs_at_least(2, 9) && runs_from_last_day_at_most(3),
         "ZF" => original_at_most(63.0) && runs_at_least(4, 2),
         "ZN" => original_at_most(120.0) && runs_at_least(6, 6) && runs_less_than(8, 0),
-        "TN" => original_at_most(120.0) && runs_at_least(9, 5) && issue.maturity <= add_months(first, 120),
+        "TN" => {
+            original_at_least(120.0)
+                && original_at_most(120.0)
+                && runs_at_least(9, 5)
+                && issue.maturity <= add_months(first, 120)
+        }
         "TWE" => runs_at_least(19, 2) && runs_less_than(19, 11),
         "ZB" => runs_at_least(15, 0) && runs_less_than(25, 0),
         "UB" => runs_at_least(25, 0),
