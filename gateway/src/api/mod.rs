@@ -6,11 +6,14 @@ pub(crate) mod status;
 use std::{future::Future, sync::Arc, time::Duration};
 
 use crossmargin::v1::peer_service_server::PeerServiceServer;
-use tokio::{net::TcpListener, sync::watch};
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    identity::{self, AdmissionLayer, Limits, ServerTls},
+    identity::{self, AdmissionLayer, Connections, Limits, NodeTls},
     node::Handle,
     peer::service::PeerApi,
 };
@@ -36,14 +39,15 @@ pub enum ServeError {
 pub async fn serve(
     handle: Handle,
     listener: TcpListener,
-    tls: watch::Receiver<Arc<ServerTls>>,
+    tls: NodeTls,
     limits: &Limits,
     deadline: Duration,
     stop: impl Future<Output = ()> + Send,
 ) -> Result<(), ServeError> {
     let table = admission::table()?;
     let accepting = CancellationToken::new();
-    let (incoming, _connections) = identity::accept(listener, tls, limits, accepting.clone());
+    let (incoming, connections) = identity::accept(listener, tls.server.subscribe(), limits, accepting.clone());
+    handle.context.tasks.spawn(reload_on_hangup(tls, connections, handle.context.stop.clone()));
     let (health_reporter, health) = tonic_health::server::health_reporter();
     let peer =
         PeerServiceServer::new(PeerApi { context: Arc::clone(&handle.context), requests: handle.requests.clone() })
@@ -66,6 +70,25 @@ pub async fn serve(
         Err(_) => {
             tracing::warn!("calls were still open at the deadline of the shutdown and are cut");
             Ok(())
+        }
+    }
+}
+
+/// Loads certificates and revocation lists anew at each SIGHUP, and closes the connections that no longer hold. What
+/// does not load leaves what is in force.
+async fn reload_on_hangup(tls: NodeTls, connections: Arc<Connections>, stop: CancellationToken) {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
+        tracing::warn!("SIGHUP cannot be listened to: certificates are reloaded by a restart only");
+        return stop.cancelled().await;
+    };
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            received = hangup.recv() => if received.is_none() { return },
+        }
+        match tls.reload(&connections) {
+            Ok(closed) => tracing::info!(closed, "certificates reloaded"),
+            Err(error) => tracing::error!(%error, "certificates not reloaded; those in force stay"),
         }
     }
 }

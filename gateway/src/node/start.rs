@@ -4,7 +4,6 @@ use std::{future::Future, path::Path, sync::Arc, time::Duration};
 
 use tokio::{
     net::TcpListener,
-    signal::unix::{SignalKind, signal},
     sync::{broadcast, mpsc},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -26,7 +25,7 @@ use crate::{
     blobs::{BlobStore, FileBlobStore},
     compute::Computer,
     config::Config,
-    identity::{self, ClientTls, Limits, ServerTls, SigningKey, TcpDial, Tls, VerifyingKeys},
+    identity::{self, Limits, NodeTls, SigningKey, TcpDial, VerifyingKeys},
     ledger::{HeadRejection, HeadSignature, Ledger, LedgerError, LedgerOptions, SqliteLedger},
     peer::{delivery, link::Link},
     seam::{SharedClock, SystemClock},
@@ -168,7 +167,7 @@ pub async fn start(parts: Parts) -> Result<Running, NodeError> {
 ///
 /// # Errors
 /// Something in the configuration or the data directory cannot be used; the message says what and where.
-pub async fn run(config_path: &Path, shutdown: impl Future<Output = ()>) -> Result<(), NodeError> {
+pub async fn run(config_path: &Path, shutdown: impl Future<Output = ()> + Send) -> Result<(), NodeError> {
     let setup = |error: &dyn std::fmt::Display| NodeError::Setup(error.to_string());
     let config = Config::load(config_path).map_err(|error| setup(&error))?;
     let telemetry = Telemetry::start(&config.telemetry, &config.house).map_err(|error| setup(&error))?;
@@ -186,10 +185,10 @@ pub async fn run(config_path: &Path, shutdown: impl Future<Output = ()>) -> Resu
     let signing_key = config.signing_key().map_err(|error| setup(&error))?;
     let verifying_keys = config.verifying_keys(&signing_key).map_err(|error| setup(&error))?;
     let (ledger, blobs) = open_data(&config, &signing_key, &verifying_keys).await?;
-    let (server_tls, client_tls) = tls(&config)?;
+    let tls = NodeTls::load(config.server_files(), config.peer_files()).map_err(|error| setup(&error))?;
     let listener = TcpListener::bind(config.listen).await;
     let listener = listener.map_err(|error| setup(&format!("cannot listen at {}: {error}", config.listen)))?;
-    let peer = identity::channel(&config.peer.address, client_tls.subscribe(), TcpDial, &config.limits);
+    let peer = identity::channel(&config.peer.address, tls.peer.subscribe(), TcpDial, &config.limits);
     let running = start(Parts {
         us,
         arrangement,
@@ -204,19 +203,16 @@ pub async fn run(config_path: &Path, shutdown: impl Future<Output = ()>) -> Resu
     .await?;
     tracing::info!(house = %config.house, listen = %config.listen, "the node runs");
     let stop = running.stop.clone();
-    let server_side = server_tls.subscribe();
-    running.tasks.spawn(reload_on_hangup(server_tls, client_tls, running.stop.clone()));
-    let served =
-        api::serve(running.handle.clone(), listener, server_side, &config.limits, config.shutdown(), async move {
-            tokio::select! {
-                () = shutdown => {}
-                () = stop.cancelled() => {}
-            }
-        });
+    let served = api::serve(running.handle.clone(), listener, tls, &config.limits, config.shutdown(), async move {
+        tokio::select! {
+            () = shutdown => {}
+            () = stop.cancelled() => {}
+        }
+    });
     let served = served.await.map_err(|error| setup(&error));
     running.stop(config.shutdown()).await;
     tracing::info!("the node has stopped");
-    drop(telemetry);
+    telemetry.stop(config.shutdown()).await;
     served
 }
 
@@ -264,31 +260,4 @@ pub fn ledger_options(config: &Config, signing_key: &SigningKey, verifying_keys:
     };
     let path = config.data_directory.join("ledger.sqlite");
     LedgerOptions::new(path, config.house.as_str(), Arc::new(signer), Arc::new(verifier))
-}
-
-fn tls(config: &Config) -> Result<(Tls<ServerTls>, Tls<ClientTls>), NodeError> {
-    let setup = |error: &dyn std::fmt::Display| NodeError::Setup(error.to_string());
-    let server = Tls::server(config.server_files()).map_err(|error| setup(&error))?;
-    let client = Tls::client(config.peer_files()).map_err(|error| setup(&error))?;
-    Ok((server, client))
-}
-
-/// Loads certificates and revocation lists anew at each SIGHUP. What does not load leaves what is in force.
-async fn reload_on_hangup(server: Tls<ServerTls>, client: Tls<ClientTls>, stop: CancellationToken) {
-    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
-        tracing::warn!("SIGHUP cannot be listened to: certificates are reloaded by a restart only");
-        return;
-    };
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            received = hangup.recv() => if received.is_none() { return },
-        }
-        for (side, result) in [("server", server.reload()), ("client", client.reload())] {
-            match result {
-                Ok(()) => tracing::info!(side, "certificates reloaded"),
-                Err(error) => tracing::error!(side, %error, "certificates not reloaded; those in force stay"),
-            }
-        }
-    }
 }

@@ -271,7 +271,7 @@ async fn try_match(
             nodes.map_err(|status| MatchError::Unreadable(format!("{}: {}", status.code(), status.message())))?
         };
         match walk.feed(nodes).map_err(|error| MatchError::Untrue(error.to_string()))? {
-            Progress::More => {}
+            Progress::Walking => {}
             Progress::Done(differences) => break differences,
         }
     };

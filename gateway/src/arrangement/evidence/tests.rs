@@ -88,7 +88,7 @@ pub(crate) fn every_kind() -> Vec<Evidence> {
             },
         }),
         Evidence::Decline(Decline { cycle, round, reason: "the other house's book is incomplete".to_owned() }),
-        Evidence::Outcome(Outcome { cycle, end: End::Agreed { round, agreement: digest(1) } }),
+        Evidence::Outcome(Outcome { cycle, end: End::Agreed { round, agreement: digest(1), is_late: true } }),
     ]
 }
 
