@@ -10,9 +10,11 @@ pub(crate) mod input;
 mod replay;
 mod scheduler;
 mod start;
+#[cfg(test)]
+mod tests;
 pub(crate) mod trees;
 mod work;
 
 pub use handle::Handle;
 pub use input::RequestError;
-pub use start::{NodeError, Parts, Running, run, start};
+pub use start::{NodeError, Parts, Running, ledger_options, run, start};
