@@ -39,7 +39,15 @@ async fn both_houses_hold_the_same_doubly_signed_agreement() {
     }
     let figures = |rows: &[v1::Requirement]| -> Vec<_> {
         rows.iter()
-            .map(|r| (r.link.clone(), r.status, r.applied_factor_bp, r.treasury_requirement.clone(), r.futures_requirement.clone()))
+            .map(|r| {
+                (
+                    r.link.clone(),
+                    r.status,
+                    r.applied_factor_bp,
+                    r.treasury_requirement.clone(),
+                    r.futures_requirement.clone(),
+                )
+            })
             .collect()
     };
     assert_eq!(figures(&seen[0]), figures(&seen[1]), "both houses charge by the same figures");

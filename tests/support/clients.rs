@@ -4,9 +4,8 @@ use std::{path::PathBuf, time::Instant};
 
 use crossmargin::v1::{
     self, margin_service_client::MarginServiceClient, market_data_service_client::MarketDataServiceClient,
-    operations_service_client::OperationsServiceClient,
-    position_keeping_service_client::PositionKeepingServiceClient, programme_service_client::ProgrammeServiceClient,
-    submit_snapshot_request::Part,
+    operations_service_client::OperationsServiceClient, position_keeping_service_client::PositionKeepingServiceClient,
+    programme_service_client::ProgrammeServiceClient, submit_snapshot_request::Part,
 };
 use gateway::{
     csv_book::Book,
@@ -165,8 +164,7 @@ impl Clients {
         let mut all = Vec::new();
         let mut page_token = String::new();
         loop {
-            let request =
-                v1::ListRequirementsRequest { cycle: Some(cycle.clone()), round, page_size: 0, page_token };
+            let request = v1::ListRequirementsRequest { cycle: Some(cycle.clone()), round, page_size: 0, page_token };
             let page = self.margin().list_requirements(request).await.unwrap().into_inner();
             all.extend(page.requirements);
             page_token = page.next_page_token;

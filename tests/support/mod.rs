@@ -67,8 +67,7 @@ impl Houses {
         let listeners = Pair::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
         let ports = listeners.as_ref().map(|listener| listener.local_addr().unwrap().port());
         drop(listeners);
-        let houses =
-            Self { directory, ports, processes: Pair::default(), binary: PathBuf::from(binary) };
+        let houses = Self { directory, ports, processes: Pair::default(), binary: PathBuf::from(binary) };
         for leg in Leg::BOTH {
             fs::write(houses.config(leg), houses.config_text(leg)).unwrap();
         }

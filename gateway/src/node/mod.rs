@@ -9,6 +9,7 @@ pub mod handle;
 pub(crate) mod input;
 mod replay;
 mod scheduler;
+mod snapshot;
 mod start;
 #[cfg(test)]
 mod tests;
