@@ -26,7 +26,7 @@ use failure::Failure;
 /// Start with `crossmargin demo`: it runs two nodes on this machine and shows them agree. Every other command calls one
 /// house's node with the certificate of a role; `crossmargin certs` makes certificates to try with.
 #[derive(Debug, Parser)]
-#[command(name = "crossmargin", version, propagate_version = true, arg_required_else_help = true)]
+#[command(name = "crossmargin", version, arg_required_else_help = true)]
 pub struct Cli {
     /// The command.
     #[command(subcommand)]
