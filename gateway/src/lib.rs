@@ -1,6 +1,7 @@
 //! A clearing house's gateway: exchanges position snapshots with the other house's gateway and agrees with it on the
 //! joint net-risk margin of linked accounts.
 
+pub mod api;
 pub mod arrangement;
 pub mod blobs;
 pub mod book;
@@ -11,6 +12,8 @@ pub mod csv_book;
 pub mod identity;
 pub mod ledger;
 pub mod market;
+pub mod node;
+pub mod peer;
 pub mod problem;
 pub mod sample;
 pub mod seam;

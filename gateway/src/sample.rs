@@ -51,7 +51,7 @@ impl Market {
     pub fn of(issues: &[issues::SampleIssue], rate_months: &contracts::RateMonths) -> Self {
         let prices = issues.iter().map(|issue| v1::IssuePrice {
             cusip: issue.cusip.clone().into_owned(),
-            clean_price: format!("{:.6}", pricing::clean_price(issue)),
+            clean_price: format!("{:.6}", pricing::Curve::default().clean_price(issue)),
         });
         Self {
             issue_prices: v1::IssuePrices { prices: prices.collect() },

@@ -22,6 +22,8 @@ pub const MANIFEST_CHUNKS_MAX: usize = 16_384;
 pub const CHUNK_BYTES_MAX: u64 = 4 << 20;
 /// Most bytes of one market item: 64 MiB.
 pub const MARKET_ITEM_BYTES_MAX: u64 = 64 << 20;
+/// Most leaves of one claim. It bounds what a walk can be made to read.
+pub const CLAIM_LEAVES_MAX: u64 = 1 << 20;
 /// Most characters of the name of an engine.
 pub const ENGINE_CHARACTERS_MAX: usize = 256;
 /// Most characters of the reason of a decline.

@@ -119,7 +119,8 @@ pub(crate) fn account_field(leg: Leg) -> &'static str {
     }
 }
 
-fn account_text(wire: &v1::LinkTerms, leg: Leg) -> &str {
+/// The account of a leg as a row names it.
+pub(crate) fn account_text(wire: &v1::LinkTerms, leg: Leg) -> &str {
     match leg {
         Leg::Treasury => &wire.treasury_account,
         Leg::Futures => &wire.futures_account,

@@ -151,6 +151,12 @@ impl Machine {
         effects
     }
 
+    /// Whether the margins of a round of the cycle are being computed.
+    #[must_use]
+    pub fn is_computing(&self, id: CycleId) -> bool {
+        self.flight.underway.iter().any(|effect| matches!(effect, Effect::Compute { cycle, .. } if *cycle == id))
+    }
+
     /// What the claim of a cycle's next round would be computed from; `None` while something is missing.
     #[must_use]
     pub fn ready_inputs(&self, id: CycleId) -> Option<Inputs> {

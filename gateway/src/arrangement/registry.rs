@@ -4,6 +4,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use crossmargin::v1;
+
 use super::{
     digest::Digest,
     evidence::{BATCH_LINKS_MAX, RegistryContent, RegistryEntry},
@@ -129,18 +131,21 @@ impl Registry {
     ///
     /// # Errors
     /// All problems, by row and field.
-    pub fn check_links(
-        &self,
-        leg: Leg,
-        rows: &[crossmargin::v1::LinkTerms],
-    ) -> Result<Vec<LinkTerms>, Vec<LinkProblem>> {
+    pub fn check_links(&self, leg: Leg, rows: &[v1::LinkTerms]) -> Result<Vec<LinkTerms>, Vec<LinkProblem>> {
         if rows.is_empty() || rows.len() > BATCH_LINKS_MAX {
             let reason = format!("{} links are given: 1 to {BATCH_LINKS_MAX} are needed", rows.len());
             return Err(vec![LinkProblem { row: 0, field: "links", reason }]);
         }
-        let links = link::parse_batch(rows)?;
-        let problems = self.logs[leg].conflicts(&links);
-        if problems.is_empty() { Ok(links) } else { Err(problems) }
+        let conflicts = self.logs[leg].conflicts(rows);
+        match link::parse_batch(rows) {
+            Ok(links) if conflicts.is_empty() => Ok(links),
+            Ok(_) => Err(conflicts),
+            Err(mut problems) => {
+                problems.extend(conflicts);
+                problems.sort_by_key(|problem| problem.row);
+                Err(problems)
+            }
+        }
     }
 
     /// The next entry of a house's own log: its number and the digest that it continues.
@@ -271,14 +276,15 @@ impl Log {
     }
 
     /// Links and accounts of a batch that the log holds already.
-    fn conflicts(&self, links: &[LinkTerms]) -> Vec<LinkProblem> {
+    fn conflicts(&self, rows: &[v1::LinkTerms]) -> Vec<LinkProblem> {
         let mut problems = Vec::new();
-        for (row, terms) in links.iter().enumerate() {
+        for (row, wire) in rows.iter().enumerate() {
             let mut report = |field, reason| problems.push(LinkProblem { row, field, reason });
-            if self.links.contains_key(&terms.link) {
+            if let Some(terms) = self.links.get(wire.link_id.as_str()) {
                 report("link_id", format!("{} is already recorded", terms.link));
             }
-            for (leg, account) in terms.accounts.iter() {
+            for leg in Leg::BOTH {
+                let account = link::account_text(wire, leg);
                 if let Some(other) = self.accounts[leg].get(account) {
                     let reason = format!("{account} already stands in link {other}: it may stand in one link only");
                     report(link::account_field(leg), reason);
@@ -290,138 +296,4 @@ impl Log {
 }
 
 #[cfg(test)]
-mod tests {
-    use crossmargin::v1;
-
-    use super::*;
-
-    const ARRANGEMENT: Digest = Digest([7; 32]);
-
-    fn row(n: u32, kind: v1::LinkKind) -> v1::LinkTerms {
-        let owner = if kind == v1::LinkKind::House { "BD1".to_owned() } else { format!("O{n}") };
-        v1::LinkTerms {
-            link_id: format!("L{n:03}"),
-            kind: kind.into(),
-            member: "BD1".into(),
-            owner,
-            treasury_account: format!("T{n}"),
-            futures_account: format!("F{n}"),
-        }
-    }
-
-    fn entry(registry: &Registry, leg: Leg, content: RegistryContent) -> RegistryEntry {
-        let (sequence, previous) = registry.next(leg);
-        RegistryEntry { sequence, previous, content }
-    }
-
-    fn record(registry: &mut Registry, leg: Leg, content: RegistryContent) -> Result<Recorded, RegistryError> {
-        let entry = entry(registry, leg, content);
-        let digest = Digest::of(format!("{leg:?} {entry:?}").as_bytes());
-        registry.record(leg, &entry, digest)
-    }
-
-    fn adopted() -> Registry {
-        let mut registry = Registry::new(ArrangementMode::Live);
-        for leg in Leg::BOTH {
-            record(&mut registry, leg, RegistryContent::Adoption(ARRANGEMENT)).unwrap();
-        }
-        registry
-    }
-
-    #[test]
-    fn a_link_is_in_force_once_both_houses_have_recorded_the_same_terms() {
-        let mut registry = adopted();
-        let links = vec![row(1, v1::LinkKind::House), row(2, v1::LinkKind::Customer), row(3, v1::LinkKind::Affiliate)];
-        record(&mut registry, Leg::Treasury, RegistryContent::Links(links.clone())).unwrap();
-        assert_eq!(registry.links().len(), 0);
-        let mut theirs = links;
-        theirs[2].member = "BD2".into();
-        theirs.push(row(0, v1::LinkKind::House));
-        record(&mut registry, Leg::Futures, RegistryContent::Links(theirs)).unwrap();
-
-        let in_force: Vec<_> = registry.links().map(|(terms, mode)| (terms.link.to_string(), mode)).collect();
-        assert_eq!(in_force, [("L001".to_owned(), LinkMode::Live), ("L002".to_owned(), LinkMode::Rehearsal)]);
-        let explained: Vec<String> = registry.joined(None).map(|link| link.explanation(Leg::Treasury)).collect();
-        assert_eq!(
-            explained,
-            ["this house has not recorded this link", "", "", "the houses recorded different terms: member"]
-        );
-        let after = "L001".parse().unwrap();
-        assert_eq!(registry.joined(Some(&after)).count(), 2);
-        let account = |text: &str| text.parse().unwrap();
-        assert_eq!(registry.link_of_account(Leg::Treasury, &account("T1")).unwrap().0.link.as_str(), "L001");
-        assert_eq!(registry.link_of_account(Leg::Futures, &account("F3")), None);
-        assert_eq!(registry.link_of_account(Leg::Futures, &account("T1")), None);
-    }
-
-    #[test]
-    fn no_link_is_live_in_a_rehearsed_arrangement() {
-        let mut registry = Registry::new(ArrangementMode::Rehearsal);
-        for leg in Leg::BOTH {
-            record(&mut registry, leg, RegistryContent::Adoption(ARRANGEMENT)).unwrap();
-            record(&mut registry, leg, RegistryContent::Links(vec![row(1, v1::LinkKind::House)])).unwrap();
-        }
-        assert!(registry.links().all(|(_, mode)| mode == LinkMode::Rehearsal));
-        assert_eq!(registry.links().len(), 1);
-    }
-
-    #[test]
-    fn a_batch_with_a_problem_changes_nothing() {
-        let mut registry = adopted();
-        record(&mut registry, Leg::Treasury, RegistryContent::Links(vec![row(1, v1::LinkKind::House)])).unwrap();
-        let before = registry.clone();
-        let mut twin = row(2, v1::LinkKind::House);
-        twin.futures_account = "F1".into();
-        let batch = vec![row(3, v1::LinkKind::House), twin, row(1, v1::LinkKind::House)];
-        let Err(RegistryError::Links(problems)) =
-            record(&mut registry, Leg::Treasury, RegistryContent::Links(batch.clone()))
-        else {
-            panic!("the batch must be refused")
-        };
-        let mut found: Vec<_> = problems.iter().map(|problem| (problem.row, problem.field)).collect();
-        found.sort_unstable();
-        // Row 1 clashes with what is recorded and, like row 2, with a row of the batch: the batch's own problems come first.
-        assert_eq!(found, [(2, "futures_account")]);
-        assert_eq!(registry, before);
-        let Err(problems) = registry.check_links(Leg::Treasury, &batch[2..]) else { panic!("recorded before") };
-        let fields: Vec<_> = problems.iter().map(|problem| problem.field).collect();
-        assert_eq!(fields, ["link_id", "treasury_account", "futures_account"]);
-    }
-
-    #[test]
-    fn a_log_has_no_gap_no_other_past_and_begins_with_an_adoption() {
-        let mut registry = adopted();
-        let links = RegistryContent::Links(vec![row(1, v1::LinkKind::House)]);
-        let good = entry(&registry, Leg::Treasury, links.clone());
-        let digest = Digest([9; 32]);
-        let gap = RegistryEntry { sequence: 3, ..good.clone() };
-        assert_eq!(registry.record(Leg::Treasury, &gap, digest), Err(RegistryError::Gap { found: 3, needed: 2 }));
-        let forked = RegistryEntry { previous: Digest([1; 32]), ..good.clone() };
-        assert!(matches!(registry.record(Leg::Treasury, &forked, digest), Err(RegistryError::Chain { .. })));
-        assert_eq!(registry.record(Leg::Treasury, &good, digest), Ok(Recorded::Now));
-        assert_eq!(registry.record(Leg::Treasury, &good, digest), Ok(Recorded::Before));
-        assert!(matches!(
-            registry.record(Leg::Treasury, &good, Digest([8; 32])),
-            Err(RegistryError::Contradiction { sequence: 2, .. })
-        ));
-        assert_eq!(
-            record(&mut registry, Leg::Treasury, RegistryContent::Adoption(ARRANGEMENT)),
-            Err(RegistryError::Adoption(3))
-        );
-        let mut empty = Registry::new(ArrangementMode::Live);
-        assert_eq!(record(&mut empty, Leg::Futures, links), Err(RegistryError::Adoption(1)));
-        assert!(!empty.is_adopted_by_both(ARRANGEMENT));
-        assert!(registry.is_adopted_by_both(ARRANGEMENT));
-    }
-
-    #[test]
-    fn the_digest_of_a_registry_tells_every_entry_of_both_logs() {
-        let mut registry = adopted();
-        let mut seen = vec![registry.digest()];
-        for (n, leg) in [(1, Leg::Treasury), (1, Leg::Futures), (2, Leg::Futures)] {
-            record(&mut registry, leg, RegistryContent::Links(vec![row(n, v1::LinkKind::House)])).unwrap();
-            assert!(!seen.contains(&registry.digest()));
-            seen.push(registry.digest());
-        }
-    }
-}
+mod tests;

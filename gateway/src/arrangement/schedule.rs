@@ -124,6 +124,13 @@ impl Arrangement {
         self.cycles_on(cycle.business_date).ok()?.into_iter().find(|scheduled| scheduled.cycle == cycle)
     }
 
+    /// Whether a cycle is a re-run: its number lies above the scheduled runs of its kind.
+    #[must_use]
+    pub fn is_rerun(&self, cycle: CycleId) -> bool {
+        let scheduled = self.schedule.get(&cycle.kind).map_or(0, |runs| runs.runs.len());
+        usize::try_from(cycle.run).is_ok_and(|run| run > scheduled)
+    }
+
     /// The last instant at which a statement may be signed for a cycle with this cut-off.
     #[must_use]
     pub fn last_signing(&self, cut_off: Timestamp) -> Timestamp {
@@ -264,6 +271,15 @@ mod tests {
         assert_eq!(open("2026-02-13T18:15:00Z"), [cycle("2026-02-13/CUR/6")]);
         assert_eq!(open("2026-02-14T00:29:59Z"), [cycle("2026-02-13/EOD/1")]);
         assert_eq!(open("2026-02-14T12:00:00Z"), []);
+    }
+
+    #[test]
+    fn a_run_beyond_the_schedule_is_a_rerun() {
+        let arrangement = Arrangement::default();
+        assert!(!arrangement.is_rerun(cycle("2026-02-13/CUR/11")));
+        assert!(arrangement.is_rerun(cycle("2026-02-13/CUR/12")));
+        assert!(arrangement.is_rerun(cycle("2026-02-13/EOD/2")));
+        assert_eq!(arrangement.scheduled(cycle("2026-02-13/EOD/2")), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The commands of the binary `crossmargin`, one module each.
 
 pub mod agreements;
+pub mod caller;
 pub mod certs;
 pub mod client;
 pub mod cycle;

@@ -39,6 +39,18 @@ fn comments_blank_lines_quotation_marks_and_foreign_line_ends_change_nothing() {
     assert_eq!(parse(format!("\u{feff}{quoted}").as_bytes(), "book.csv").unwrap(), plain);
 }
 
+#[test]
+fn the_examples_of_the_documentation_are_books() {
+    let document = include_str!("../../../docs/csv-book.md");
+    let indented: Vec<&str> = document.lines().map(|line| line.strip_prefix("    ").unwrap_or_default()).collect();
+    let books: Vec<&[&str]> =
+        indented.split(|line| line.is_empty()).filter(|lines| lines.first() == Some(&HEADER)).collect();
+    assert_eq!(books.len(), 2);
+    for lines in books {
+        parse(lines.join("\n").as_bytes(), "docs/csv-book.md").unwrap();
+    }
+}
+
 /// A row, the field that is wrong in it, and what is said about it.
 const WRONG_ROWS: &[(&str, Option<Field>, &str)] = &[
     (",UST:91282CMK4,100,,,,", Some(Field::Account), "is missing"),

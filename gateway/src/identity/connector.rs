@@ -17,11 +17,11 @@ use tokio::{
     sync::watch,
     time::timeout,
 };
-use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio_rustls::TlsConnector;
 use tonic::transport::{Channel, Endpoint};
 use tower::Service;
 
-use super::{limits::Limits, tls::ClientTls};
+use super::{limits::Limits, outgoing::Outgoing, tls::ClientTls};
 
 /// How connections to a host are made: a socket, or a simulated network.
 pub trait Dial: Clone + Send + Sync + 'static {
@@ -47,7 +47,8 @@ impl Dial for TcpDial {
 }
 
 /// A channel to the node at `address` (`host:port`; brackets around an IPv6 address). It connects at the first call and
-/// again at the next call after a connection was lost; every new connection uses the TLS configuration then in force.
+/// again at the next call after a connection was lost. Every new connection uses the TLS configuration then in force, and a
+/// live one closes when a later configuration no longer holds the node's certificate valid.
 ///
 /// The sizes of messages are limited at each client stub: give it [`Limits::message_received_bytes_max`] and
 /// [`Limits::message_sent_bytes_max`].
@@ -114,7 +115,7 @@ struct Connector<D> {
 }
 
 impl<D: Dial> Service<Uri> for Connector<D> {
-    type Response = TokioIo<TlsStream<D::Io>>;
+    type Response = TokioIo<Outgoing<D::Io>>;
     type Error = io::Error;
     type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
 
@@ -123,20 +124,22 @@ impl<D: Dial> Service<Uri> for Connector<D> {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let tls = Arc::clone(&self.tls.borrow().config);
+        let mut tls = self.tls.clone();
+        let config = Arc::clone(&tls.borrow_and_update().config);
         let dial = self.dial.clone();
         let deadline = self.limits.connect();
         Box::pin(async move {
             let (host, port) = host_and_port(&uri)?;
             let name = ServerName::try_from(host.clone()).map_err(io::Error::other)?;
-            let connect = async { TlsConnector::from(tls).connect(name, dial.dial(host, port).await?).await };
+            let connector = TlsConnector::from(config);
+            let connect = async { connector.connect(name.clone(), dial.dial(host, port).await?).await };
             let elapsed =
                 |_| io::Error::new(io::ErrorKind::TimedOut, "the node did not answer within limits.connect_ms_max");
             let io = timeout(deadline, connect).await.map_err(elapsed)??;
             if io.get_ref().1.alpn_protocol() != Some(b"h2") {
                 return Err(io::Error::other("the node does not speak HTTP/2 (ALPN h2)"));
             }
-            Ok(TokioIo::new(io))
+            Ok(TokioIo::new(Outgoing::new(io, name, tls)))
         })
     }
 }

@@ -1,5 +1,7 @@
 //! Mutual TLS on loopback, with certificates made here.
 
+mod http2;
+
 use std::{
     fs,
     net::SocketAddr,
@@ -29,7 +31,7 @@ use super::{
     name::HouseId,
     role::RoleKind,
     server::server,
-    tls::{AuthorityFiles, ClientFiles, ServerFiles, ServerTls, Tls},
+    tls::{AuthorityFiles, ClientFiles, NodeTls, ServerFiles, ServerTls, Tls},
 };
 use crate::command::certs::authority::{Authority, Issued, Leaf, Period, Usage};
 
@@ -169,6 +171,24 @@ async fn a_client_believes_the_node_of_the_expected_house_alone() {
 }
 
 #[tokio::test]
+async fn a_client_leaves_a_node_whose_certificate_is_revoked() {
+    let world = World::start().await;
+    let tls = world.client_tls(&world.ficc.client("crossmargin://FICC/role/operator"));
+    let address = format!("localhost:{}", world.address.port());
+    let channel = channel(&address, tls.subscribe(), TcpDial, &Limits::default()).unwrap();
+    let mut client = HealthClient::new(channel);
+    client.check(Request::new(HealthCheckRequest::default())).await.unwrap();
+    world.file("FICC.crl", &world.ficc.revocation_list(&[vec![1]]));
+    tls.reload().unwrap();
+    client.check(Request::new(HealthCheckRequest::default())).await.unwrap();
+    assert_eq!(world.connections.count(), 1, "the same connection: its certificate still holds");
+
+    world.file("FICC.crl", &world.ficc.revocation_list(std::slice::from_ref(&world.node.serial)));
+    tls.reload().unwrap();
+    assert_handshake_refused(client.check(Request::new(HealthCheckRequest::default())).await);
+}
+
+#[tokio::test]
 async fn a_revocation_closes_the_revoked_connection_and_no_other() {
     let world = World::start().await;
     let revoked = world.ficc.client("crossmargin://FICC/role/operator");
@@ -192,6 +212,25 @@ async fn a_revocation_closes_the_revoked_connection_and_no_other() {
     assert_handshake_refused(world.check(&revoked).await);
     other_client.check(Request::new(HealthCheckRequest::default())).await.unwrap();
     assert_eq!(world.connections.identities().len(), 1);
+}
+
+#[tokio::test]
+async fn a_reload_of_a_node_takes_both_sides_or_neither() {
+    let world = World::start().await;
+    let peer = world.ficc.client("crossmargin://FICC/role/peer/FICC");
+    let files = ClientFiles {
+        certificate: world.file("peer.pem", &peer.certificate_pem),
+        key: world.file("peer.key", &peer.key_pem),
+        server: world.authority_files(&world.cme),
+    };
+    let tls = NodeTls::load(world.server_files(), files).unwrap();
+    let before = (tls.server.current(), tls.peer.current());
+    world.file("peer.pem", "nonsense");
+    assert!(tls.reload(&world.connections).unwrap_err().to_string().contains("peer.pem"));
+    assert!(Arc::ptr_eq(&before.0, &tls.server.current()) && Arc::ptr_eq(&before.1, &tls.peer.current()));
+    world.file("peer.pem", &peer.certificate_pem);
+    assert_eq!(tls.reload(&world.connections).unwrap(), 0);
+    assert!(!Arc::ptr_eq(&before.0, &tls.server.current()) && !Arc::ptr_eq(&before.1, &tls.peer.current()));
 }
 
 #[tokio::test]
@@ -370,14 +409,16 @@ impl House {
 /// The files of FICC's node, whose peer is CME.
 struct Files {
     folder: TempDir,
+    node: Issued,
     ficc: House,
     cme: House,
 }
 
 impl Files {
     fn new() -> Self {
-        let files = Self { folder: tempfile::tempdir().unwrap(), ficc: House::new("FICC"), cme: House::new("CME") };
-        let node = files.ficc.node();
+        let (ficc, cme) = (House::new("FICC"), House::new("CME"));
+        let files = Self { folder: tempfile::tempdir().unwrap(), node: ficc.node(), ficc, cme };
+        let node = &files.node;
         files.file("node.pem", &node.certificate_pem);
         files.file("node.key", &node.key_pem);
         for house in [&files.ficc, &files.cme] {

@@ -9,17 +9,18 @@ use std::{fmt, path::PathBuf, sync::Arc};
 
 use rustls::{
     ClientConfig, ServerConfig,
-    client::Resumption,
+    client::{Resumption, danger::ServerCertVerifier},
     crypto::{CryptoProvider, aws_lc_rs},
     server::{NoServerSessionStorage, danger::ClientCertVerifier},
     version::TLS13,
 };
-use rustls_pki_types::{CertificateDer, UnixTime};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio::sync::watch;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 use super::{
     caller::{ClientIdentity, NotAdmitted},
+    connections::Connections,
     name::HouseId,
     pem::{self, FileError},
     role::Role,
@@ -131,7 +132,7 @@ impl ServerTls {
     /// # Errors
     /// The reason why no configured authority vouches for it (expired, revoked, unknown issuer).
     pub fn verify(&self, chain: &[CertificateDer<'_>]) -> Result<(), rustls::Error> {
-        let (leaf, intermediates) = chain.split_first().ok_or_else(|| rustls::Error::NoCertificatesPresented)?;
+        let (leaf, intermediates) = chain.split_first().ok_or(rustls::Error::NoCertificatesPresented)?;
         self.clients.verify_client_cert(leaf, intermediates, UnixTime::now()).map(drop)
     }
 
@@ -158,6 +159,7 @@ impl ServerTls {
 #[derive(Debug)]
 pub struct ClientTls {
     pub(crate) config: Arc<ClientConfig>,
+    nodes: Arc<NodeVerifier>,
 }
 
 impl ClientTls {
@@ -167,22 +169,32 @@ impl ClientTls {
     /// [`TlsError`] names the file and what is wrong with it.
     pub fn load(files: &ClientFiles) -> Result<Self, TlsError> {
         let provider = provider();
-        let verifier = NodeVerifier::new(&files.server.load()?, &provider)?;
+        let nodes = Arc::new(NodeVerifier::new(&files.server.load()?, &provider)?);
         let chain = pem::certificates(&files.certificate)?;
         let key = pem::private_key(&files.key)?;
         if let Some(leaf) = chain.first() {
             check_valid_now(leaf).map_err(|problem| FileError::new(&files.certificate, problem))?;
         }
+        let verifier = Arc::clone(&nodes) as Arc<dyn ServerCertVerifier>;
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13])
             .and_then(|builder| {
-                let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
+                let builder = builder.dangerous().with_custom_certificate_verifier(verifier);
                 builder.with_client_auth_cert(chain, key)
             })
             .map_err(|source| TlsError::Pair { path: files.certificate.clone(), source })?;
         config.alpn_protocols = vec![ALPN_H2.to_vec()];
         config.resumption = Resumption::disabled();
-        Ok(Self { config: Arc::new(config) })
+        Ok(Self { config: Arc::new(config), nodes })
+    }
+
+    /// Verifies a node's chain, end entity first, at this moment.
+    ///
+    /// # Errors
+    /// The reason why it is not the expected node (expired, revoked, unknown issuer, another house or host).
+    pub fn verify(&self, chain: &[CertificateDer<'_>], name: &ServerName<'_>) -> Result<(), rustls::Error> {
+        let (leaf, intermediates) = chain.split_first().ok_or(rustls::Error::NoCertificatesPresented)?;
+        self.nodes.verify_server_cert(leaf, intermediates, name, &[], UnixTime::now()).map(drop)
     }
 }
 
@@ -215,9 +227,48 @@ impl<T> Tls<T> {
     /// # Errors
     /// [`TlsError`]; the configuration in force stays.
     pub fn reload(&self) -> Result<(), TlsError> {
-        let next = Arc::new((self.load)()?);
-        self.current.send_replace(next);
+        self.publish(self.load_anew()?);
         Ok(())
+    }
+
+    /// Loads the files anew and validates them; nothing comes into force.
+    fn load_anew(&self) -> Result<T, TlsError> {
+        (self.load)()
+    }
+
+    fn publish(&self, next: T) {
+        self.current.send_replace(Arc::new(next));
+    }
+}
+
+/// Both sides of a node's TLS: what it proves and believes as a server, and as the peer's client.
+#[derive(Debug)]
+pub struct NodeTls {
+    /// The server side.
+    pub server: Tls<ServerTls>,
+    /// The client side, for calls to the peer.
+    pub peer: Tls<ClientTls>,
+}
+
+impl NodeTls {
+    /// Loads both sides.
+    ///
+    /// # Errors
+    /// [`TlsError`] names the file and what is wrong with it.
+    pub fn load(server: ServerFiles, peer: ClientFiles) -> Result<Self, TlsError> {
+        Ok(Self { server: Tls::server(server)?, peer: Tls::client(peer)? })
+    }
+
+    /// Loads every file anew, and puts both sides in force only when both are valid. Live connections whose certificate no
+    /// longer holds are closed, the others go on. Answers with how many accepted connections were closed.
+    ///
+    /// # Errors
+    /// [`TlsError`]; both sides stay as they were.
+    pub fn reload(&self, accepted: &Connections) -> Result<usize, TlsError> {
+        let (server, peer) = (self.server.load_anew()?, self.peer.load_anew()?);
+        self.server.publish(server);
+        self.peer.publish(peer);
+        Ok(accepted.verify_again(&self.server.current()))
     }
 }
 

@@ -65,6 +65,34 @@ pub trait Ledger: Send + Sync + 'static {
 
     /// Whether appends are possible at all, and if not, why.
     fn standing(&self) -> Standing;
+
+    /// Where a head that somebody else holds from this house is in this ledger: what a node asks when the other house
+    /// tells it the newest head that it holds.
+    fn place_of(&self, head: Head) -> BoxFuture<'_, Result<HeadPlace, LedgerError>> {
+        Box::pin(async move {
+            let newest = self.head();
+            if head.seq > newest.head.seq {
+                return Ok(HeadPlace::Beyond);
+            }
+            let hash = if head.seq == Sequence::GENESIS {
+                Some(RecordHash::genesis(&newest.house))
+            } else {
+                self.read_from(head.seq, 1).await?.first().map(|record| record.hash)
+            };
+            Ok(if hash == Some(head.hash) { HeadPlace::OnChain } else { HeadPlace::Off })
+        })
+    }
+}
+
+/// Where a head of this house is in its ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeadPlace {
+    /// It is one of the ledger's records.
+    OnChain,
+    /// The ledger ends before it. If the house did sign it, the ledger has lost acknowledged records: sign nothing.
+    Beyond,
+    /// The ledger has another record there. If the house did sign it, it has signed two histories: sign nothing.
+    Off,
 }
 
 /// Whether a ledger takes appends.

@@ -1,12 +1,13 @@
 //! What a node knows, for reading: the fold over its records with the content that the rules leave out.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
 use crossmargin::v1;
 use jiff::{Timestamp, civil::Date};
+use prost::bytes::Bytes;
 
 use super::entry::{Entry, Held};
 use crate::{
@@ -14,9 +15,11 @@ use crate::{
         cycle::{Cycle, Phase},
         cycle_id::{CycleId, Round},
         digest::Digest,
-        envelope::Evidence,
+        evidence::{Evidence, MarketManifest, PositionManifest},
         fact::Fact,
-        leg::Leg,
+        leg::{Leg, Pair},
+        machine::Record,
+        parties::ArrangementMode,
         registry::Registry,
     },
     book::Book,
@@ -71,8 +74,9 @@ pub struct CycleView {
 }
 
 /// Everything that a node knows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Catalog {
+    us: Leg,
     evidence: HashMap<Fact, Arc<Held>>,
     by_digest: HashMap<(Leg, Digest), Arc<Held>>,
     requests: HashMap<String, Answer>,
@@ -88,9 +92,36 @@ pub struct Catalog {
     pub head: Option<(Sequence, RecordHash)>,
     /// Why the node refuses to sign; `None` while it may.
     pub refusal_to_sign: Option<String>,
+    /// The newest head of the other house's ledger that this house was told.
+    pub peer_head: Option<v1::LedgerHead>,
+    /// Content that this house's manifests name: what the other house may read.
+    shared: HashSet<Digest>,
+    /// The newest market manifest of each house, by business date.
+    markets: Pair<BTreeMap<Date, Arc<Held>>>,
 }
 
 impl Catalog {
+    /// What a node knows before its first record.
+    #[must_use]
+    pub fn new(us: Leg, mode: ArrangementMode) -> Self {
+        Self {
+            us,
+            evidence: HashMap::new(),
+            by_digest: HashMap::new(),
+            requests: HashMap::new(),
+            books: BTreeMap::new(),
+            newest_book: None,
+            registry: Arc::new(Registry::new(mode)),
+            cycles: BTreeMap::new(),
+            contradictions: Vec::new(),
+            head: None,
+            refusal_to_sign: None,
+            peer_head: None,
+            shared: HashSet::new(),
+            markets: Pair::default(),
+        }
+    }
+
     /// Takes in a durable record with the facts that follow from it, and the book where it is one.
     pub fn apply(&mut self, entry: &Entry, facts: &[Fact], book: Option<Arc<Book>>, recorded_at: Timestamp) {
         match entry {
@@ -99,7 +130,7 @@ impl Catalog {
                     self.evidence.entry(*fact).or_insert_with(|| Arc::clone(held));
                 }
                 self.by_digest.entry((held.by, held.digest)).or_insert_with(|| Arc::clone(held));
-                self.apply_evidence(held, facts, recorded_at);
+                self.apply_evidence(held, recorded_at);
             }
             Entry::Book(record) => {
                 if let Some(book) = book {
@@ -117,38 +148,115 @@ impl Catalog {
                 }
             }
             Entry::CutOff { .. } => {}
-            Entry::Contradiction(record) => self.contradictions.push(Arc::clone(record)),
+            Entry::Contradiction { record, .. } => self.contradictions.push(Arc::clone(record)),
         }
     }
 
-    fn apply_evidence(&mut self, held: &Arc<Held>, facts: &[Fact], recorded_at: Timestamp) {
-        match (&held.evidence, facts.first()) {
-            (Evidence::RegistryEntry(entry), _) => {
-                // Invariant: entries are judged against the log before they are recorded, so they follow on it.
-                if let Err(problems) = Arc::make_mut(&mut self.registry).apply(held.by, entry, held.digest) {
-                    tracing::error!(%problems, "a recorded registry entry does not apply");
+    fn apply_evidence(&mut self, held: &Arc<Held>, recorded_at: Timestamp) {
+        let request_id = &held.keeping.request_id;
+        match &held.evidence {
+            Evidence::RegistryEntry(entry) => {
+                // Invariant: entries are applied to the log ahead before they are recorded, so they follow on it.
+                if let Err(error) = Arc::make_mut(&mut self.registry).record(held.by, entry, held.digest) {
+                    tracing::error!(%error, "a recorded registry entry does not apply");
                 }
-                if !held.request_id.is_empty() {
-                    self.requests.insert(held.request_id.clone(), Answer::Links { sequence: entry.sequence });
+                if !request_id.is_empty() {
+                    self.requests.insert(request_id.clone(), Answer::Links { sequence: entry.sequence });
                 }
             }
-            (Evidence::MarketManifest(_), _) if !held.request_id.is_empty() => {
-                self.requests.insert(held.request_id.clone(), Answer::Market(held.digest));
+            Evidence::MarketManifest(manifest) => {
+                let newest = self.markets[held.by].get(&manifest.business_date);
+                let is_newer =
+                    newest.and_then(|held| held.market_manifest()).is_none_or(|m| m.version < manifest.version);
+                if is_newer {
+                    self.markets[held.by].insert(manifest.business_date, Arc::clone(held));
+                }
+                if held.by == self.us {
+                    self.shared.extend(manifest.items.iter().map(|item| item.digest));
+                }
+                if !request_id.is_empty() {
+                    self.requests.insert(request_id.clone(), Answer::Market(held.digest));
+                }
             }
-            (Evidence::CycleOpening(opening), Some(Fact::Opened { cycle, .. })) => {
-                let is_own = !held.is_of_peer(self);
-                let view = self.cycles.entry(*cycle).or_default();
-                if is_own || view.cut_off.is_none() {
-                    let instant = |wire: Option<prost_types::Timestamp>| {
-                        wire.and_then(|at| Timestamp::new(at.seconds, at.nanos).ok())
-                    };
-                    view.as_of = instant(opening.as_of);
-                    view.cut_off = instant(opening.cut_off);
-                    view.opened_at = Some(recorded_at);
+            Evidence::PositionManifest(manifest) if held.by == self.us => {
+                self.shared.extend(manifest.chunks.iter().map(|chunk| chunk.digest));
+            }
+            Evidence::CycleOpening(opening) => {
+                let view = self.cycles.entry(opening.cycle).or_default();
+                // What the other house asks for shows until this house opens the cycle with its own instants.
+                if held.by == self.us || view.cut_off.is_none() {
+                    view.as_of = Some(opening.as_of);
+                    view.cut_off = Some(opening.cut_off);
+                    view.opened_at = (held.by == self.us).then_some(recorded_at);
                 }
             }
             _ => {}
         }
+    }
+
+    /// Notes when a round's agreement was complete here. `record` is what the rules have on record with `fact`.
+    pub(crate) fn note_agreement(&mut self, fact: &Fact, record: &Record, recorded_at: Timestamp) {
+        let Fact::Statement { cycle, round, .. } = fact else { return };
+        let rounds = record.cycle(*cycle).map(|cycle| &cycle.rounds);
+        if rounds.and_then(|rounds| rounds.get(round)).is_some_and(|round| round.agreed().is_some()) {
+            self.cycles.entry(*cycle).or_default().agreed_at.entry(*round).or_insert(recorded_at);
+        }
+    }
+
+    /// The newest head of this house's own ledger.
+    #[must_use]
+    pub fn own_head(&self) -> v1::LedgerHead {
+        let (sequence, hash) = self.head.map_or((0, [0; 32]), |(sequence, hash)| (sequence.0, hash.0));
+        v1::LedgerHead { sequence, hash: Bytes::copy_from_slice(&hash) }
+    }
+
+    /// Whether a manifest of this house names the content.
+    #[must_use]
+    pub fn is_shared(&self, digest: &Digest) -> bool {
+        self.shared.contains(digest)
+    }
+
+    /// A house's market manifest that counts on a business date: of the date, else of the last one before it.
+    #[must_use]
+    pub fn market_manifest(&self, by: Leg, business_date: Date) -> Option<&MarketManifest> {
+        self.markets[by].range(..=business_date).next_back().and_then(|(_, held)| held.market_manifest())
+    }
+
+    /// A house's newest market manifest.
+    #[must_use]
+    pub fn newest_market(&self, by: Leg) -> Option<&MarketManifest> {
+        self.markets[by].last_key_value().and_then(|(_, held)| held.market_manifest())
+    }
+
+    /// A house's newest position manifest of a cycle.
+    #[must_use]
+    pub fn newest_manifest(&self, by: Leg, cycle: CycleId) -> Option<&PositionManifest> {
+        let manifest = self.cycles.get(&cycle)?.record.manifests[by]?;
+        match &self.by_digest(by, manifest.revision.digest)?.evidence {
+            Evidence::PositionManifest(manifest) => Some(manifest),
+            _ => None,
+        }
+    }
+
+    /// What the other house signed before that `fact` contradicts.
+    #[must_use]
+    pub fn what_contradicts(&self, fact: &Fact) -> Option<&Arc<Held>> {
+        let peer = self.us.other();
+        let same = |known: &Fact| match (fact, known) {
+            (Fact::Claim { cycle, round, .. }, Fact::Claim { by, cycle: c, round: r, .. })
+            | (
+                Fact::Statement { cycle, round, .. } | Fact::Declined { cycle, round, .. },
+                Fact::Statement { by, cycle: c, round: r, .. } | Fact::Declined { by, cycle: c, round: r },
+            ) => *by == peer && cycle == c && round == r,
+            (Fact::Manifest { cycle, revision, .. }, Fact::Manifest { by, cycle: c, revision: r, .. }) => {
+                *by == peer && cycle == c && revision.version == r.version
+            }
+            (Fact::Market { business_date, version, .. }, Fact::Market { by, business_date: d, version: v }) => {
+                *by == peer && business_date == d && version.version == v.version
+            }
+            _ => false,
+        };
+        self.evidence.iter().find(|(known, _)| same(known)).map(|(_, held)| held)
     }
 
     /// The evidence behind a fact.

@@ -9,6 +9,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{
     catalog::Catalog,
     entry::{Held, Keeping},
+    trees::Trees,
 };
 use crate::{
     arrangement::{
@@ -48,6 +49,7 @@ pub(crate) struct Context {
     pub(crate) stop: CancellationToken,
     pub(crate) tasks: TaskTracker,
     pub(crate) catalog: Shared<Catalog>,
+    pub(crate) trees: Shared<Trees>,
 }
 
 /// A value that many read and the node's loop writes.
@@ -73,8 +75,7 @@ impl Context {
     /// Signs evidence of this house.
     pub(crate) fn sign(&self, evidence: Evidence, keeping: Keeping) -> Held {
         let key_id = self.signing_key.id().to_string();
-        let envelope =
-            envelope::seal(&evidence, &self.parties, self.us, &key_id, |bytes| self.signing_key.sign(bytes));
+        let envelope = envelope::seal(&evidence, &self.parties, self.us, &key_id, |bytes| self.signing_key.sign(bytes));
         Held { by: self.us, digest: Digest::of(&envelope.payload), envelope, evidence, keeping }
     }
 

@@ -7,11 +7,12 @@ use std::{
     sync::Arc,
 };
 
+use crossmargin::v1;
 use jiff::{Timestamp, civil::Date};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    catalog::{Answer, Catalog},
+    catalog::Answer,
     context::Context,
     drafts,
     entry::{Entry, Held, Keeping},
@@ -24,7 +25,6 @@ use crate::{
         digest::Digest,
         evidence::{CycleOpening, Evidence, MarketItemRef, MarketManifest, RegistryContent, RegistryEntry},
         fact::{Draft, Effect, Event, Fact, Verdict},
-        link,
         machine::Machine,
         registry::Registry,
     },
@@ -32,7 +32,6 @@ use crate::{
     compute::Computed,
     ledger::{Epoch, Sequence, Ticket},
     problem::{Collector, Problems},
-    wire,
 };
 
 /// Inputs that clients may have waiting, at most.
@@ -51,8 +50,6 @@ pub(crate) struct Core {
     receiving: HashMap<Fact, Vec<oneshot::Sender<Receipt>>>,
     /// Request ids on their way to the disk.
     requests: BTreeSet<String>,
-    /// Entries of this house's registry log, on the disk or on their way, and the newest one's digest.
-    registry_log: (u64, Digest),
     /// The join of the registry logs with the entries on their way.
     registry_ahead: Registry,
     /// Versions of market data on their way: the newest manifest of each business date.
@@ -62,8 +59,8 @@ pub(crate) struct Core {
     /// What was computed and matched, until it is on record.
     computed: HashMap<(CycleId, Round), Arc<Computed>>,
     matched: HashMap<Digest, (crate::arrangement::evidence::Statement, Digest)>,
-    /// Timings that are not in the catalog yet.
-    draft_started: HashMap<Draft, Timestamp>,
+    /// Operators who wait for the outcome of a cycle that they cut off.
+    cutting_off: HashMap<CycleId, Vec<Reply<()>>>,
 }
 
 /// The state that replay leaves.
@@ -73,16 +70,12 @@ pub(crate) struct Replayed {
 }
 
 impl Core {
-    pub(crate) fn new(
-        context: Arc<Context>,
-        replayed: Replayed,
-        internal: mpsc::UnboundedSender<Input>,
-    ) -> Self {
+    pub(crate) fn new(context: Arc<Context>, replayed: Replayed, internal: mpsc::UnboundedSender<Input>) -> Self {
         let commits = spawn_commits(&context, internal.clone());
-        let (registry_log, registry_ahead, book_version) = {
+        let (registry_ahead, book_version) = {
             let catalog = context.catalog.read();
             let book_version = catalog.book().map_or(0, |book| book.version);
-            (catalog.registry.last_entry(context.us), catalog.registry.as_ref().clone(), book_version)
+            (catalog.registry.as_ref().clone(), book_version)
         };
         Self {
             workshop: Workshop::new(Arc::clone(&context), internal),
@@ -92,13 +85,12 @@ impl Core {
             commits,
             receiving: HashMap::new(),
             requests: BTreeSet::new(),
-            registry_log,
             registry_ahead,
             markets_ahead: HashMap::new(),
             book_version,
             computed: HashMap::new(),
             matched: HashMap::new(),
-            draft_started: HashMap::new(),
+            cutting_off: HashMap::new(),
         }
     }
 
@@ -136,10 +128,8 @@ impl Core {
             Input::OpenCycle { cycle, as_of, cut_off, reply } => self.open_cycle(cycle, as_of, cut_off, reply),
             Input::CutOff { cycle, reply } => self.cut_off(cycle, reply),
             Input::Received { held, reply } => self.receive(*held, reply),
-            Input::PeerKnowsRegistry(sequence) => self.send_registry_from(sequence),
-            Input::RefuseToSign(reason) => {
-                tracing::error!(%reason, "the node refuses to sign");
-                self.context.catalog.write().refusal_to_sign = Some(reason);
+            Input::Greeted { own_head, peer_head, known_registry_sequence } => {
+                self.greeted(own_head, peer_head, known_registry_sequence);
             }
             Input::Durable { pending, recorded_at, result } => match result {
                 Ok(appended) => {
@@ -195,13 +185,16 @@ impl Core {
         submission: &Submission,
         book: Arc<Book>,
         base_version: u64,
-        chunks: Vec<crossmargin::v1::ChunkRef>,
+        chunks: Vec<v1::ChunkRef>,
         reply: Reply<Answer>,
     ) {
         let Some(reply) = self.unless_asked_before(&submission.request_id, reply) else { return };
         if base_version != self.book_version {
             let standing = self.book_version;
-            refuse(reply, RequestError::Conflict(format!("the book moved to version {standing} meanwhile; submit again")));
+            refuse(
+                reply,
+                RequestError::Conflict(format!("the book moved to version {standing} meanwhile; submit again")),
+            );
             return;
         }
         self.book_version = book.version;
@@ -231,10 +224,7 @@ impl Core {
         let manifest = drafts::market_manifest(business_date, before.as_ref(), items);
         self.markets_ahead.insert(business_date, manifest.clone());
         self.requests.insert(request_id.clone());
-        let held = self.context.sign(
-            Evidence::MarketManifest(manifest),
-            Keeping { request_id, ..Keeping::default() },
-        );
+        let held = self.context.sign(Evidence::MarketManifest(manifest), Keeping { request_id, ..Keeping::default() });
         let answer = Answer::Market(held.digest);
         self.append_held(held, Waiting::Caller(reply, answer));
     }
@@ -244,54 +234,45 @@ impl Core {
         self.context.catalog.read().market_manifest(self.context.us, business_date).cloned()
     }
 
-    fn record_links(&mut self, request_id: String, links: Vec<crossmargin::v1::LinkTerms>, reply: Reply<Answer>) {
+    fn record_links(&mut self, request_id: String, links: Vec<v1::LinkTerms>, reply: Reply<Answer>) {
         let Some(reply) = self.unless_asked_before(&request_id, reply) else { return };
-        let entry = RegistryEntry {
-            sequence: self.registry_log.0 + 1,
-            previous: self.registry_log.1,
-            content: RegistryContent::Links(links),
-        };
-        if let Err(problems) = self.check_links(&entry) {
-            refuse(reply, problems.into());
+        if let Err(found) = self.registry_ahead.check_links(self.context.us, &links) {
+            let mut problems = Collector::default();
+            for problem in &found {
+                problems.add(format!("links[{}].{}", problem.row, problem.field), &problem.reason);
+            }
+            if let Err(problems) = problems.finish(()) {
+                refuse(reply, problems.into());
+            }
             return;
         }
-        let sequence = entry.sequence;
         self.requests.insert(request_id.clone());
-        self.append_registry(entry, request_id, Waiting::Caller(reply, Answer::Links { sequence }));
+        let keeping = Keeping { request_id, ..Keeping::default() };
+        self.append_registry(RegistryContent::Links(links), keeping, |sequence| {
+            Waiting::Caller(reply, Answer::Links { sequence })
+        });
     }
 
-    /// Applies an entry to the registry that stands once everything under way is durable.
-    fn check_links(&mut self, entry: &RegistryEntry) -> Result<(), Problems> {
-        let RegistryContent::Links(rows) = &entry.content else { return Ok(()) };
-        if let Err(found) = link::parse_batch(rows) {
-            let mut problems = Collector::default();
-            found.iter().for_each(|problem| problems.add(format!("links[{}].{}", problem.row, problem.field), &problem.reason));
-            return problems.finish(());
+    /// Signs the next entry of this house's registry log.
+    fn append_registry(&mut self, content: RegistryContent, keeping: Keeping, waiting: impl FnOnce(u64) -> Waiting) {
+        let us = self.context.us;
+        let (sequence, previous) = self.registry_ahead.next(us);
+        let held = self
+            .context
+            .sign(Evidence::RegistryEntry(RegistryEntry { sequence, previous, content: content.clone() }), keeping);
+        let entry = RegistryEntry { sequence, previous, content };
+        // Invariant: the content was checked against the log ahead, and the entry continues it.
+        if let Err(error) = self.registry_ahead.record(us, &entry, held.digest) {
+            tracing::error!(%error, "an entry of this house's registry log does not apply");
         }
-        let payload = Evidence::RegistryEntry(entry.clone()).encode(&self.context.parties, self.context.us);
-        let applied = self.registry_ahead.apply(self.context.us, entry, Digest::of(&payload));
-        applied.map_err(|error| Problems::one("links", error.to_string()))
-    }
-
-    fn append_registry(&mut self, entry: RegistryEntry, request_id: String, waiting: Waiting) {
-        let sequence = entry.sequence;
-        let held =
-            self.context.sign(Evidence::RegistryEntry(entry), Keeping { request_id, ..Keeping::default() });
-        self.registry_log = (sequence, held.digest);
-        self.append_held(held, waiting);
+        self.append_held(held, waiting(sequence));
     }
 
     /// The first entry of the registry log: this house adopts the arrangement that it is configured with.
     fn adopt_arrangement(&mut self) {
-        if self.registry_log.0 == 0 {
+        if self.registry_ahead.sequence(self.context.us) == 0 {
             let content = RegistryContent::Adoption(self.context.arrangement.digest());
-            let entry = RegistryEntry { sequence: 1, previous: Digest::default(), content };
-            let payload = Evidence::RegistryEntry(entry.clone()).encode(&self.context.parties, self.context.us);
-            // Invariant: the first entry of an empty log adopts the arrangement, and that always applies.
-            if let Err(error) = self.registry_ahead.apply(self.context.us, &entry, Digest::of(&payload)) {
-                tracing::error!(%error, "the arrangement cannot be adopted");
-            }
-            self.append_registry(entry, String::new(), Waiting::Nobody);
+            self.append_registry(content, Keeping::default(), |_| Waiting::Nobody);
         }
     }
 
@@ -315,8 +296,12 @@ impl Core {
         let us = self.context.us;
         match self.machine.on_record().cycle(cycle) {
             Some(record) if record.opened[us] => {
+                if record.outcomes[us].is_some() && record.is_cut_off {
+                    answer(Some(reply), Ok(()));
+                    return;
+                }
+                self.cutting_off.entry(cycle).or_default().push(reply);
                 self.on_event(&Event::CutOffReached(cycle));
-                self.workshop.tell_when_cut_off(cycle, reply);
             }
             _ => refuse(reply, RequestError::NotFound(format!("cycle {cycle} is not open at this house"))),
         }
@@ -340,7 +325,7 @@ impl Core {
             Verdict::Refuse(refusal) => drop(reply.send(Receipt::Refused(refusal.to_string()))),
             Verdict::Record => {
                 if let Evidence::RegistryEntry(entry) = &held.evidence
-                    && let Err(error) = self.registry_ahead.apply(held.by, entry, held.digest)
+                    && let Err(error) = self.registry_ahead.record(held.by, entry, held.digest)
                 {
                     drop(reply.send(Receipt::Refused(error.to_string())));
                     return;
@@ -359,10 +344,34 @@ impl Core {
         }
     }
 
-    fn send_registry_from(&mut self, known: u64) {
+    /// Compares this house's ledger with its own word to the other house, and sends what the other house lacks.
+    fn greeted(
+        &mut self,
+        own_head: Option<v1::LedgerHead>,
+        peer_head: Option<v1::LedgerHead>,
+        known_registry_sequence: u64,
+    ) {
         let us = self.context.us;
-        let (last, _) = self.context.catalog.read().registry.last_entry(us);
-        for sequence in known + 1..=last {
+        let last = {
+            let mut catalog = self.context.catalog.write();
+            let told = own_head.map_or(0, |head| head.sequence);
+            let held = catalog.own_head().sequence;
+            if told > held && catalog.refusal_to_sign.is_none() {
+                let reason = format!(
+                    "the other house holds this house's word up to record {told}, but the ledger ends at {held}: it lost \
+                     its tail. Nothing is signed. Restore the newest copy of the ledger, or see docs/ledger.md"
+                );
+                tracing::error!(%reason, "ALARM: the node refuses to sign");
+                catalog.refusal_to_sign = Some(reason);
+            }
+            let is_newer =
+                |head: &v1::LedgerHead| catalog.peer_head.as_ref().is_none_or(|h| h.sequence < head.sequence);
+            if let Some(head) = peer_head.filter(is_newer) {
+                catalog.peer_head = Some(head);
+            }
+            catalog.registry.sequence(us)
+        };
+        for sequence in known_registry_sequence + 1..=last {
             self.send(&Fact::Registry { by: us, sequence });
         }
     }
@@ -416,7 +425,23 @@ impl Core {
         }
         self.carry_out(effects);
         self.refresh_after(&facts, recorded_at);
+        self.tell_who_cut_off(&facts);
         waiting.tell();
+    }
+
+    /// Answers the operators whose cut-off has its outcome on record.
+    fn tell_who_cut_off(&mut self, facts: &[Fact]) {
+        for fact in facts {
+            if let Fact::CutOff { cycle } | Fact::Outcome { cycle, .. } = fact {
+                let us = self.context.us;
+                let record = self.machine.on_record().cycle(*cycle);
+                if record.is_some_and(|record| record.is_cut_off && record.outcomes[us].is_some()) {
+                    for reply in self.cutting_off.remove(cycle).unwrap_or_default() {
+                        answer(Some(reply), Ok(()));
+                    }
+                }
+            }
+        }
     }
 
     fn on_ledger_failure(&mut self, pending: Vec<Pending>, error: &str) {
@@ -520,14 +545,8 @@ impl Core {
     fn refresh_after(&mut self, facts: &[Fact], recorded_at: Timestamp) {
         for fact in facts {
             match fact {
-                Fact::Statement { cycle, round, .. } => {
-                    let record = self.machine.on_record().cycle(*cycle);
-                    let is_agreed = record.is_some_and(|c| c.rounds.get(round).is_some_and(|r| r.agreed().is_some()));
-                    if is_agreed {
-                        let mut catalog = self.context.catalog.write();
-                        let view = catalog.cycles.entry(*cycle).or_default();
-                        view.agreed_at.entry(*round).or_insert(recorded_at);
-                    }
+                Fact::Statement { cycle, .. } => {
+                    self.context.catalog.write().note_agreement(fact, self.machine.on_record(), recorded_at);
                     self.refresh(*cycle);
                 }
                 Fact::Opened { cycle, .. }

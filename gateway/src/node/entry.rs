@@ -86,11 +86,8 @@ impl Entry {
                     [] => None,
                     bytes => Some(wire::digest("evidence.attachment", bytes)?),
                 };
-                let keeping = Keeping {
-                    request_id: recorded.request_id,
-                    attachment,
-                    is_prospective: recorded.is_prospective,
-                };
+                let keeping =
+                    Keeping { request_id: recorded.request_id, attachment, is_prospective: recorded.is_prospective };
                 Held::read(envelope, keeping, parties).map(|held| Self::Evidence(Arc::new(held)))
             }
             ledger_record::Record::Book(book) => Ok(Self::Book(Arc::new(book))),
@@ -165,6 +162,15 @@ impl Held {
         let evidence = Evidence::decode(envelope.kind(), &envelope.payload, parties, by);
         let evidence = evidence.map_err(|error| WireError::new("payload", error))?;
         Ok(Self { by, digest: Digest::of(&envelope.payload), envelope, evidence, keeping })
+    }
+
+    /// The market manifest, where it is one.
+    #[must_use]
+    pub fn market_manifest(&self) -> Option<&evidence::MarketManifest> {
+        match &self.evidence {
+            Evidence::MarketManifest(manifest) => Some(manifest),
+            _ => None,
+        }
     }
 
     /// The facts that follow from the evidence, in order.

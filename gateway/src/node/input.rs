@@ -63,7 +63,13 @@ pub enum Receipt {
 #[derive(Debug)]
 pub(crate) enum Input {
     /// A checked submission; the book that it makes, its chunks durable.
-    SubmitBook { submission: Box<Submission>, book: Arc<Book>, base_version: u64, chunks: Vec<v1::ChunkRef>, reply: Reply<Answer> },
+    SubmitBook {
+        submission: Box<Submission>,
+        book: Arc<Book>,
+        base_version: u64,
+        chunks: Vec<v1::ChunkRef>,
+        reply: Reply<Answer>,
+    },
     /// Checked market items, durable.
     SubmitMarket { request_id: String, business_date: Date, items: Vec<MarketItemRef>, reply: Reply<Answer> },
     /// Links to record.
@@ -74,10 +80,9 @@ pub(crate) enum Input {
     CutOff { cycle: CycleId, reply: Reply<()> },
     /// Evidence of the other house, signature and form checked.
     Received { held: Box<Held>, reply: oneshot::Sender<Receipt> },
-    /// The other house holds this house's registry log up to an entry.
-    PeerKnowsRegistry(u64),
-    /// The node must not sign any more.
-    RefuseToSign(String),
+    /// The other house greeted or was greeted: the newest head of this house that it holds, its own newest head, and
+    /// how far it holds this house's registry log.
+    Greeted { own_head: Option<v1::LedgerHead>, peer_head: Option<v1::LedgerHead>, known_registry_sequence: u64 },
     /// Records that are durable, or the reason why they are not.
     Durable { pending: Vec<Pending>, recorded_at: Timestamp, result: Result<Appended, LedgerError> },
     /// An outcome of work for the rules.

@@ -28,6 +28,14 @@ pub fn book(leg: Leg) -> Result<Book, Problems> {
     csv_book::parse(csv(leg).as_bytes(), "the sample's book")
 }
 
+/// An amendment that reaches the futures house late: the house account of one member, hedged in full at last.
+///
+/// Where the Treasury house does not have it when claims are made, that one link breaks.
+#[must_use]
+pub fn late_amendment() -> (Leg, &'static str) {
+    (Leg::Futures, include_str!("cme_amendment.csv"))
+}
+
 /// The linked pairs of accounts, ascending.
 #[must_use]
 pub fn links() -> Vec<v1::LinkTerms> {
@@ -89,12 +97,12 @@ const LINKS: [[&str; 5]; 28] = [
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
-    use risk::instrument::Instrument;
+    use risk::{calendar::Calendar, instrument::Instrument};
 
     use super::*;
-    use crate::sample::market;
+    use crate::sample::{contracts, issues, market, pricing::Curve};
 
     fn instruments(leg: Leg) -> BTreeSet<Instrument> {
         book(leg).unwrap().positions().map(|(_, instrument, _)| instrument).collect()
@@ -135,7 +143,9 @@ mod tests {
                 Instrument::Cash { .. } => {}
             }
         }
+        let open = |day| Calendar::UsGovernmentBond.is_business_day(day);
         for (account, repo) in book(Leg::Treasury).unwrap().repos() {
+            assert!(open(repo.legs.start) && open(repo.legs.end), "{account} {repo:?}");
             assert!(cusips.contains(repo.collateral.as_str()), "{account} {repo:?}");
         }
     }
@@ -161,5 +171,61 @@ mod tests {
         let terms: BTreeSet<_> = book.repos().map(|(_, repo)| repo.legs.end).collect();
         assert!(terms.len() >= 6, "{terms:?}");
         assert!(book.repos().any(|(_, repo)| repo.face > 0) && book.repos().any(|(_, repo)| repo.face < 0));
+    }
+
+    /// What each account loses for a rise of the curve by a basis point, in USD. Dollars and rate futures count nothing.
+    fn dv01(leg: Leg) -> BTreeMap<String, f64> {
+        let issues = issues::issues();
+        let (down, up) = (Curve { shift_percent: -0.005 }, Curve { shift_percent: 0.005 });
+        let of_face = |cusip: &str| {
+            let issue = issues.iter().find(|issue| issue.cusip == cusip).unwrap();
+            (down.clean_price(issue) - up.clean_price(issue)) / 100.0
+        };
+        let book = book(leg).unwrap();
+        let mut sums: BTreeMap<String, f64> = BTreeMap::new();
+        for (account, instrument, quantity) in book.positions() {
+            let of_one = match instrument {
+                Instrument::Treasury(cusip) | Instrument::ForwardTreasury { cusip, .. } => of_face(cusip.as_str()),
+                Instrument::Future(contract) => {
+                    let code = contract.product.as_str();
+                    let price = |curve| contracts::cheapest(curve, code, contract.month.first_day(), &issues);
+                    let points = if price(up).is_finite() { price(down) - price(up) } else { 0.0 };
+                    points * if matches!(code, "ZT" | "Z3N") { 2_000.0 } else { 1_000.0 }
+                }
+                Instrument::Cash { .. } => 0.0,
+            };
+            *sums.entry(account.to_owned()).or_default() += of_one * quantity as f64;
+        }
+        for (account, repo) in book.repos() {
+            // Of a repo that has started the end leg is left, which brings the collateral back.
+            if repo.legs.start <= crate::sample::BUSINESS_DATE {
+                *sums.entry(account.to_owned()).or_default() -= of_face(repo.collateral.as_str()) * repo.face as f64;
+            }
+        }
+        sums
+    }
+
+    #[test]
+    fn hedged_pairs_are_hedged_and_same_way_pairs_are_not() {
+        let (treasury, futures) = (dv01(Leg::Treasury), dv01(Leg::Futures));
+        let ratio = |pair: u32| futures[&format!("XM-{pair}")] / treasury[&format!("GSD-{pair}")];
+        for fully_hedged in [1001, 1009, 1010, 1014, 1016, 1019, 1023, 1024] {
+            assert!((ratio(fully_hedged) + 1.0).abs() < 0.05, "{fully_hedged}: {}", ratio(fully_hedged));
+        }
+        for partly_hedged in [1005, 1008, 1013, 1017, 1025] {
+            assert!((-0.9..-0.2).contains(&ratio(partly_hedged)), "{partly_hedged}: {}", ratio(partly_hedged));
+        }
+        assert!(ratio(1012) > 0.0, "{}", ratio(1012));
+    }
+
+    #[test]
+    fn the_late_amendment_changes_one_account_of_a_house_link() {
+        let (leg, text) = late_amendment();
+        let amendment = csv_book::parse(text.as_bytes(), "amendment").unwrap();
+        let [account] = amendment.accounts() else { panic!("{amendment:?}") };
+        let before = book(leg).unwrap().of_accounts(|name| name == account);
+        assert_ne!(before, amendment);
+        let link = links().into_iter().find(|link| link.futures_account == *account).unwrap();
+        assert_eq!(link.kind(), LinkKind::House);
     }
 }

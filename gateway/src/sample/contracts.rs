@@ -13,7 +13,7 @@ use crate::market::contracts::specification_to_wire;
 use super::{
     BUSINESS_DATE, history,
     issues::SampleIssue,
-    pricing::{Rounding, conversion_factor, forward_price, par_yield},
+    pricing::{Curve, Rounding, conversion_factor},
 };
 
 /// A futures product with its public specification (CME rulebook chapters 18 to 26 and 460 to 462, as of early 2026).
@@ -21,9 +21,11 @@ struct Product {
     code: &'static str,
     family: ContractFamily,
     point_value_usd: u32,
-    /// Smallest price step in points, exact in binary or a decimal of the index.
+    /// Smallest price step in points: of Treasuries exact in binary, of rate futures that of all but nearby months.
     tick: f64,
     tick_text: &'static str,
+    /// The earliest date for which the specification was seen stated, or the first day of trading where known.
+    effective_from: Date,
 }
 
 const fn product(
@@ -32,23 +34,24 @@ const fn product(
     point_value_usd: u32,
     tick: f64,
     tick_text: &'static str,
+    effective_from: Date,
 ) -> Product {
-    Product { code, family, point_value_usd, tick, tick_text }
+    Product { code, family, point_value_usd, tick, tick_text, effective_from }
 }
 
 /// Ascending by code.
 const PRODUCTS: [Product; 11] = [
-    product("SR1", ContractFamily::SofrOneMonth, 4_167, 0.0025, "0.0025"),
-    product("SR3", ContractFamily::SofrThreeMonth, 2_500, 0.0025, "0.0025"),
-    product("TN", ContractFamily::Treasury, 1_000, 0.015_625, "0.015625"),
-    product("TWE", ContractFamily::Treasury, 1_000, 0.031_25, "0.03125"),
-    product("UB", ContractFamily::Treasury, 1_000, 0.031_25, "0.03125"),
-    product("Z3N", ContractFamily::Treasury, 2_000, 0.003_906_25, "0.00390625"),
-    product("ZB", ContractFamily::Treasury, 1_000, 0.031_25, "0.03125"),
-    product("ZF", ContractFamily::Treasury, 1_000, 0.007_812_5, "0.0078125"),
-    product("ZN", ContractFamily::Treasury, 1_000, 0.015_625, "0.015625"),
-    product("ZQ", ContractFamily::FedFunds, 4_167, 0.0025, "0.0025"),
-    product("ZT", ContractFamily::Treasury, 2_000, 0.003_906_25, "0.00390625"),
+    product("SR1", ContractFamily::SofrOneMonth, 4_167, 0.005, "0.005", date(2018, 5, 7)),
+    product("SR3", ContractFamily::SofrThreeMonth, 2_500, 0.005, "0.005", date(2018, 5, 7)),
+    product("TN", ContractFamily::Treasury, 1_000, 0.015_625, "0.015625", date(2016, 2, 12)),
+    product("TWE", ContractFamily::Treasury, 1_000, 0.031_25, "0.03125", date(2022, 3, 7)),
+    product("UB", ContractFamily::Treasury, 1_000, 0.031_25, "0.03125", date(2010, 1, 11)),
+    product("Z3N", ContractFamily::Treasury, 2_000, 0.003_906_25, "0.00390625", date(2020, 7, 13)),
+    product("ZB", ContractFamily::Treasury, 1_000, 0.031_25, "0.03125", date(2010, 1, 11)),
+    product("ZF", ContractFamily::Treasury, 1_000, 0.007_812_5, "0.0078125", date(2000, 1, 3)),
+    product("ZN", ContractFamily::Treasury, 1_000, 0.015_625, "0.015625", date(2000, 1, 3)),
+    product("ZQ", ContractFamily::FedFunds, 4_167, 0.005, "0.005", date(2000, 1, 3)),
+    product("ZT", ContractFamily::Treasury, 2_000, 0.003_906_25, "0.00390625", date(2019, 1, 14)),
 ];
 
 /// The delivery months of the Treasury contracts.
@@ -83,13 +86,7 @@ pub fn baskets(issues: &[SampleIssue]) -> v1::Baskets {
 #[must_use]
 pub fn prices(issues: &[SampleIssue], rate_months: &RateMonths) -> v1::ContractPrices {
     let treasury = treasury_contracts().map(|(product, month)| {
-        let delivery = Calendar::UsGovernmentBond.on_or_before(month.last_of_month());
-        let cheapest = deliverables(product.code, month, issues)
-            .map(|issue| {
-                let factor = conversion_factor(issue.coupon, issue.maturity, month, rounding(product.code));
-                forward_price(issue, delivery, SOFR_PERCENT) / factor
-            })
-            .fold(f64::INFINITY, f64::min);
+        let cheapest = cheapest(Curve::default(), product.code, month, issues);
         (contract(product.code, month), (cheapest / product.tick).floor() * product.tick)
     });
     let rates = PRODUCTS.iter().flat_map(|product| {
@@ -189,7 +186,7 @@ fn forward_rate(from: Date, to: Date) -> f64 {
     let paid = |day: Date| {
         let months = span(BUSINESS_DATE, day) / 365.25 * 12.0;
         // Bills yield a few hundredths above overnight repo at the front; the gap closes with time.
-        (par_yield(months) - 0.05 / (1.0 + months / 3.0)) * span(BUSINESS_DATE, day)
+        (Curve::default().par_yield(months) - 0.05 / (1.0 + months / 3.0)) * span(BUSINESS_DATE, day)
     };
     (paid(to) - paid(from)) / span(from, to)
 }
@@ -214,19 +211,36 @@ fn deliverables<'a>(code: &str, month: Date, issues: &'a [SampleIssue]) -> impl 
     issues.iter().filter(move |issue| is_deliverable(code, month, issue))
 }
 
+/// The least forward price by conversion factor of a contract's basket, in points.
+pub(super) fn cheapest(curve: Curve, code: &str, month: Date, issues: &[SampleIssue]) -> f64 {
+    let delivery = Calendar::UsGovernmentBond.on_or_before(month.last_of_month());
+    deliverables(code, month, issues)
+        .map(|issue| {
+            let factor = conversion_factor(issue.coupon, issue.maturity, month, rounding(code));
+            curve.forward_price(issue, delivery, SOFR_PERCENT) / factor
+        })
+        .fold(f64::INFINITY, f64::min)
+}
+
 /// The rule of a contract on original and remaining maturity.
 fn is_deliverable(code: &str, first: Date, issue: &SampleIssue) -> bool {
     let runs_at_least = |years: i32, months: i32| issue.maturity >= add_months(first, years * 12 + months);
     let runs_less_than = |years: i32, months: i32| !runs_at_least(years, months);
     let runs_from_last_day_at_most = |years: i32| issue.maturity <= add_months(first.last_of_month(), years * 12);
-    // Issues of one term may be dated some days apart from it.
+    // Month ends differ by days, which counts as a part of a month.
     let original_at_most = |months: f64| issue.original_months() <= months + 0.5;
+    let original_at_least = |months: f64| issue.original_months() >= months - 0.5;
     match code {
         "ZT" => original_at_most(63.0) && runs_at_least(1, 9) && runs_from_last_day_at_most(2),
         "Z3N" => original_at_most(84.0) && runs_at_least(2, 9) && runs_from_last_day_at_most(3),
         "ZF" => original_at_most(63.0) && runs_at_least(4, 2),
         "ZN" => original_at_most(120.0) && runs_at_least(6, 6) && runs_less_than(8, 0),
-        "TN" => original_at_most(120.0) && runs_at_least(9, 5) && issue.maturity <= add_months(first, 120),
+        "TN" => {
+            original_at_least(120.0)
+                && original_at_most(120.0)
+                && runs_at_least(9, 5)
+                && issue.maturity <= add_months(first, 120)
+        }
         "TWE" => runs_at_least(19, 2) && runs_less_than(19, 11),
         "ZB" => runs_at_least(15, 0) && runs_less_than(25, 0),
         "UB" => runs_at_least(25, 0),

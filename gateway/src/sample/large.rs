@@ -79,7 +79,7 @@ pub fn generate(pairs: u32, seed: u64) -> Large {
 
 fn link(number: u32) -> v1::LinkTerms {
     let member = format!("member-{:03}", number % 40 + 1);
-    let is_customer = number % 4 == 0;
+    let is_customer = number.is_multiple_of(4);
     v1::LinkTerms {
         link_id: format!("LNK-{number:06}"),
         kind: if is_customer { LinkKind::Customer } else { LinkKind::House }.into(),
@@ -104,7 +104,8 @@ fn made_up_issue(months_ahead: u16) -> SampleIssue {
     let maturity = add_months(date(2026, 2, 15), i32::from(months_ahead));
     let dated = add_months(maturity, -i32::from(original));
     // Coupons about the par yield, one to six eighths apart, as issues of other years have.
-    let eighths = pricing::par_yield(f64::from(months_ahead)) * 8.0 + f64::from(months_ahead % 7) - 3.0;
+    let eighths =
+        pricing::Curve::default().par_yield(f64::from(months_ahead)) * 8.0 + f64::from(months_ahead % 7) - 3.0;
     SampleIssue {
         cusip: Cow::Owned(made_up_cusip(months_ahead)),
         coupon: eighths.round() / 8.0,
@@ -194,7 +195,7 @@ mod tests {
             assert!(issue.dated <= issue.issued && issue.issued <= BUSINESS_DATE, "{issue:?}");
             assert!(months_between(BUSINESS_DATE, issue.maturity) > 12.0, "{issue:?}");
             assert!((0.125..=6.0).contains(&issue.coupon) && (issue.coupon * 8.0).fract() == 0.0, "{issue:?}");
-            let price = pricing::clean_price(issue);
+            let price = pricing::Curve::default().clean_price(issue);
             assert!((60.0..140.0).contains(&price), "{issue:?} {price}");
         }
     }

@@ -15,47 +15,57 @@ use super::{
     issues::{SampleIssue, coupon_date},
 };
 
-/// Par yield in per cent for a maturity, linear between the tenors and flat beyond them.
-pub(super) fn par_yield(months: f64) -> f64 {
-    let points = TENORS_MONTHS.map(f64::from);
-    let above = points.partition_point(|tenor| *tenor < months);
-    match above {
-        0 => ENDING_CURVE[0],
-        end if end == points.len() => ENDING_CURVE[end - 1],
-        place => {
-            let share = (months - points[place - 1]) / (points[place] - points[place - 1]);
-            ENDING_CURVE[place - 1] + (ENDING_CURVE[place] - ENDING_CURVE[place - 1]) * share
-        }
+/// The sample's ending curve, moved in parallel.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Curve {
+    /// Added to every par yield, in per cent; zero for the market of the sample.
+    pub(super) shift_percent: f64,
+}
+
+impl Curve {
+    /// Par yield in per cent for a maturity, linear between the tenors and flat beyond them.
+    pub(super) fn par_yield(self, months: f64) -> f64 {
+        let points = TENORS_MONTHS.map(f64::from);
+        let above = points.partition_point(|tenor| *tenor < months);
+        let unmoved = match above {
+            0 => ENDING_CURVE[0],
+            end if end == points.len() => ENDING_CURVE[end - 1],
+            place => {
+                let share = (months - points[place - 1]) / (points[place] - points[place - 1]);
+                ENDING_CURVE[place - 1] + (ENDING_CURVE[place] - ENDING_CURVE[place - 1]) * share
+            }
+        };
+        unmoved + self.shift_percent
     }
-}
 
-/// Clean price per 100 of face at the issue's yield, for settlement on the next business day.
-pub(super) fn clean_price(issue: &SampleIssue) -> f64 {
-    let settle = settlement();
-    clean_at(issue, settle, market_yield(months_between(settle, issue.maturity)))
-}
+    /// Clean price per 100 of face at the issue's yield, for settlement on the next business day.
+    pub(super) fn clean_price(self, issue: &SampleIssue) -> f64 {
+        let settle = settlement();
+        clean_at(issue, settle, self.market_yield(months_between(settle, issue.maturity)))
+    }
 
-/// The yield at which an issue trades, in per cent: the par yield and, between the ten- and the twenty-year point, the
-/// spread of old bonds above the straight line, a parabola with its top half-way.
-fn market_yield(months: f64) -> f64 {
-    let beyond_ten = (months - 120.0).clamp(0.0, 120.0);
-    par_yield(months) + OLD_BOND_SPREAD_PERCENT * beyond_ten * (120.0 - beyond_ten) / (60.0 * 60.0)
+    /// Forward price of an issue for delivery on a date, clean, per 100 of face: the price financed at the repo rate.
+    pub(super) fn forward_price(self, issue: &SampleIssue, delivery: Date, repo_rate_percent: f64) -> f64 {
+        let settle = settlement();
+        let grown = |from: Date| 1.0 + repo_rate_percent / 100.0 * days(from, delivery) / 360.0;
+        let coupons: f64 = coupons_after(issue, settle)
+            .take_while(|day| *day <= delivery)
+            .map(|day| issue.coupon / 2.0 * grown(day))
+            .sum();
+        (self.clean_price(issue) + accrued(issue, settle)) * grown(settle) - coupons - accrued(issue, delivery)
+    }
+
+    /// The yield at which an issue trades, in per cent: the par yield and, between the ten- and the twenty-year point,
+    /// the spread of old bonds above the straight line, a parabola with its top half-way.
+    fn market_yield(self, months: f64) -> f64 {
+        let beyond_ten = (months - 120.0).clamp(0.0, 120.0);
+        self.par_yield(months) + OLD_BOND_SPREAD_PERCENT * beyond_ten * (120.0 - beyond_ten) / (60.0 * 60.0)
+    }
 }
 
 /// How far fifteen-year bonds yield more than the average of ten and twenty years: about ten basis points, as secondary
 /// market quotations of early 2026 have it.
 const OLD_BOND_SPREAD_PERCENT: f64 = 0.10;
-
-/// Forward price of an issue for delivery on a date, clean, per 100 of face: the price financed at the overnight rate.
-pub(super) fn forward_price(issue: &SampleIssue, delivery: Date, repo_rate_percent: f64) -> f64 {
-    let settle = settlement();
-    let grown = |from: Date| 1.0 + repo_rate_percent / 100.0 * days(from, delivery) / 360.0;
-    let coupons: f64 = coupons_after(issue, settle)
-        .take_while(|day| *day <= delivery)
-        .map(|day| issue.coupon / 2.0 * grown(day))
-        .sum();
-    (clean_price(issue) + accrued(issue, settle)) * grown(settle) - coupons - accrued(issue, delivery)
-}
 
 /// The day on which trades of the business date settle.
 pub(super) fn settlement() -> Date {
@@ -192,7 +202,8 @@ mod tests {
         let issues = crate::sample::issues::issues();
         let issue = issues.iter().find(|issue| issue.cusip == "91282CPJ4").unwrap();
         let delivery = date(2026, 3, 31);
-        let (spot, forward) = (clean_price(issue), forward_price(issue, delivery, 3.65));
+        let (spot, forward) =
+            (Curve::default().clean_price(issue), Curve::default().forward_price(issue, delivery, 3.65));
         // 42 days: coupon 4.00 % of 100, financing 3.65 % of the dirty price.
         let carry = 4.0 * 42.0 / 362.0 - 3.65 * (spot + accrued(issue, settlement())) / 100.0 * 42.0 / 360.0;
         assert!((spot - forward - carry).abs() < 0.002, "{spot} {forward} {carry}");

@@ -108,7 +108,11 @@ impl Checker<'_> {
     }
 
     fn fixings(&mut self, rate: OvernightRate, fixings: &[(Date, Fixed8)]) -> Fixings {
+        let mut days = BTreeSet::new();
         for &(day, value) in fixings {
+            if !days.insert(day) {
+                self.problems.push(MarketProblem::FixingTwice { rate, day });
+            }
             if day > self.input.business_date {
                 self.problems.push(MarketProblem::FixingDay { rate, day });
             }
@@ -227,6 +231,10 @@ impl Checker<'_> {
         let overnight = sofr.on(Calendar::UsGovernmentBond.previous(today));
         missing.extend(overnight.err());
         for (contract, future) in futures {
+            // An expired contract is a problem of its own, and its fixings are not wanted.
+            if future.specification.last_trading(contract.month) < today {
+                continue;
+            }
             let Some((start, end)) = future.specification.reference_period(contract.month) else { continue };
             let fixings = if future.specification.family == Family::FedFunds { fed_funds } else { sofr };
             missing.extend(fixings.missing(start, end.min(today)));

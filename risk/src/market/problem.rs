@@ -66,6 +66,14 @@ pub enum MarketProblem {
         /// The day of the fixing.
         day: Date,
     },
+    /// A day has two fixings.
+    #[error("{rate} fixing of {day} is given twice")]
+    FixingTwice {
+        /// The rate.
+        rate: OvernightRate,
+        /// The day of the fixing.
+        day: Date,
+    },
     /// A fixing is not between -20 and +100 per cent.
     #[error("{rate} fixing of {day}: {value} is not between -20 and 100 per cent")]
     FixingValue {

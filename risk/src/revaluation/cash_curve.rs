@@ -133,3 +133,69 @@ impl Revaluer<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+    use crate::scenario::{ScenarioSet, Tenor};
+
+    fn shifts(overnight: f64, curve: [f64; 4]) -> Shifts {
+        Shifts::new(&ScenarioSet {
+            dates: vec![date(2020, 1, 2)],
+            tenors: [3, 12, 60, 360].map(Tenor).to_vec(),
+            curve_shifts: curve.to_vec(),
+            overnight_shifts: vec![overnight],
+        })
+        .unwrap()
+    }
+
+    fn curves() -> CashCurves {
+        CashCurves {
+            months: vec![0.0, 3.0, 12.0, 60.0, 360.0],
+            rates: vec![3.7, 3.6, 3.5, 3.8, 4.8],
+            half_years: OnceLock::new(),
+        }
+    }
+
+    #[test]
+    fn par_bonds_are_worth_par_in_every_scenario() {
+        let (curves, shifts) = (curves(), shifts(0.3, [0.5, -0.25, 1.0, -6.0]));
+        for half_years in [2, 7, 10, 31, 60] {
+            let months = f64::from(half_years) * HALF_YEAR;
+            for place in [0, 1] {
+                let coupon = (curves.rate(months) + shifts.cash_rate(months).at(place)) / 2.0;
+                let flow = |k: u32| curves.discount(&shifts, f64::from(k) * HALF_YEAR).unwrap()[place];
+                let value = coupon * (1..=half_years).map(flow).sum::<f64>() + 100.0 * flow(half_years);
+                assert!((value - 100.0).abs() < 1e-11, "{half_years} half-years: {value}");
+            }
+        }
+    }
+
+    #[test]
+    fn discount_factors_join_without_a_step() {
+        let (curves, shifts) = (curves(), shifts(0.3, [0.5, -0.25, 1.0, -6.0]));
+        for months in [3.0, 6.0, 12.0, 18.0, 60.0, 354.0] {
+            let near = curves.discount(&shifts, months).unwrap();
+            let far = curves.discount(&shifts, months + 1e-9).unwrap();
+            for (near, far) in near.iter().zip(far) {
+                assert!((near - far).abs() < 1e-10, "{months} months");
+            }
+        }
+        assert_eq!(curves.discount(&shifts, 0.0), Some(vec![1.0; 2]));
+        assert!(curves.discount(&shifts, 360.0).is_some());
+        assert!(curves.discount(&shifts, 360.1).is_none());
+    }
+
+    #[test]
+    fn the_overnight_rate_moves_the_short_end_alone() {
+        let (curves, shifts) = (curves(), shifts(1.0, [0.0; 4]));
+        let moved = |months: f64| {
+            let factors = curves.discount(&shifts, months).unwrap();
+            factors[1] != factors[0]
+        };
+        assert!(moved(0.1) && moved(2.9));
+        assert!(!moved(3.0) && !moved(12.0) && !moved(40.0));
+    }
+}

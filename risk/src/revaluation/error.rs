@@ -5,6 +5,7 @@ use jiff::civil::Date;
 use crate::{
     fixings::MissingFixing,
     instrument::{Contract, Cusip, Instrument},
+    scenario::Tenor,
     treasury::PriceError,
 };
 
@@ -13,7 +14,7 @@ use crate::{
 pub enum RevaluationError {
     /// The scenario set's parts do not fit together.
     #[error("scenario set: {0}")]
-    ScenarioShape(String),
+    Scenarios(#[from] ScenarioProblem),
     /// The market has no price for the issue.
     #[error("{instrument}: the market has no terms and price for {cusip}")]
     NoPrice {
@@ -79,6 +80,43 @@ pub enum RevaluationError {
         /// The date of the scenario; none for the market as it is.
         scenario: Option<Date>,
     },
+}
+
+/// How the parts of a scenario set do not fit together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ScenarioProblem {
+    /// There are no tenors.
+    #[error("no tenors")]
+    NoTenors,
+    /// The tenors are not ascending.
+    #[error("tenor {} months does not follow {} months", next.0, tenor.0)]
+    TenorOrder {
+        /// A tenor.
+        tenor: Tenor,
+        /// The one after it.
+        next: Tenor,
+    },
+    /// The curve shifts are not a row of tenors for each scenario.
+    #[error("{shifts} curve shifts for {scenarios} scenarios of {tenors} tenors")]
+    CurveShifts {
+        /// How many shifts there are.
+        shifts: usize,
+        /// How many scenarios.
+        scenarios: usize,
+        /// How many tenors.
+        tenors: usize,
+    },
+    /// The overnight shifts are not one a scenario.
+    #[error("{shifts} overnight shifts for {scenarios} scenarios")]
+    OvernightShifts {
+        /// How many shifts there are.
+        shifts: usize,
+        /// How many scenarios.
+        scenarios: usize,
+    },
+    /// A shift is infinite or not a number.
+    #[error("a shift of the scenario of {0} is not a finite number")]
+    NotFinite(Date),
 }
 
 fn scenario_name(scenario: Option<Date>) -> String {

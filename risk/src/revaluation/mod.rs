@@ -9,11 +9,11 @@
 //! so that a scenario without a move gives exactly zero. `T` is the business date and `S` the settlement date after it.
 //! Each kind of instrument states its formula in its own module:
 //!
-//! - Treasuries: the street price at the yield moved with the par curve ([`treasury`]).
-//! - Forward Treasuries: the same, less the coupons paid before the forward date ([`forward`]).
-//! - Cash: the discount factor of the cash curve ([`cash_curve`]).
-//! - Treasury futures: the cheapest to deliver re-picked, the observed basis held ([`treasury_future`]).
-//! - SOFR and Fed funds futures: the days still to come move with the cash curve ([`rate_future`]).
+//! - Treasuries: the street price at the yield moved with the par curve (`treasury`).
+//! - Forward Treasuries: the same, less the coupons paid before the forward date (`forward`).
+//! - Cash: the discount factor of the cash curve (`cash_curve`).
+//! - Treasury futures: the cheapest to deliver re-picked, the observed basis held (`treasury_future`).
+//! - SOFR and Fed funds futures: the days still to come move with the cash curve (`rate_future`).
 //!
 //! **Quantisation.** A row entry is the nearest integer, ties to even, to the P&L in double precision: at most half of
 //! 1e-8 USD off for each unit. A position of USD 1 billion of face is 10 million units, so its P&L is off by at most
@@ -31,7 +31,7 @@ mod units;
 
 use std::{collections::BTreeMap, sync::OnceLock};
 
-pub use error::RevaluationError;
+pub use error::{RevaluationError, ScenarioProblem};
 pub use units::{UnitsError, kernel_units};
 
 use self::{cash_curve::CashCurves, shifts::Shifts};
@@ -90,7 +90,7 @@ impl<'a> Revaluer<'a> {
     ///
     /// # Errors
     ///
-    /// [`RevaluationError::ScenarioShape`] when the set's lengths do not fit together, a tenor is out of order, or a
+    /// [`RevaluationError::Scenarios`] when the set's lengths do not fit together, a tenor is out of order, or a
     /// shift is not a finite number.
     pub fn new(market: &'a Market, scenarios: &'a ScenarioSet) -> Result<Self, RevaluationError> {
         let shifts = Shifts::new(scenarios)?;

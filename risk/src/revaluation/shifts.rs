@@ -1,6 +1,6 @@
 //! The scenarios by tenor: each tenor's moves side by side, which is the order in which pricing reads them.
 
-use super::{Column, RevaluationError};
+use super::{Column, ScenarioProblem};
 use crate::scenario::ScenarioSet;
 
 /// The moves of the overnight rate and of each tenor, in percentage points: zero first, then one a scenario.
@@ -24,33 +24,35 @@ pub(super) struct Blend<'a> {
 pub(super) const ACT_360_TO_BOND: f64 = 365.0 / 360.0;
 
 impl Shifts {
-    pub(super) fn new(set: &ScenarioSet) -> Result<Self, RevaluationError> {
-        let shape = |text: String| Err(RevaluationError::ScenarioShape(text));
-        let (count, width) = (set.dates.len(), set.tenors.len());
-        if width == 0 {
-            return shape("no tenors".to_owned());
+    pub(super) fn new(set: &ScenarioSet) -> Result<Self, ScenarioProblem> {
+        let (scenarios, tenors) = (set.dates.len(), set.tenors.len());
+        if tenors == 0 {
+            return Err(ScenarioProblem::NoTenors);
         }
         if let Some(pair) = set.tenors.windows(2).find(|pair| pair[0] >= pair[1]) {
-            return shape(format!("tenor {} months does not follow {} months", pair[1].0, pair[0].0));
+            return Err(ScenarioProblem::TenorOrder { tenor: pair[0], next: pair[1] });
         }
-        if set.curve_shifts.len() != count * width {
-            return shape(format!("{} curve shifts for {count} scenarios of {width} tenors", set.curve_shifts.len()));
+        let shifts = set.curve_shifts.len();
+        if shifts != scenarios * tenors {
+            return Err(ScenarioProblem::CurveShifts { shifts, scenarios, tenors });
         }
-        if set.overnight_shifts.len() != count {
-            return shape(format!("{} overnight shifts for {count} scenarios", set.overnight_shifts.len()));
+        let shifts = set.overnight_shifts.len();
+        if shifts != scenarios {
+            return Err(ScenarioProblem::OvernightShifts { shifts, scenarios });
         }
-        if let Some(place) = set.curve_shifts.iter().position(|shift| !shift.is_finite()) {
-            return shape(format!("a curve shift of {} is not a finite number", set.dates[place / width]));
-        }
-        if let Some(place) = set.overnight_shifts.iter().position(|shift| !shift.is_finite()) {
-            return shape(format!("the overnight shift of {} is not a finite number", set.dates[place]));
+        for ((curve, overnight), &date) in
+            set.curve_shifts.chunks_exact(tenors).zip(&set.overnight_shifts).zip(&set.dates)
+        {
+            if !(overnight.is_finite() && curve.iter().all(|shift| shift.is_finite())) {
+                return Err(ScenarioProblem::NotFinite(date));
+            }
         }
         let with_base = |moves: &mut dyn Iterator<Item = f64>| std::iter::once(0.0).chain(moves).collect::<Column>();
         Ok(Self {
             overnight: with_base(&mut set.overnight_shifts.iter().map(|shift| shift * ACT_360_TO_BOND)),
             months: set.tenors.iter().map(|tenor| f64::from(tenor.0)).collect(),
-            tenors: (0..width)
-                .map(|tenor| with_base(&mut set.curve_shifts.iter().skip(tenor).step_by(width).copied()))
+            tenors: (0..tenors)
+                .map(|tenor| with_base(&mut set.curve_shifts.iter().skip(tenor).step_by(tenors).copied()))
                 .collect(),
         })
     }

@@ -86,6 +86,13 @@ impl TreasuryTerms {
         &self.issue
     }
 
+    /// Whether more than one year is left to maturity on a date: what makes the issue, and a repo on it, eligible for
+    /// cross-margining (published). The anniversary itself is not more than a year.
+    #[must_use]
+    pub fn more_than_a_year_left(&self, on: Date) -> bool {
+        self.issue.maturity > add_months(on, 12)
+    }
+
     /// The coupons and the redemption.
     #[must_use]
     pub fn schedule(&self) -> &CouponSchedule {
@@ -99,5 +106,42 @@ impl fmt::Display for TreasuryKind {
             Self::Note => "note",
             Self::Bond => "bond",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    fn issue() -> TreasuryIssue {
+        TreasuryIssue {
+            cusip: "91282CMM0".parse().unwrap(),
+            kind: TreasuryKind::Note,
+            coupon: "4.625".parse().unwrap(),
+            dated: date(2025, 2, 15),
+            issue: date(2025, 2, 18),
+            first_coupon: date(2025, 8, 15),
+            maturity: date(2035, 2, 15),
+        }
+    }
+
+    #[test]
+    fn an_issue_is_eligible_until_one_year_is_left() {
+        let terms = TreasuryTerms::new(issue()).unwrap();
+        assert!(terms.more_than_a_year_left(date(2034, 2, 14)));
+        assert!(!terms.more_than_a_year_left(date(2034, 2, 15)));
+    }
+
+    #[test]
+    fn wrong_terms_are_refused_by_name() {
+        let message = |issue| TreasuryTerms::new(issue).unwrap_err().to_string();
+        let bond = message(TreasuryIssue { kind: TreasuryKind::Bond, ..issue() });
+        assert!(bond.starts_with("Treasury 91282CMM0: original term from 2025-02-15 to 2035-02-15 is not"), "{bond}");
+        let early = message(TreasuryIssue { issue: date(2025, 2, 14), ..issue() });
+        assert!(early.contains("issue date 2025-02-14 is not between"), "{early}");
+        let off = message(TreasuryIssue { first_coupon: date(2025, 8, 14), ..issue() });
+        assert!(off.contains("first coupon 2025-08-14 is not a whole number of half-years"), "{off}");
     }
 }

@@ -5,9 +5,10 @@ use jiff::{Timestamp, civil::Date};
 use prost::Message;
 
 use super::{
-    BATCH_LINKS_MAX, CHUNK_BYTES_MAX, ChunkRef, Claim, CycleOpening, Decline, ENGINE_CHARACTERS_MAX, End, Evidence,
-    EvidenceError, Inputs, MANIFEST_CHUNKS_MAX, MARKET_ITEM_BYTES_MAX, MarketItemRef, MarketManifest, Outcome,
-    PAYLOAD_BYTES_MAX, PositionManifest, REASON_CHARACTERS_MAX, RegistryContent, RegistryEntry, Statement, Totals,
+    BATCH_LINKS_MAX, CHUNK_BYTES_MAX, CLAIM_LEAVES_MAX, ChunkRef, Claim, CycleOpening, Decline, ENGINE_CHARACTERS_MAX,
+    End, Evidence, EvidenceError, Inputs, MANIFEST_CHUNKS_MAX, MARKET_ITEM_BYTES_MAX, MarketItemRef, MarketManifest,
+    Outcome, PAYLOAD_BYTES_MAX, PositionManifest, REASON_CHARACTERS_MAX, RegistryContent, RegistryEntry, Statement,
+    Totals,
 };
 use crate::arrangement::{
     cycle_id::{CycleId, Round},
@@ -127,6 +128,9 @@ impl Reader<'_> {
 
     fn claim(&self, wire: v1::Claim) -> Read<Claim> {
         self.house(&wire.house)?;
+        if wire.link_count > CLAIM_LEAVES_MAX {
+            return wrong("link_count", format!("is {}, at most {CLAIM_LEAVES_MAX} are allowed", wire.link_count));
+        }
         Ok(Claim {
             cycle: self.cycle(wire.cycle.as_ref())?,
             round: round(wire.round)?,

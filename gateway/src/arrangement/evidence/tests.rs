@@ -88,7 +88,7 @@ pub(crate) fn every_kind() -> Vec<Evidence> {
             },
         }),
         Evidence::Decline(Decline { cycle, round, reason: "the other house's book is incomplete".to_owned() }),
-        Evidence::Outcome(Outcome { cycle, end: End::Agreed { round, agreement: digest(1) } }),
+        Evidence::Outcome(Outcome { cycle, end: End::Agreed { round, agreement: digest(1), is_late: true } }),
     ]
 }
 
@@ -182,6 +182,7 @@ fn a_field_that_is_missing_malformed_or_beyond_its_limit_is_named() {
     assert_eq!(claim(|claim| claim.inputs.as_mut().unwrap().prices = vec![1].into()), "inputs.prices");
     assert_eq!(claim(|claim| claim.inputs.as_mut().unwrap().engine = String::new()), "inputs.engine");
     assert_eq!(claim(|claim| claim.inputs.as_mut().unwrap().engine = "x".repeat(257)), "inputs.engine");
+    assert_eq!(claim(|claim| claim.link_count = CLAIM_LEAVES_MAX + 1), "link_count");
     assert_eq!(claim(|claim| claim.root = vec![0; 33].into()), "root");
 
     let statement = |change: fn(&mut v1::Statement)| objection(5, change);

@@ -99,7 +99,7 @@ impl fmt::Display for Report {
             )?;
             writeln!(
                 f,
-                "  buf curl --cacert {} --cert {} --key {} https://localhost:<port>/grpc.health.v1.Health/Check",
+                "  buf curl --protocol grpc --cacert {} --cert {} --key {} https://localhost:<port>/grpc.health.v1.Health/Check",
                 house.ca.display(),
                 client.certificate.display(),
                 client.key.display()

@@ -203,6 +203,5 @@ impl Shared {
 fn on_blocking_thread<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, LedgerError> + Send + 'static,
 ) -> BoxFuture<'static, Result<T, LedgerError>> {
-    let handle = spawn_blocking(work);
-    Box::pin(async move { handle.await.unwrap_or(Err(LedgerError::Closed)) })
+    Box::pin(async move { spawn_blocking(work).await.unwrap_or(Err(LedgerError::Closed)) })
 }

@@ -199,7 +199,7 @@ pub(super) fn sql_error(doing: &'static str, path: &Path, error: rusqlite::Error
         }
         Some(ErrorCode::NotADatabase) => LedgerError::NotALedger { path: path.to_owned(), problem: error.to_string() },
         _ if is_malformed_row(&error) => LedgerError::Corrupted { path: path.to_owned(), problem: error.to_string() },
-        _ => LedgerError::Storage { doing, path: path.to_owned(), source: Arc::new(ThreadSafe(error.to_string())) },
+        _ => LedgerError::Storage { doing, path: path.to_owned(), source: Arc::new(error) },
     }
 }
 
@@ -293,8 +293,3 @@ fn is_malformed_row(error: &rusqlite::Error) -> bool {
             | rusqlite::Error::QueryReturnedNoRows
     )
 }
-
-/// SQLite's error as text: rusqlite's own may hold values that are not `Sync`.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct ThreadSafe(String);

@@ -44,6 +44,7 @@ impl Writer {
     }
 
     fn commit_and_answer(&mut self, appends: Vec<PendingAppend>) {
+        let _stop = StopOnPanic(Arc::clone(&self.shared));
         match self.commit(&appends) {
             Ok(places) => {
                 for (append, place) in appends.into_iter().zip(places) {
@@ -91,6 +92,7 @@ impl Writer {
 
     fn snapshot_and_answer(&mut self, pending: PendingSnapshot) {
         let PendingSnapshot { at, state, done } = pending;
+        let _stop = StopOnPanic(Arc::clone(&self.shared));
         let outcome = self.store_snapshot(at, state);
         if let Err(error) = &outcome {
             self.poison(error);
@@ -118,6 +120,18 @@ impl Writer {
             "a commit to the ledger failed; it takes no more appends"
         );
         self.shared.intake.stop(error);
+    }
+}
+
+/// A writer that panics, in a signer above all, must not leave callers waiting for ever. Kept as the last local, so that
+/// newcomers are refused before the tickets of the panicking commit fail.
+struct StopOnPanic(Arc<Shared>);
+
+impl Drop for StopOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.intake.stop(&LedgerError::Closed);
+        }
     }
 }
 

@@ -218,6 +218,20 @@ fn after_a_failed_commit_nothing_is_acknowledged_until_the_ledger_is_opened_agai
 }
 
 #[test]
+fn a_signer_that_panics_leaves_nobody_waiting() {
+    let files = Files::new();
+    drop(ledger_of(&files, 1));
+    let panicking = |_: &[u8]| -> Result<HeadSignature, SigningFault> { panic!("the token's driver has a bug") };
+    let ledger = SqliteLedger::open(LedgerOptions { signer: Arc::new(panicking), ..files.options() }).unwrap();
+    assert!(matches!(append(&ledger, "second"), Err(LedgerError::Closed)));
+    let error = ledger.append(Sequence(2), EPOCH, vec![record("second")]).wait().unwrap_err();
+    assert!(matches!(error, LedgerError::Poisoned { .. }), "{error}");
+    assert!(matches!(ledger.standing(), Standing::Poisoned(_)));
+    drop(ledger);
+    assert_eq!(files.open().head().head.seq, Sequence(1));
+}
+
+#[test]
 fn a_full_disk_says_so_and_loses_nothing_acknowledged() {
     let files = Files::new();
     drop(ledger_of(&files, 1));

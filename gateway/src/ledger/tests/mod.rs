@@ -3,6 +3,7 @@ mod chain;
 mod common;
 mod every_byte;
 mod guard;
+mod histories;
 mod kill;
 mod memory;
 mod store;

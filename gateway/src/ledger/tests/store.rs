@@ -1,7 +1,9 @@
 use std::{fs, os::unix::fs::PermissionsExt};
 
 use super::common::{EPOCH, Files, append, ledger_of, record, signer, verifier};
-use crate::ledger::{ChainCheck, Ledger, LedgerError, LedgerOptions, Sequence, SqliteLedger, Standing};
+use crate::ledger::{
+    ChainCheck, Head, HeadPlace, Ledger, LedgerError, LedgerOptions, Sequence, SqliteLedger, Standing,
+};
 
 #[test]
 fn the_tables_refuse_to_change_or_lose_a_row() {
@@ -145,6 +147,39 @@ fn an_open_checks_the_chain_from_the_snapshot_on_or_whole_as_asked() {
     files.tamper("UPDATE records SET body = x'66' WHERE seq = 5");
     let error = SqliteLedger::open(files.options()).unwrap_err();
     assert!(error.to_string().contains("record 5"), "{error}");
+}
+
+#[test]
+fn the_commit_under_a_snapshot_is_checked_at_open_too() {
+    for damage in ["signature = x'66'", "head_hash = zeroblob(32)", "epoch = 0"] {
+        let files = Files::new();
+        let ledger = ledger_of(&files, 4);
+        futures_util::FutureExt::now_or_never(ledger.put_snapshot(Sequence(4), vec![]));
+        drop(ledger);
+        files.tamper(&format!("UPDATE batches SET {damage} WHERE last_seq = 4"));
+        let error = SqliteLedger::open(files.options()).unwrap_err();
+        assert!(matches!(error, LedgerError::Corrupted { .. }), "{damage}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_head_that_others_hold_is_found_on_the_chain_beyond_it_or_off_it() {
+    let files = Files::new();
+    let ledger = files.open();
+    let genesis = ledger.head().head;
+    let place = ledger.append(Sequence(1), EPOCH, vec![record("a"), record("b")]).await.unwrap();
+    let second = Head { seq: place.last, hash: place.hash };
+    let first = Head { seq: Sequence(1), hash: ledger.read_from(Sequence(1), 1).await.unwrap()[0].hash };
+    for (head, expected) in [
+        (genesis, HeadPlace::OnChain),
+        (first, HeadPlace::OnChain),
+        (second, HeadPlace::OnChain),
+        (Head { seq: Sequence(3), ..second }, HeadPlace::Beyond),
+        (Head { seq: Sequence(1), ..second }, HeadPlace::Off),
+        (Head { seq: Sequence(0), ..second }, HeadPlace::Off),
+    ] {
+        assert_eq!(ledger.place_of(head).await.unwrap(), expected, "{head}");
+    }
 }
 
 #[test]

@@ -34,9 +34,12 @@ pub(in crate::ledger) fn walk(
         verifier,
         last: before.as_ref().map_or(Sequence::GENESIS, |batch| batch.signed.head.seq),
         epoch: before.as_ref().map_or(Epoch::default(), |batch| batch.signed.epoch),
-        newest: before.map(|batch| batch.signed),
+        newest: None,
         count: 0,
     };
+    if let Some(before) = before {
+        commits.check_before_start(connection, before.signed, report)?;
+    }
     let mut batch_statement = connection.prepare(rows::BATCHES_AFTER)?;
     let mut batches = batch_statement.query([rows::signed(start.seq.0)?])?;
     let mut batch = commits.next(&mut batches, report);
@@ -117,6 +120,22 @@ impl Commits<'_> {
         }
     }
 
+    /// The commit before the walk's start may be the newest there is: it must be the house's word all the same.
+    fn check_before_start(
+        &mut self,
+        connection: &Connection,
+        signed: SignedHead,
+        report: &mut dyn FnMut(Problem),
+    ) -> rusqlite::Result<()> {
+        let seq = signed.head.seq;
+        match rows::hash_at(connection, self.house, seq)? {
+            Some(hash) => self.check_signed(&signed, Some(Head { seq, hash }), report),
+            None => report(Problem::Gap { from: seq, to: seq }),
+        }
+        self.newest = Some(signed);
+        Ok(())
+    }
+
     fn check(&mut self, batch: StoredBatch, at: Option<Head>, report: &mut dyn FnMut(Problem)) {
         let StoredBatch { first, signed } = batch;
         let seq = signed.head.seq;
@@ -127,6 +146,14 @@ impl Commits<'_> {
         if signed.epoch < self.epoch {
             report(Problem::CommitEpoch { seq });
         }
+        self.check_signed(&signed, at, report);
+        self.last = seq;
+        self.epoch = signed.epoch;
+        self.newest = Some(signed);
+    }
+
+    fn check_signed(&self, signed: &SignedHead, at: Option<Head>, report: &mut dyn FnMut(Problem)) {
+        let seq = signed.head.seq;
         // A commit whose last record is gone has no hash to compare; the gap itself is reported by the chain.
         if let Some(at) = at
             && at.seq == seq
@@ -137,9 +164,6 @@ impl Commits<'_> {
         if let Err(rejection) = signed.check(self.verifier) {
             report(Problem::CommitSignature { seq, key_id: signed.signature.key_id.clone(), rejection });
         }
-        self.last = seq;
-        self.epoch = signed.epoch;
-        self.newest = Some(signed);
     }
 }
 

@@ -1,0 +1,80 @@
+//! Which roles each method admits. A method that is not here admits nobody, and the node does not start without its row.
+
+use crate::identity::{AdmissionTable, RoleKind, admission::TableError};
+
+/// The other house's gateway.
+const PEER: &[RoleKind] = &[RoleKind::Peer];
+/// Who reads margins of every account.
+const MARGIN: &[RoleKind] = &[RoleKind::MarginReader, RoleKind::Operator, RoleKind::Auditor];
+/// The same, and members and customers, who are shown their own accounts alone.
+const MARGIN_AND_OWNERS: &[RoleKind] =
+    &[RoleKind::MarginReader, RoleKind::Operator, RoleKind::Auditor, RoleKind::Member, RoleKind::Customer];
+/// Who reads cycles.
+const CYCLES: &[RoleKind] = &[RoleKind::Operator, RoleKind::Auditor, RoleKind::MarginReader, RoleKind::Administrator];
+/// Who asks whether the node is well.
+const HEALTH: &[RoleKind] = &RoleKind::ALL;
+/// Who reads the contract from the node.
+const REFLECTION: &[RoleKind] = &[RoleKind::Operator, RoleKind::Auditor, RoleKind::Administrator];
+
+/// Method by method.
+const ROWS: &[(&str, &[RoleKind])] = &[
+    ("/crossmargin.v1.PeerService/Greet", PEER),
+    ("/crossmargin.v1.PeerService/Deliver", PEER),
+    ("/crossmargin.v1.PeerService/FetchBlobs", PEER),
+    ("/crossmargin.v1.PeerService/ReadNodes", PEER),
+    ("/crossmargin.v1.PositionKeepingService/SubmitSnapshot", &[RoleKind::PositionSource]),
+    (
+        "/crossmargin.v1.PositionKeepingService/GetPositions",
+        &[RoleKind::PositionSource, RoleKind::Operator, RoleKind::Auditor],
+    ),
+    ("/crossmargin.v1.MarketDataService/SubmitMarketData", &[RoleKind::MarketSource]),
+    (
+        "/crossmargin.v1.MarketDataService/GetMarketData",
+        &[RoleKind::MarketSource, RoleKind::MarginReader, RoleKind::Operator, RoleKind::Auditor],
+    ),
+    ("/crossmargin.v1.ProgrammeService/RecordLinks", &[RoleKind::Administrator]),
+    ("/crossmargin.v1.ProgrammeService/ListLinks", &[RoleKind::Administrator, RoleKind::Operator, RoleKind::Auditor]),
+    ("/crossmargin.v1.MarginService/GetRequirement", MARGIN_AND_OWNERS),
+    ("/crossmargin.v1.MarginService/ListRequirements", MARGIN_AND_OWNERS),
+    ("/crossmargin.v1.MarginService/GetAgreement", MARGIN),
+    ("/crossmargin.v1.MarginService/ListAgreements", MARGIN),
+    ("/crossmargin.v1.MarginService/WatchResults", MARGIN),
+    ("/crossmargin.v1.OperationsService/OpenCycle", &[RoleKind::Operator]),
+    ("/crossmargin.v1.OperationsService/CutOffCycle", &[RoleKind::Operator]),
+    ("/crossmargin.v1.OperationsService/GetCycle", CYCLES),
+    ("/crossmargin.v1.OperationsService/ListCycles", CYCLES),
+    ("/crossmargin.v1.OperationsService/ListBreaks", CYCLES),
+    (
+        "/crossmargin.v1.OperationsService/GetNodeStatus",
+        &[RoleKind::Operator, RoleKind::Auditor, RoleKind::Administrator, RoleKind::PositionSource],
+    ),
+    ("/grpc.health.v1.Health/Check", HEALTH),
+    ("/grpc.health.v1.Health/List", HEALTH),
+    ("/grpc.health.v1.Health/Watch", HEALTH),
+    ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", REFLECTION),
+    ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", REFLECTION),
+];
+
+/// The table of this node's methods.
+///
+/// # Errors
+/// A method of the contract without a row, or a row without a method.
+pub(super) fn table() -> Result<AdmissionTable, TableError> {
+    let contract = [
+        crossmargin::DESCRIPTOR_SET,
+        tonic_health::pb::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1::FILE_DESCRIPTOR_SET,
+        tonic_reflection::pb::v1alpha::FILE_DESCRIPTOR_SET,
+    ];
+    AdmissionTable::new(ROWS, &contract)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_method_of_the_contract_has_its_row() {
+        table().unwrap();
+    }
+}

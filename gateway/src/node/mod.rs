@@ -1,0 +1,18 @@
+//! A running node: drives the rules, carries their effects out, recovers by replay.
+
+pub mod catalog;
+pub(crate) mod context;
+mod core;
+mod drafts;
+pub mod entry;
+pub mod handle;
+pub(crate) mod input;
+mod replay;
+mod scheduler;
+mod start;
+pub(crate) mod trees;
+mod work;
+
+pub use handle::Handle;
+pub use input::RequestError;
+pub use start::{NodeError, Parts, Running, run, start};

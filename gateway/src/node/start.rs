@@ -1,0 +1,263 @@
+//! Starting and stopping a node.
+
+use std::{future::Future, path::Path, sync::Arc, time::Duration};
+
+use tokio::{
+    net::TcpListener,
+    sync::{broadcast, mpsc},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::transport::Channel;
+
+use super::{
+    context::{Context, Shared},
+    core::{Core, REQUESTS_MAX},
+    handle::Handle,
+    replay, scheduler,
+};
+use crate::{
+    api,
+    arrangement::{
+        leg::Leg,
+        machine::Rules,
+        terms::{self, Arrangement},
+    },
+    blobs::{BlobStore, FileBlobStore},
+    compute::Computer,
+    config::Config,
+    identity::{self, Limits, NodeTls, SigningKey, TcpDial, VerifyingKeys},
+    ledger::{HeadRejection, HeadSignature, Ledger, LedgerError, LedgerOptions, SqliteLedger},
+    peer::{delivery, link::Link},
+    seam::{SharedClock, SystemClock},
+    telemetry::Telemetry,
+};
+
+/// Cycles of the other house that this house has not opened, at most.
+const REQUESTED_CYCLES_MAX: usize = 256;
+/// Cycles whose changes a slow watcher may lag behind.
+const CHANGES_KEPT: usize = 1_024;
+
+/// Why a node does not start, or stops.
+#[derive(Debug, thiserror::Error)]
+pub enum NodeError {
+    /// Something that it is given cannot be used.
+    #[error("{0}")]
+    Setup(String),
+    /// The arrangement's document is wrong.
+    #[error("{path}: {problems}")]
+    Arrangement {
+        /// The file.
+        path: String,
+        /// Every problem, a line each.
+        problems: String,
+    },
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// A record cannot be read.
+    #[error("record {sequence} of the ledger cannot be read: {reason}")]
+    Record {
+        /// The record.
+        sequence: u64,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What a node is made of. Clock, ledger, store and channel are seams: a simulation puts its own in.
+pub struct Parts {
+    /// The leg that the house carries.
+    pub us: Leg,
+    /// The arrangement.
+    pub arrangement: Arc<Arrangement>,
+    /// The clock.
+    pub clock: SharedClock,
+    /// The ledger.
+    pub ledger: Arc<dyn Ledger>,
+    /// The store of bulk content.
+    pub blobs: Arc<dyn BlobStore>,
+    /// The house's statement key.
+    pub signing_key: SigningKey,
+    /// The statement keys of both houses.
+    pub verifying_keys: VerifyingKeys,
+    /// The channel to the other house's gateway.
+    pub peer: Channel,
+    /// Limits of messages.
+    pub limits: Limits,
+}
+
+/// A node that runs.
+pub struct Running {
+    /// For its services.
+    pub handle: Handle,
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Running {
+    /// Completes when the node stops by itself: its ledger has failed.
+    pub async fn stopped(&self) {
+        self.stop.cancelled().await;
+    }
+
+    /// Stops the node and waits for its tasks, up to a deadline.
+    pub async fn stop(self, deadline: Duration) {
+        self.stop.cancel();
+        self.tasks.close();
+        if tokio::time::timeout(deadline, self.tasks.wait()).await.is_err() {
+            tracing::warn!("work was still under way at the deadline of the shutdown; the ledger has what counts");
+        }
+    }
+}
+
+/// Starts a node from its parts: replays the ledger, then goes on where it stopped.
+///
+/// # Errors
+/// The ledger cannot be read, or the arrangement's models are out of range.
+pub async fn start(parts: Parts) -> Result<Running, NodeError> {
+    let Parts { us, arrangement, clock, ledger, blobs, signing_key, verifying_keys, peer, limits } = parts;
+    let rules = Rules { max_rounds: arrangement.max_rounds, max_requested_cycles: REQUESTED_CYCLES_MAX };
+    let parties = arrangement.parties.clone();
+    let (replayed, mut catalog) = replay::replay(&*ledger, &*blobs, &parties, us, rules).await?;
+    if let Some(adopted) = catalog.registry.adopted()[us]
+        && adopted != arrangement.digest()
+    {
+        return Err(NodeError::Setup(format!(
+            "this ledger belongs to arrangement {adopted}, but the configured document has digest {}: \
+             restore the document, or start a new data directory",
+            arrangement.digest()
+        )));
+    }
+    if !ledger.standing().is_writable() {
+        catalog.refusal_to_sign = Some(format!("{:?}", ledger.standing()));
+    }
+    let computer = Computer::new(Arc::clone(&arrangement), Arc::clone(&blobs));
+    let computer = computer.map_err(|error| NodeError::Setup(error.to_string()))?;
+    let (link, outgoing) = Link::new(peer, &limits);
+    let (changes, _) = broadcast::channel(CHANGES_KEPT);
+    let stop = CancellationToken::new();
+    let tasks = TaskTracker::new();
+    let context = Arc::new(Context {
+        us,
+        arrangement,
+        parties,
+        clock,
+        ledger,
+        blobs,
+        signing_key,
+        verifying_keys,
+        peer: link,
+        computer,
+        changes,
+        stop: stop.clone(),
+        tasks: tasks.clone(),
+        catalog: Shared::new(catalog),
+        trees: Shared::default(),
+    });
+    let (requests, requests_receiver) = mpsc::channel(REQUESTS_MAX);
+    let (internal, internal_receiver) = mpsc::unbounded_channel();
+    let core = Core::new(Arc::clone(&context), replayed, internal.clone());
+    tasks.spawn(core.run(requests_receiver, internal_receiver));
+    tasks.spawn(delivery::run(Arc::clone(&context), outgoing, internal));
+    tasks.spawn(scheduler::run(Arc::clone(&context), requests.clone()));
+    Ok(Running { handle: Handle { context, requests }, stop, tasks })
+}
+
+/// Runs a node from its configuration until a signal stops it.
+///
+/// # Errors
+/// Something in the configuration or the data directory cannot be used; the message says what and where.
+pub async fn run(config_path: &Path, shutdown: impl Future<Output = ()> + Send) -> Result<(), NodeError> {
+    let setup = |error: &dyn std::fmt::Display| NodeError::Setup(error.to_string());
+    let config = Config::load(config_path).map_err(|error| setup(&error))?;
+    let telemetry = Telemetry::start(&config.telemetry, &config.house).map_err(|error| setup(&error))?;
+    let arrangement = Arc::new(load_arrangement(&config.arrangement)?);
+    let us = arrangement.parties.leg_of(config.house.as_str()).ok_or_else(|| {
+        setup(&format!("house {} is not a party to arrangement {}", config.house, arrangement.parties.arrangement))
+    })?;
+    let peer_house = &arrangement.parties.houses[us.other()];
+    if peer_house.as_str() != config.peer.house.as_str() {
+        return Err(setup(&format!(
+            "peer.house is {}, but the arrangement's other house is {peer_house}",
+            config.peer.house
+        )));
+    }
+    let signing_key = config.signing_key().map_err(|error| setup(&error))?;
+    let verifying_keys = config.verifying_keys(&signing_key).map_err(|error| setup(&error))?;
+    let (ledger, blobs) = open_data(&config, &signing_key, &verifying_keys).await?;
+    let tls = NodeTls::load(config.server_files(), config.peer_files()).map_err(|error| setup(&error))?;
+    let listener = TcpListener::bind(config.listen).await;
+    let listener = listener.map_err(|error| setup(&format!("cannot listen at {}: {error}", config.listen)))?;
+    let peer = identity::channel(&config.peer.address, tls.peer.subscribe(), TcpDial, &config.limits);
+    let running = start(Parts {
+        us,
+        arrangement,
+        clock: Arc::new(SystemClock),
+        ledger,
+        blobs,
+        signing_key,
+        verifying_keys,
+        peer: peer.map_err(|error| setup(&error))?,
+        limits: config.limits.clone(),
+    })
+    .await?;
+    tracing::info!(house = %config.house, listen = %config.listen, "the node runs");
+    let stop = running.stop.clone();
+    let served = api::serve(running.handle.clone(), listener, tls, &config.limits, config.shutdown(), async move {
+        tokio::select! {
+            () = shutdown => {}
+            () = stop.cancelled() => {}
+        }
+    });
+    let served = served.await.map_err(|error| setup(&error));
+    running.stop(config.shutdown()).await;
+    tracing::info!("the node has stopped");
+    telemetry.stop(config.shutdown()).await;
+    served
+}
+
+fn load_arrangement(path: &Path) -> Result<Arrangement, NodeError> {
+    let shown = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| NodeError::Setup(format!("{shown}: {error}")))?;
+    Arrangement::from_toml(&text).map_err(|problems: Vec<terms::Problem>| NodeError::Arrangement {
+        path: shown,
+        problems: problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"),
+    })
+}
+
+async fn open_data(
+    config: &Config,
+    signing_key: &SigningKey,
+    verifying_keys: &VerifyingKeys,
+) -> Result<(Arc<dyn Ledger>, Arc<dyn BlobStore>), NodeError> {
+    let directory = config.data_directory.clone();
+    std::fs::create_dir_all(&directory)
+        .map_err(|error| NodeError::Setup(format!("{}: {error}", directory.display())))?;
+    let options = ledger_options(config, signing_key, verifying_keys);
+    let opened = tokio::task::spawn_blocking(move || {
+        let ledger = SqliteLedger::open(options)?;
+        let blobs = FileBlobStore::open(directory.join("blobs"));
+        let blobs = blobs.map_err(|error| NodeError::Setup(error.to_string()))?;
+        Ok::<_, NodeError>((Arc::new(ledger) as Arc<dyn Ledger>, Arc::new(blobs) as Arc<dyn BlobStore>))
+    });
+    opened.await.map_err(|error| NodeError::Setup(error.to_string()))?
+}
+
+/// How a node opens its ledger: its heads are signed by the statement key.
+#[must_use]
+pub fn ledger_options(config: &Config, signing_key: &SigningKey, verifying_keys: &VerifyingKeys) -> LedgerOptions {
+    let key = signing_key.clone();
+    let signer =
+        move |message: &[u8]| Ok(HeadSignature { key_id: key.id().to_string(), bytes: key.sign(message).to_vec() });
+    let (keys, house) = (verifying_keys.clone(), config.house.clone());
+    let verifier = move |key_id: &str, message: &[u8], signature: &[u8]| {
+        let id = key_id.parse().map_err(|_| HeadRejection::UnknownKey)?;
+        let (owner, key) = keys.get(id).ok_or(HeadRejection::UnknownKey)?;
+        if *owner != house {
+            return Err(HeadRejection::UnknownKey);
+        }
+        if key.verifies(message, signature) { Ok(()) } else { Err(HeadRejection::BadSignature) }
+    };
+    let path = config.data_directory.join("ledger.sqlite");
+    LedgerOptions::new(path, config.house.as_str(), Arc::new(signer), Arc::new(verifier))
+}

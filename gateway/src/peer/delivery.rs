@@ -1,0 +1,137 @@
+//! Delivering this house's evidence: greeted first, in order, again until there is a receipt.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use crossmargin::v1;
+use prost::Message;
+use tokio::{sync::mpsc, time::sleep};
+use tonic::Status;
+
+use crate::{
+    node::{context::Context, input::Input},
+    wire,
+};
+
+/// Envelopes in one call, at most.
+const BATCH_ENVELOPES: usize = 64;
+/// Bytes of envelopes in one call, at most; a single larger one goes alone.
+const BATCH_BYTES: usize = 2 << 20;
+/// Between greetings while all is well.
+const GREETING_INTERVAL: Duration = Duration::from_secs(5);
+/// Before the first new attempt, doubled up to the longest.
+const PAUSE_SHORTEST: Duration = Duration::from_millis(50);
+const PAUSE_LONGEST: Duration = Duration::from_secs(2);
+
+/// Delivers until the node stops.
+pub(crate) async fn run(
+    context: Arc<Context>,
+    mut outgoing: mpsc::UnboundedReceiver<v1::SignedEnvelope>,
+    internal: mpsc::UnboundedSender<Input>,
+) {
+    let mut queue = VecDeque::new();
+    let mut pause = PAUSE_SHORTEST;
+    let mut greeted_at: Option<tokio::time::Instant> = None;
+    loop {
+        while let Ok(envelope) = outgoing.try_recv() {
+            queue.push_back(envelope);
+        }
+        let is_due = greeted_at.is_none_or(|at| at.elapsed() >= GREETING_INTERVAL);
+        let step = async {
+            if is_due {
+                greet(&context, &internal).await?;
+                greeted_at = Some(tokio::time::Instant::now());
+            }
+            if queue.is_empty() { Ok(()) } else { deliver(&context, &mut queue).await }
+        };
+        let result = tokio::select! {
+            () = context.stop.cancelled() => return,
+            result = step => result,
+        };
+        match result {
+            Ok(()) => {
+                if !context.peer.is_connected() {
+                    tracing::info!(peer = %context.parties.houses[context.us.other()], "the other house answers");
+                }
+                context.peer.set_connected(true);
+                pause = PAUSE_SHORTEST;
+                if queue.is_empty() {
+                    tokio::select! {
+                        () = context.stop.cancelled() => return,
+                        () = sleep(GREETING_INTERVAL) => {}
+                        received = outgoing.recv() => match received {
+                            Some(envelope) => queue.push_back(envelope),
+                            None => return,
+                        },
+                    }
+                }
+            }
+            Err(status) => {
+                if context.peer.is_connected() || pause == PAUSE_SHORTEST {
+                    tracing::warn!(code = ?status.code(), reason = status.message(), "the other house does not answer");
+                }
+                context.peer.set_connected(false);
+                greeted_at = None;
+                tokio::select! {
+                    () = context.stop.cancelled() => return,
+                    () = sleep(pause) => {}
+                }
+                pause = (pause * 2).min(PAUSE_LONGEST);
+            }
+        }
+    }
+}
+
+/// Says who is there and how far this house knows the other's word, and compares what the other knows.
+async fn greet(context: &Context, internal: &mpsc::UnboundedSender<Input>) -> Result<(), Status> {
+    let request = {
+        let catalog = context.catalog.read();
+        v1::GreetRequest {
+            house: context.parties.houses[context.us].to_string(),
+            arrangement: context.parties.arrangement.to_string(),
+            arrangement_digest: wire::bytes_of(context.arrangement.digest()),
+            own_head: Some(catalog.own_head()),
+            known_head: catalog.peer_head.clone(),
+            known_registry_sequence: catalog.registry.sequence(context.us.other()),
+        }
+    };
+    let response = context.peer.greet(request).await?;
+    drop(internal.send(Input::Greeted {
+        own_head: response.known_head,
+        peer_head: response.own_head,
+        known_registry_sequence: response.known_registry_sequence,
+    }));
+    Ok(())
+}
+
+/// Delivers the front of the queue and takes off what has a receipt.
+async fn deliver(context: &Context, queue: &mut VecDeque<v1::SignedEnvelope>) -> Result<(), Status> {
+    let mut bytes = 0;
+    let batch: Vec<v1::SignedEnvelope> = queue
+        .iter()
+        .take(BATCH_ENVELOPES)
+        .take_while(|envelope| {
+            bytes += envelope.encoded_len();
+            bytes <= BATCH_BYTES || bytes == envelope.encoded_len()
+        })
+        .cloned()
+        .collect();
+    let receipts = context.peer.deliver(batch.clone()).await?;
+    if receipts.len() != batch.len() {
+        return Err(Status::internal(format!("{} receipts came for {} envelopes", receipts.len(), batch.len())));
+    }
+    for (receipt, envelope) in receipts.iter().zip(&batch) {
+        match receipt.disposition() {
+            v1::Disposition::Recorded | v1::Disposition::Duplicate => {}
+            v1::Disposition::Refused => {
+                tracing::error!(kind = ?envelope.kind(), reason = %receipt.reason, "the other house refused evidence");
+            }
+            v1::Disposition::Contradiction => {
+                tracing::error!(kind = ?envelope.kind(), "ALARM: the other house says that this house contradicts itself");
+            }
+            v1::Disposition::Unspecified => return Err(Status::internal("a receipt has no disposition")),
+        }
+        queue.pop_front();
+        context.peer.delivered(1);
+    }
+    Ok(())
+}

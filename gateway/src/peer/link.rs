@@ -1,0 +1,183 @@
+//! Calls to the other house's gateway.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use crossmargin::v1::{self, peer_service_client::PeerServiceClient};
+use prost::bytes::{Bytes, BytesMut};
+use tokio::sync::mpsc;
+use tonic::{Request, Status, transport::Channel};
+
+use crate::{arrangement::digest::Digest, blobs::BlobStore, identity::Limits, telemetry};
+
+/// Digests asked for in one call.
+const DIGESTS_MAX: usize = 4_096;
+/// Bytes that are kept in memory before they go to the store.
+const BATCH_BYTES: usize = 32 << 20;
+/// How long a unary call may take.
+const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The link to the other house. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Link {
+    client: PeerServiceClient<Channel>,
+    outgoing: mpsc::UnboundedSender<v1::SignedEnvelope>,
+    state: Arc<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    is_connected: AtomicBool,
+    undelivered: AtomicUsize,
+}
+
+/// Why content of the other house is not here yet.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// The call failed; asking again may help.
+    #[error("the other house did not answer: {0}")]
+    Call(#[from] Status),
+    /// What came is not what was asked for.
+    #[error("the other house sent content that does not have the digest {0}")]
+    Tampered(Digest),
+    /// It cannot be stored.
+    #[error("{0}")]
+    Store(String),
+}
+
+impl Link {
+    /// A link over `channel`; envelopes to deliver come out of the receiver.
+    #[must_use]
+    pub fn new(channel: Channel, limits: &Limits) -> (Self, mpsc::UnboundedReceiver<v1::SignedEnvelope>) {
+        let (outgoing, receiver) = mpsc::unbounded_channel();
+        let client = PeerServiceClient::new(channel)
+            .max_decoding_message_size(limits.message_received_bytes_max)
+            .max_encoding_message_size(limits.message_sent_bytes_max);
+        (Self { client, outgoing, state: Arc::default() }, receiver)
+    }
+
+    /// Delivers an envelope, after those before it, until there is a receipt.
+    pub fn send(&self, envelope: v1::SignedEnvelope) {
+        self.state.undelivered.fetch_add(1, Ordering::Relaxed);
+        // The delivery ends with the node: then nobody waits for it.
+        drop(self.outgoing.send(envelope));
+    }
+
+    /// Whether the other house answered last.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.state.is_connected.load(Ordering::Relaxed)
+    }
+
+    /// Envelopes without a receipt.
+    #[must_use]
+    pub fn undelivered(&self) -> usize {
+        self.state.undelivered.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set_connected(&self, is_connected: bool) {
+        self.state.is_connected.store(is_connected, Ordering::Relaxed);
+    }
+
+    pub(super) fn delivered(&self, count: usize) {
+        self.state.undelivered.fetch_sub(count, Ordering::Relaxed);
+    }
+
+    /// Fetches what is missing of `digests` and stores it, each blob checked against its digest. What had come before a
+    /// break is kept, so that a second call resumes.
+    ///
+    /// # Errors
+    /// The call broke off, or content was tampered with.
+    pub async fn fetch(&self, digests: &[Digest], blobs: &Arc<dyn BlobStore>) -> Result<(), FetchError> {
+        let missing = missing(digests, blobs).await?;
+        for part in missing.chunks(DIGESTS_MAX) {
+            let digests = part.iter().map(|digest| crate::wire::bytes_of(*digest)).collect();
+            let request = traced(v1::FetchBlobsRequest { digests });
+            let mut stream = self.client.clone().fetch_blobs(request).await?.into_inner();
+            let mut parts: HashMap<Digest, BytesMut> = HashMap::new();
+            let mut whole: Vec<Bytes> = Vec::new();
+            let result = loop {
+                let piece = match stream.message().await {
+                    Ok(Some(piece)) => piece,
+                    Ok(None) => break Ok(()),
+                    Err(status) => break Err(FetchError::Call(status)),
+                };
+                let digest = Digest::try_from(&piece.digest[..]);
+                let digest = digest.map_err(|error| FetchError::Store(error.to_string()))?;
+                let part = parts.entry(digest).or_default();
+                if part.len() as u64 != piece.offset {
+                    break Err(FetchError::Tampered(digest));
+                }
+                part.extend_from_slice(&piece.data);
+                if piece.is_last {
+                    let bytes = parts.remove(&digest).unwrap_or_default().freeze();
+                    if Digest::of(&bytes) != digest {
+                        break Err(FetchError::Tampered(digest));
+                    }
+                    whole.push(bytes);
+                    if whole.iter().map(Bytes::len).sum::<usize>() > BATCH_BYTES {
+                        store(std::mem::take(&mut whole), blobs).await?;
+                    }
+                }
+            };
+            store(whole, blobs).await?;
+            result?;
+        }
+        Ok(())
+    }
+
+    /// Reads nodes of the tree behind one of the other house's claims.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn read_nodes(&self, claim: Digest, paths: Vec<Bytes>) -> Result<Vec<v1::TreeNode>, Status> {
+        let request = traced(v1::ReadNodesRequest { claim: crate::wire::bytes_of(claim), paths });
+        Ok(self.client.clone().read_nodes(request).await?.into_inner().nodes)
+    }
+
+    pub(super) async fn greet(&self, request: v1::GreetRequest) -> Result<v1::GreetResponse, Status> {
+        Ok(self.client.clone().greet(traced(request)).await?.into_inner())
+    }
+
+    pub(super) async fn deliver(&self, envelopes: Vec<v1::SignedEnvelope>) -> Result<Vec<v1::Receipt>, Status> {
+        let request = traced(v1::DeliverRequest { envelopes });
+        Ok(self.client.clone().deliver(request).await?.into_inner().receipts)
+    }
+}
+
+fn traced<T>(message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.set_timeout(CALL_TIMEOUT);
+    telemetry::inject(request.metadata_mut());
+    request
+}
+
+async fn missing(digests: &[Digest], blobs: &Arc<dyn BlobStore>) -> Result<Vec<Digest>, FetchError> {
+    let (digests, blobs) = (digests.to_vec(), Arc::clone(blobs));
+    let missing = move || -> Result<Vec<Digest>, FetchError> {
+        let mut missing = Vec::new();
+        for digest in digests {
+            if !blobs.has(&digest).map_err(|error| FetchError::Store(error.to_string()))? {
+                missing.push(digest);
+            }
+        }
+        Ok(missing)
+    };
+    tokio::task::spawn_blocking(missing).await.map_err(|error| FetchError::Store(error.to_string()))?
+}
+
+async fn store(whole: Vec<Bytes>, blobs: &Arc<dyn BlobStore>) -> Result<(), FetchError> {
+    if whole.is_empty() {
+        return Ok(());
+    }
+    let blobs = Arc::clone(blobs);
+    let stored = tokio::task::spawn_blocking(move || blobs.put_many(&whole).map(drop)).await;
+    let failed = |reason: String| FetchError::Store(reason);
+    stored.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))
+}

@@ -1,0 +1,198 @@
+//! What the other house may call here.
+
+use std::{pin::Pin, sync::Arc};
+
+use crossmargin::v1::{self, peer_service_server::PeerService};
+use futures_util::Stream;
+use prost::bytes::Bytes;
+use tokio::sync::{mpsc, oneshot};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+
+use crate::{
+    arrangement::digest::Digest,
+    node::{
+        context::Context,
+        input::{Input, Receipt},
+        trees,
+    },
+    wire,
+};
+
+/// Bytes of content in one answer.
+const PIECE_BYTES: usize = 1 << 20;
+/// Digests and paths of one request, at most.
+const KEYS_MAX: usize = 4_096;
+/// Envelopes of one request, at most.
+const ENVELOPES_MAX: usize = 1_024;
+
+/// The service for the other house's gateway.
+pub(crate) struct PeerApi {
+    pub(crate) context: Arc<Context>,
+    pub(crate) requests: mpsc::Sender<Input>,
+}
+
+#[tonic::async_trait]
+impl PeerService for PeerApi {
+    async fn greet(&self, request: Request<v1::GreetRequest>) -> Result<Response<v1::GreetResponse>, Status> {
+        let request = request.into_inner();
+        let context = &self.context;
+        let parties = &context.parties;
+        let expected = &parties.houses[context.us.other()];
+        if request.house != expected.as_str() || request.arrangement != parties.arrangement.as_str() {
+            let (house, arrangement) = (request.house, request.arrangement);
+            return Err(Status::failed_precondition(format!(
+                "house {house:?} of arrangement {arrangement:?} greets, but this node knows {expected} of {}",
+                parties.arrangement
+            )));
+        }
+        if request.arrangement_digest[..] != *context.arrangement.digest().as_bytes() {
+            return Err(Status::failed_precondition(format!(
+                "the arrangements differ: this house adopted {}; compare the two documents",
+                context.arrangement.digest()
+            )));
+        }
+        let (response, told) = {
+            let catalog = context.catalog.read();
+            let response = v1::GreetResponse {
+                house: parties.houses[context.us].to_string(),
+                arrangement_digest: wire::bytes_of(context.arrangement.digest()),
+                own_head: Some(catalog.own_head()),
+                known_head: catalog.peer_head.clone(),
+                known_registry_sequence: catalog.registry.sequence(context.us.other()),
+            };
+            let told = Input::Greeted {
+                own_head: request.known_head,
+                peer_head: request.own_head,
+                known_registry_sequence: request.known_registry_sequence,
+            };
+            (response, told)
+        };
+        self.requests.send(told).await.map_err(|_| stopping())?;
+        Ok(Response::new(response))
+    }
+
+    async fn deliver(&self, request: Request<v1::DeliverRequest>) -> Result<Response<v1::DeliverResponse>, Status> {
+        let envelopes = request.into_inner().envelopes;
+        if envelopes.len() > ENVELOPES_MAX {
+            let count = envelopes.len();
+            return Err(Status::invalid_argument(format!("{count} envelopes, at most {ENVELOPES_MAX} are allowed")));
+        }
+        let mut receipts = Vec::with_capacity(envelopes.len());
+        for envelope in envelopes {
+            receipts.push(self.receive(envelope).await?);
+        }
+        Ok(Response::new(v1::DeliverResponse { receipts }))
+    }
+
+    type FetchBlobsStream = Pin<Box<dyn Stream<Item = Result<v1::FetchBlobsResponse, Status>> + Send>>;
+
+    async fn fetch_blobs(
+        &self,
+        request: Request<v1::FetchBlobsRequest>,
+    ) -> Result<Response<Self::FetchBlobsStream>, Status> {
+        let digests = request.into_inner().digests;
+        if digests.len() > KEYS_MAX {
+            return Err(Status::invalid_argument(format!("{} digests, at most {KEYS_MAX} are allowed", digests.len())));
+        }
+        let digests = digests.iter().map(|bytes| Digest::try_from(&bytes[..])).collect::<Result<Vec<_>, _>>();
+        let digests = digests.map_err(|error| Status::invalid_argument(format!("digests: {error}")))?;
+        let blobs = Arc::clone(&self.context.blobs);
+        // Only what a manifest of this house names is for the other house.
+        let digests: Vec<(Digest, bool)> = {
+            let catalog = self.context.catalog.read();
+            digests.into_iter().map(|digest| (digest, catalog.is_shared(&digest))).collect()
+        };
+        let (sender, receiver) = mpsc::channel(4);
+        // It ends with the stream: a reader that goes away closes the channel.
+        self.context.tasks.spawn_blocking(move || {
+            for (digest, is_shared) in digests {
+                let blob = if is_shared { blobs.get(&digest) } else { Ok(None) };
+                let bytes = match blob {
+                    Ok(Some(bytes)) => bytes,
+                    Ok(None) => {
+                        let status = Status::not_found(format!("content {digest} is not here"));
+                        drop(sender.blocking_send(Err(status)));
+                        return;
+                    }
+                    Err(error) => {
+                        drop(sender.blocking_send(Err(Status::data_loss(error.to_string()))));
+                        return;
+                    }
+                };
+                for piece in pieces(digest, &bytes) {
+                    if sender.blocking_send(Ok(piece)).is_err() {
+                        return;
+                    }
+                }
+            }
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+
+    async fn read_nodes(
+        &self,
+        request: Request<v1::ReadNodesRequest>,
+    ) -> Result<Response<v1::ReadNodesResponse>, Status> {
+        let request = request.into_inner();
+        if request.paths.len() > KEYS_MAX {
+            let count = request.paths.len();
+            return Err(Status::invalid_argument(format!("{count} paths, at most {KEYS_MAX} are allowed")));
+        }
+        let claim = Digest::try_from(&request.claim[..]);
+        let claim = claim.map_err(|error| Status::invalid_argument(format!("claim: {error}")))?;
+        let context = Arc::clone(&self.context);
+        let tree = tokio::task::spawn_blocking(move || trees::of_claim(&context, claim)).await;
+        let tree = tree.map_err(|error| Status::internal(error.to_string()))?;
+        let tree = tree.map_err(|error| Status::not_found(error.to_string()))?;
+        let nodes = request.paths.iter().map(|path| {
+            // A path that leads nowhere is an empty node.
+            tree.node(path).unwrap_or_else(|| v1::TreeNode { path: path.clone(), ..Default::default() })
+        });
+        Ok(Response::new(v1::ReadNodesResponse { nodes: nodes.collect() }))
+    }
+}
+
+impl PeerApi {
+    async fn receive(&self, envelope: v1::SignedEnvelope) -> Result<v1::Receipt, Status> {
+        let digest = Bytes::copy_from_slice(Digest::of(&envelope.payload).as_bytes());
+        let receipt = match self.context.open(envelope) {
+            Ok(held) => {
+                let (reply, answer) = oneshot::channel();
+                let input = Input::Received { held: Box::new(held), reply };
+                self.requests.send(input).await.map_err(|_| stopping())?;
+                answer.await.map_err(|_| stopping())?
+            }
+            Err(error) => {
+                tracing::warn!(%error, "evidence of the other house is refused");
+                Receipt::Refused(error.to_string())
+            }
+        };
+        let (disposition, reason) = match receipt {
+            Receipt::Recorded => (v1::Disposition::Recorded, String::new()),
+            Receipt::Duplicate => (v1::Disposition::Duplicate, String::new()),
+            Receipt::Contradiction => (v1::Disposition::Contradiction, String::new()),
+            Receipt::Refused(reason) => (v1::Disposition::Refused, reason),
+        };
+        Ok(v1::Receipt { digest, disposition: disposition.into(), reason })
+    }
+}
+
+fn pieces(digest: Digest, bytes: &Bytes) -> impl Iterator<Item = v1::FetchBlobsResponse> {
+    let bytes = bytes.clone();
+    let count = bytes.len().div_ceil(PIECE_BYTES).max(1);
+    (0..count).map(move |piece| {
+        let start = piece * PIECE_BYTES;
+        let end = (start + PIECE_BYTES).min(bytes.len());
+        v1::FetchBlobsResponse {
+            digest: wire::bytes_of(digest),
+            offset: start as u64,
+            data: bytes.slice(start..end),
+            is_last: piece + 1 == count,
+        }
+    })
+}
+
+fn stopping() -> Status {
+    Status::unavailable("the node is stopping")
+}
