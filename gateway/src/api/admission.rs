@@ -49,7 +49,6 @@ const ROWS: &[(&str, &[RoleKind])] = &[
         &[RoleKind::Operator, RoleKind::Auditor, RoleKind::Administrator, RoleKind::PositionSource],
     ),
     ("/grpc.health.v1.Health/Check", HEALTH),
-    ("/grpc.health.v1.Health/List", HEALTH),
     ("/grpc.health.v1.Health/Watch", HEALTH),
     ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", REFLECTION),
     ("/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", REFLECTION),

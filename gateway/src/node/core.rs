@@ -17,6 +17,7 @@ use super::{
     drafts,
     entry::{Entry, Held, Keeping},
     input::{Input, Pending, Receipt, Reply, RequestError, Waiting},
+    snapshot,
     work::Workshop,
 };
 use crate::{
@@ -135,6 +136,9 @@ impl Core {
                 Ok(appended) => {
                     self.context.catalog.write().head = Some((appended.last, appended.hash));
                     pending.into_iter().for_each(|pending| self.on_durable(pending, recorded_at));
+                    if appended.first.0 / snapshot::INTERVAL < appended.last.next().0 / snapshot::INTERVAL {
+                        self.workshop.take_snapshot();
+                    }
                 }
                 Err(error) => self.on_ledger_failure(pending, &error.to_string()),
             },

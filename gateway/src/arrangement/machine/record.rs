@@ -105,7 +105,13 @@ impl Record {
             Fact::Declined { by, cycle, round } => {
                 self.cycle_mut(cycle).rounds.entry(round).or_default().declined[by] = true;
             }
-            Fact::CutOff { cycle } => self.cycle_mut(cycle).is_cut_off = true,
+            Fact::CutOff { cycle } => {
+                let cycle = self.cycle_mut(cycle);
+                if !cycle.is_cut_off {
+                    cycle.agreed_at_cut_off = cycle.agreement().map(|(round, _)| round);
+                    cycle.is_cut_off = true;
+                }
+            }
             Fact::Outcome { by, cycle, outcome } => {
                 let newest = &mut self.cycle_mut(cycle).outcomes[by];
                 if newest.is_none_or(|held| supersedes(&outcome, &held)) {
