@@ -62,7 +62,7 @@ async fn both_houses_hold_the_same_doubly_signed_agreement() {
             assert_eq!(row.status(), RequirementStatus::Agreed, "{row:?}");
             assert_eq!(row.applied_factor_bp, row.would_be_factor_bp);
         }
-        assert!(row.would_be_factor_bp <= row.treasury_factor_bp.min(row.futures_factor_bp).max(0));
+        assert!(row.would_be_factor_bp <= row.treasury_factor_bp.min(row.futures_factor_bp));
         assert!(row.would_be_factor_bp <= 8_000, "the arrangement's bound holds: {row:?}");
     }
     assert!(seen[0].iter().any(|row| row.applied_factor_bp == 8_000), "a hedged pair reaches the bound");
