@@ -1,6 +1,5 @@
 //! The kernel on its job, on every instruction set of the machine, with two threads.
 
-#![expect(missing_docs, reason = "criterion's macros make public items")]
 #![expect(clippy::unwrap_used, reason = "a benchmark may panic")]
 
 mod job;

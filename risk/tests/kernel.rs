@@ -126,7 +126,12 @@ fn a_history_that_misleads_the_sample_gives_the_same_tails() {
         let matrix = ScenarioMatrix::new(2_500, &[&row]).unwrap();
         for level in Level::available() {
             let tails = matrix.tails(level, 25, &[Legs { first: &positions, second: &[] }]).unwrap().remove(0);
-            assert_eq!(tails, by_definition(std::slice::from_ref(&row), 25, &positions, &[]), "{step} {}", level.name());
+            assert_eq!(
+                tails,
+                by_definition(std::slice::from_ref(&row), 25, &positions, &[]),
+                "{step} {}",
+                level.name()
+            );
         }
     }
 }
