@@ -6,7 +6,7 @@ const LINES: usize = 2;
 /// A bit for each lane of a tile.
 pub(super) type LaneMask = u32;
 
-/// The values of one row over one tile: one cache line.
+/// The values of one row over one tile: whole cache lines, which the processor fetches together.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub(super) struct Strip(pub(super) [i32; LANES]);
@@ -46,8 +46,8 @@ pub(super) type CountAtMost = fn(&[i64], i64) -> usize;
 
 /// Where in a strip the value of an output lane lies.
 ///
-/// The vector units multiply the even 32-bit places and the odd ones apart, so output lanes 0 to 7 are the even places
-/// and 8 to 15 the odd: nothing needs to be shuffled back.
+/// The vector units multiply the even 32-bit places and the odd ones apart, so of each line's sixteen output lanes the
+/// first eight are the even places and the others the odd: nothing needs to be shuffled back.
 pub(super) const fn memory_lane(output_lane: usize) -> usize {
     let (line, lane) = (output_lane / 16, output_lane % 16);
     16 * line + if lane < 8 { 2 * lane } else { 2 * (lane - 8) + 1 }
