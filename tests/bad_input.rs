@@ -91,7 +91,10 @@ async fn every_wrong_row_of_a_snapshot_is_named_and_nothing_is_applied() {
     let (header, columns) = snapshot("GSD-1001", &[(&treasury, 100)]);
     let stale = v1::SnapshotHeader { book_version: 1, ..header };
     let status = submit(&houses, Leg::Treasury, vec![Part::Header(stale), Part::Positions(columns.clone())]).await;
-    assert!(problems(&status).iter().any(|p| p.starts_with("header.book_version") && p.contains("stale")), "{status:?}");
+    assert!(
+        problems(&status).iter().any(|p| p.starts_with("header.book_version") && p.contains("stale")),
+        "{status:?}"
+    );
     let status = submit(&houses, Leg::Treasury, vec![Part::Positions(columns)]).await;
     assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
 

@@ -46,10 +46,13 @@ async fn a_house_whose_peer_is_gone_charges_stand_alone_at_its_cut_off() {
             assert!(others.is_empty(), "the other house's margin is not known here: {row:?}");
             assert!(!row.reason.is_empty());
         }
-        let total: f64 = rows.iter().filter_map(|row| match survivor {
-            Leg::Treasury => row.treasury_requirement.parse::<f64>().ok(),
-            Leg::Futures => row.futures_requirement.parse::<f64>().ok(),
-        }).sum();
+        let total: f64 = rows
+            .iter()
+            .filter_map(|row| match survivor {
+                Leg::Treasury => row.treasury_requirement.parse::<f64>().ok(),
+                Leg::Futures => row.futures_requirement.parse::<f64>().ok(),
+            })
+            .sum();
         assert!(total > 1e6, "a real book has margin: {total}");
         houses.start(survivor.other()).await;
     }
