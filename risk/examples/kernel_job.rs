@@ -1,59 +1,74 @@
+//! Prints how long the kernel takes for its job, beside the time that reading its data alone takes on this machine.
+//!
+//! `cargo run --release -p risk --example kernel_job -- [THREADS] [ROUNDS]`, by default 2 and 15. Times are the least of
+//! all rounds, and the median behind it.
+
+#![expect(clippy::unwrap_used, reason = "a measurement may panic")]
+#![expect(clippy::print_stdout, reason = "it prints its figures")]
+
+#[path = "../benches/job/mod.rs"]
+mod job;
+
+use std::{
+    hint::black_box,
+    time::{Duration, Instant},
+};
+
+use rayon::prelude::*;
+use risk::kernel::Level;
+
+use crate::job::{ACCOUNTS, Job, POSITIONS, SCENARIOS, Shape};
+
 fn main() {
-    use risk::kernel::*;
-    use std::time::Instant;
-    let (a, k, i, s) = (10_000usize, 60usize, 600usize, 2_500usize);
-    let mut seed = 0x1234_5678_9abc_def0u64;
-    let mut next = move || {
-        seed ^= seed << 13;
-        seed ^= seed >> 7;
-        seed ^= seed << 17;
-        seed
-    };
-    let rows: Vec<Vec<i64>> = (0..i)
-        .map(|_| {
-            (0..s)
-                .map(|_| {
-                    let mut x = 0i64;
-                    for _ in 0..4 {
-                        x += (next() % 200_000_001) as i64 - 100_000_000;
-                    }
-                    x
-                })
-                .collect()
-        })
-        .collect();
-    let m = ScenarioMatrix::new(s, &rows).unwrap();
-    let accts: Vec<Vec<Position>> = (0..a)
-        .map(|_| {
-            let mut idx: Vec<u32> = (0..i as u32).collect();
-            for j in 0..k {
-                let r = j + (next() as usize % (i - j));
-                idx.swap(j, r);
-            }
-            idx[..k].iter().map(|r| Position { row: *r, units: (next() % 10001) as i64 - 5000 }).collect()
-        })
-        .collect();
-    let one: Vec<Legs> = accts.iter().map(|p| Legs { first: p, second: &[] }).collect();
-    let two: Vec<Legs> = accts.iter().map(|p| Legs { first: &p[..30], second: &p[30..] }).collect();
-    for l in Level::available() {
-        for (n, set) in [("one", &one), ("two", &two)] {
-            let mut ts = vec![];
-            let mut h = 0i128;
-            for _ in 0..9 {
-                let t = Instant::now();
-                let half = a / 2;
-                let r = std::thread::scope(|sc| {
-                    let x = sc.spawn(|| m.order_statistics(l, 25, &set[..half]).unwrap());
-                    let y = m.order_statistics(l, 25, &set[half..]).unwrap();
-                    let mut x = x.join().unwrap();
-                    x.extend(y);
-                    x
-                });
-                ts.push(t.elapsed().as_secs_f64() * 1e3);
-                h = r.iter().map(|x| x[0] ^ x[2]).fold(0, |a, b| a ^ b);
-            }
-            ts.sort_by(f64::total_cmp);
-            println!("{} {n} min {:.1} med {:.1} {h}", l.name(), ts[0], ts[4]);
+    let mut arguments = std::env::args().skip(1).map(|argument| argument.parse::<usize>().unwrap());
+    let threads = arguments.next().unwrap_or(2);
+    let rounds = arguments.next().unwrap_or(15);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+    let job = Job::new();
+
+    println!("{ACCOUNTS} accounts x {POSITIONS} positions x {SCENARIOS} scenarios, {threads} threads, {rounds} rounds");
+    for shape in [Shape::OneLeg, Shape::TwoLegs] {
+        let legs = job.legs(shape);
+        for level in Level::available() {
+            let times = pool.install(|| measure(rounds, || job.run(level, &legs).unwrap()));
+            report(&format!("{shape:?} {}", level.name()), &times);
         }
     }
+
+    // Every position reads its row once: four bytes a scenario.
+    let bytes = ACCOUNTS * POSITIONS * SCENARIOS * 4;
+    for (cache, size) in [("second-level cache", 256 << 10), ("third-level cache", 6 << 20)] {
+        let times = pool.install(|| measure(rounds, || read(threads, size, bytes)));
+        report(&format!("reading {} GB from the {cache}", bytes / 1_000_000_000), &times);
+    }
+}
+
+/// Adds up a block of memory again and again until so many bytes were read, on each thread its own block.
+fn read(threads: usize, size: usize, bytes: usize) -> u64 {
+    (0..threads)
+        .into_par_iter()
+        .map(|thread| {
+            let block = vec![u64::try_from(thread).unwrap(); size / 8];
+            (0..bytes / threads / size)
+                .map(|_| black_box(&block).iter().fold(0u64, |sum, value| sum | value))
+                .fold(0, |a, b| a ^ b)
+        })
+        .sum()
+}
+
+fn measure<T>(rounds: usize, mut run: impl FnMut() -> T) -> Vec<Duration> {
+    let mut times: Vec<Duration> = (0..rounds)
+        .map(|_| {
+            let start = Instant::now();
+            black_box(run());
+            start.elapsed()
+        })
+        .collect();
+    times.sort_unstable();
+    times
+}
+
+fn report(what: &str, times: &[Duration]) {
+    let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
+    println!("{what:<44} {:8.1} ms   median {:8.1} ms", milliseconds(times[0]), milliseconds(times[times.len() / 2]));
 }

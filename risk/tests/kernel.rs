@@ -116,6 +116,27 @@ fn a_full_size_book_gives_the_tails_of_the_definition() {
 }
 
 #[test]
+fn a_history_that_misleads_the_sample_gives_the_same_tails() {
+    // Every class of scenarios that the kernel can sample first, in turn, holds more losses than a sample of its size
+    // should, and fewer than the tail needs.
+    let positions = [Position { row: 0, units: 2 }];
+    for step in [3, 7, 13, 79, 157] {
+        let row: Vec<i64> =
+            (0..2_500).map(|s| if s % step == 0 && s < 12 * step { -1_000 - s } else { s % 89 }).collect();
+        let matrix = ScenarioMatrix::new(2_500, &[&row]).unwrap();
+        for level in Level::available() {
+            let tails = matrix.tails(level, 25, &[Legs { first: &positions, second: &[] }]).unwrap().remove(0);
+            assert_eq!(
+                tails,
+                by_definition(std::slice::from_ref(&row), 25, &positions, &[]),
+                "{step} {}",
+                level.name()
+            );
+        }
+    }
+}
+
+#[test]
 fn among_equal_losses_the_earlier_date_is_the_worse() {
     let matrix = ScenarioMatrix::new(100, &[vec![-5i64; 100]]).unwrap();
     let positions = [Position { row: 0, units: 3 }];

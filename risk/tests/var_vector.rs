@@ -1,6 +1,8 @@
 //! The value at risk of a ten-year par bond over ten published years, against figures that an independent program
 //! computed from the same data. Runs on `ust_par_yield_daily.csv` in the folder that `CROSSMARGIN_DATA` names.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::{fs, path::PathBuf};
 
 use jiff::civil::date;

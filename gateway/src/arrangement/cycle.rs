@@ -20,6 +20,8 @@ pub struct Cycle {
     pub rounds: BTreeMap<Round, RoundRecord>,
     /// Whether this house's cut-off is on record.
     pub is_cut_off: bool,
+    /// The round whose agreement was on record when the cut-off came.
+    pub agreed_at_cut_off: Option<Round>,
     /// Whether the other house contradicted itself.
     pub is_contradicted: bool,
     /// The newest outcome of each house.
@@ -93,6 +95,12 @@ impl Cycle {
     #[must_use]
     pub fn agreement(&self) -> Option<(Round, Digest)> {
         self.rounds.iter().rev().find_map(|(round, record)| Some((*round, record.agreed()?)))
+    }
+
+    /// Whether the agreement of `round` came after this house's cut-off.
+    #[must_use]
+    pub fn is_late(&self, round: Round) -> bool {
+        self.is_cut_off && self.agreed_at_cut_off.is_none_or(|agreed| agreed < round)
     }
 
     /// Where the cycle stands at house `us`.

@@ -7,6 +7,8 @@
 mod judge;
 mod record;
 mod resume;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -174,7 +176,7 @@ impl Machine {
         let on_record = cycle.outcomes[self.us];
         if let Some((round, content)) = cycle.agreement() {
             let is_recorded = matches!(on_record, Some(Outcome::Agreed { round: r, .. }) if r == round);
-            return (!is_recorded).then_some(Outcome::Agreed { round, content, is_late: cycle.is_cut_off });
+            return (!is_recorded).then_some(Outcome::Agreed { round, content, is_late: cycle.is_late(round) });
         }
         if !cycle.is_cut_off || on_record.is_some() {
             return None;

@@ -13,6 +13,9 @@ use crate::arrangement::{
     name::{AccountId, NameError},
 };
 
+/// An account with its holdings, ascending by instrument.
+pub type Held = (AccountId, Arc<[Holding]>);
+
 /// Accounts in one chunk.
 const CHUNK_ACCOUNTS: usize = 512;
 
@@ -118,7 +121,7 @@ fn columns_of(accounts: &[(&AccountId, &Arc<[Holding]>)]) -> v1::PositionColumns
 ///
 /// # Errors
 /// The first thing that is wrong, by row.
-pub fn read(bytes: &[u8]) -> Result<Vec<(AccountId, Arc<[Holding]>)>, ColumnsError> {
+pub fn read(bytes: &[u8]) -> Result<Vec<Held>, ColumnsError> {
     let columns = v1::PositionColumns::decode(bytes).map_err(|error| ColumnsError::Encoding(error.to_string()))?;
     let total: u64 = columns.position_counts.iter().map(|count| u64::from(*count)).sum();
     if columns.accounts.len() != columns.position_counts.len() {
@@ -132,7 +135,7 @@ pub fn read(bytes: &[u8]) -> Result<Vec<(AccountId, Arc<[Holding]>)>, ColumnsErr
     let dictionary: Vec<Instrument> = (columns.instruments.iter().enumerate())
         .map(|(index, text)| text.parse().map_err(|error| ColumnsError::Instrument { index, error }))
         .collect::<Result<_, _>>()?;
-    let mut accounts: Vec<(AccountId, Arc<[Holding]>)> = Vec::with_capacity(columns.accounts.len());
+    let mut accounts: Vec<Held> = Vec::with_capacity(columns.accounts.len());
     let mut rows = columns.instrument_indexes.iter().zip(&columns.quantities);
     for (index, (name, count)) in columns.accounts.iter().zip(&columns.position_counts).enumerate() {
         let account: AccountId = name.parse().map_err(|error| ColumnsError::Account { index, error })?;

@@ -126,7 +126,9 @@ impl Prepared {
             let mut hasher = blake3::Hasher::new_derive_key("crossmargin 2026 scenario rows of an instrument");
             hasher.update(name.as_bytes());
             hasher.update(&units(&instruments[row]).to_le_bytes());
-            matrices.iter().for_each(|matrix| drop(hasher.update(&matrix.row_digests()[row])));
+            for matrix in &matrices {
+                hasher.update(&matrix.row_digests()[row]);
+            }
             (name, Digest(*hasher.finalize().as_bytes()))
         });
         let digests = digests.collect();

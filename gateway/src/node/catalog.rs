@@ -9,7 +9,10 @@ use crossmargin::v1;
 use jiff::{Timestamp, civil::Date};
 use prost::bytes::Bytes;
 
-use super::entry::{Entry, Held};
+use super::{
+    entry::{Entry, Held},
+    snapshot::BOOK_DATES,
+};
 use crate::{
     arrangement::{
         cycle::{Cycle, Phase},
@@ -25,9 +28,6 @@ use crate::{
     book::Book,
     ledger::{RecordHash, Sequence},
 };
-
-/// Business dates of which the newest book is kept in memory.
-const BOOK_DATES: usize = 4;
 
 /// What an accepted request led to, so that the same request gets the same answer.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -17,6 +17,7 @@ use super::{
     drafts,
     entry::{Entry, Held, Keeping},
     input::{Input, Pending, Receipt, Reply, RequestError, Waiting},
+    snapshot,
     work::Workshop,
 };
 use crate::{
@@ -135,6 +136,9 @@ impl Core {
                 Ok(appended) => {
                     self.context.catalog.write().head = Some((appended.last, appended.hash));
                     pending.into_iter().for_each(|pending| self.on_durable(pending, recorded_at));
+                    if appended.first.0 / snapshot::INTERVAL < appended.last.next().0 / snapshot::INTERVAL {
+                        self.workshop.take_snapshot();
+                    }
                 }
                 Err(error) => self.on_ledger_failure(pending, &error.to_string()),
             },
@@ -479,9 +483,18 @@ impl Core {
                 }
                 Effect::Match { cycle, round, claims } => self.workshop.match_claims(cycle, round, claims),
                 Effect::Send(fact) => self.send(&fact),
-                Effect::SetDeadline(cycle) => self.workshop.set_deadline(cycle),
+                Effect::SetDeadline(cycle) => self.set_deadline(cycle),
             }
         }
+    }
+
+    /// Sets a cycle's deadline. One that has passed, as after a restart, is told to the rules at once: they forget over a
+    /// restart that signing was closed.
+    fn set_deadline(&mut self, cycle: CycleId) {
+        if self.workshop.guard_is_reached(cycle) {
+            self.on_event(&Event::GuardReached(cycle));
+        }
+        self.workshop.set_deadline(cycle);
     }
 
     fn send(&self, fact: &Fact) {

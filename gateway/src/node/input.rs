@@ -48,7 +48,7 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<T, RequestError>>;
 
 /// What became of delivered evidence.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Receipt {
+pub(crate) enum Receipt {
     /// Durable now.
     Recorded,
     /// It was before.

@@ -9,10 +9,13 @@ pub mod handle;
 pub(crate) mod input;
 mod replay;
 mod scheduler;
+mod snapshot;
 mod start;
+#[cfg(test)]
+mod tests;
 pub(crate) mod trees;
 mod work;
 
 pub use handle::Handle;
 pub use input::RequestError;
-pub use start::{NodeError, Parts, Running, run, start};
+pub use start::{NodeError, Parts, Running, ledger_options, run, start};

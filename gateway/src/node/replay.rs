@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use prost::bytes::Bytes;
 
-use super::{NodeError, catalog::Catalog, core::Replayed, entry::Entry};
+use super::{NodeError, catalog::Catalog, core::Replayed, entry::Entry, snapshot};
 use crate::{
     arrangement::{
         digest::Digest,
@@ -22,7 +22,7 @@ use crate::{
 /// Records read at a time.
 const BATCH: usize = 1_024;
 
-/// Folds every record of the ledger.
+/// Folds the ledger: what the newest snapshot kept, then every record after it.
 pub(crate) async fn replay(
     ledger: &dyn Ledger,
     blobs: &dyn BlobStore,
@@ -30,33 +30,56 @@ pub(crate) async fn replay(
     us: Leg,
     rules: Rules,
 ) -> Result<(Replayed, Catalog), NodeError> {
-    let mut machine = Machine::new(us, rules);
-    let mut catalog = Catalog::new(us, parties.mode);
-    let mut next = Sequence::GENESIS.next();
-    loop {
-        let records = ledger.read_from(next, BATCH).await?;
-        let Some(last) = records.last() else { break };
-        let head = (last.seq, last.hash);
-        for record in &records {
-            let at =
-                |error: &dyn std::fmt::Display| NodeError::Record { sequence: record.seq.0, reason: error.to_string() };
-            let entry = Entry::decode(&record.body, parties).map_err(|error| at(&error))?;
-            let facts = entry.facts().map_err(|error| at(&error))?;
-            let book = match &entry {
-                Entry::Book(recorded) => Some(read_book(recorded, blobs, catalog.book()).map_err(|error| at(&error))?),
-                _ => None,
-            };
-            let recorded_at = Timestamp::from_millisecond(record.recorded_at_ms).map_err(|error| at(&error))?;
-            catalog.apply(&entry, &facts, book, recorded_at);
-            for fact in &facts {
-                machine.replay(fact);
-                catalog.note_agreement(fact, machine.on_record(), recorded_at);
-            }
+    let mut fold = Fold { blobs, parties, machine: Machine::new(us, rules), catalog: Catalog::new(us, parties.mode) };
+    let mut last = Sequence::GENESIS;
+    if let Some(kept) = snapshot::newest(ledger).await? {
+        for record in &kept.records {
+            fold.take(record.sequence, record.recorded_at_ms, &record.body)?;
         }
-        next = head.0.next();
-        catalog.head = Some(head);
+        last = kept.at;
     }
-    Ok((Replayed { machine, next }, catalog))
+    loop {
+        let records = ledger.read_from(last.next(), BATCH).await?;
+        let Some(newest) = records.last() else { break };
+        last = newest.seq;
+        for record in &records {
+            fold.take(record.seq.0, record.recorded_at_ms, &record.body)?;
+        }
+    }
+    let head = ledger.head().head;
+    let Fold { machine, mut catalog, .. } = fold;
+    catalog.head = (head.seq > Sequence::GENESIS).then_some((head.seq, head.hash));
+    Ok((Replayed { machine, next: last.next() }, catalog))
+}
+
+/// A fold over records.
+struct Fold<'a> {
+    blobs: &'a dyn BlobStore,
+    parties: &'a Parties,
+    machine: Machine,
+    catalog: Catalog,
+}
+
+impl Fold<'_> {
+    fn take(&mut self, sequence: u64, recorded_at_ms: i64, body: &[u8]) -> Result<(), NodeError> {
+        let at = |error: &dyn std::fmt::Display| NodeError::Record { sequence, reason: error.to_string() };
+        let entry = Entry::decode(body, self.parties).map_err(|error| at(&error))?;
+        let facts = entry.facts().map_err(|error| at(&error))?;
+        let book = match &entry {
+            Entry::Book(recorded) => {
+                let book = read_book(recorded, self.blobs, self.catalog.book());
+                Some(book.map_err(|error| at(&error))?)
+            }
+            _ => None,
+        };
+        let recorded_at = Timestamp::from_millisecond(recorded_at_ms).map_err(|error| at(&error))?;
+        self.catalog.apply(&entry, &facts, book, recorded_at);
+        for fact in &facts {
+            self.machine.replay(fact);
+            self.catalog.note_agreement(fact, self.machine.on_record(), recorded_at);
+        }
+        Ok(())
+    }
 }
 
 /// The book that a record makes, read from its chunks.

@@ -13,7 +13,7 @@ use super::{
     context::{Context, Shared},
     core::{Core, REQUESTS_MAX},
     handle::Handle,
-    replay, scheduler,
+    replay, scheduler, snapshot,
 };
 use crate::{
     api,
@@ -100,10 +100,14 @@ impl Running {
         self.stop.cancelled().await;
     }
 
-    /// Stops the node and waits for its tasks, up to a deadline.
+    /// Stops the node and waits for its tasks, up to a deadline. A snapshot of the state makes the next start short.
     pub async fn stop(self, deadline: Duration) {
         self.stop.cancel();
         self.tasks.close();
+        let ledger = &self.handle.context.ledger;
+        if let Ok(Err(error)) = tokio::time::timeout(deadline, snapshot::take(&**ledger)).await {
+            tracing::warn!(%error, "no snapshot of the state; the next start reads more of the ledger");
+        }
         if tokio::time::timeout(deadline, self.tasks.wait()).await.is_err() {
             tracing::warn!("work was still under way at the deadline of the shutdown; the ledger has what counts");
         }

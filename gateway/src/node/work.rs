@@ -6,7 +6,7 @@ use prost::bytes::Bytes;
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
-use super::{context::Context, input::Input, trees};
+use super::{context::Context, input::Input, snapshot, trees};
 use crate::{
     arrangement::{
         cycle_id::{CycleId, Round},
@@ -192,6 +192,16 @@ impl Workshop {
             }
             .instrument(span),
         );
+    }
+
+    /// Takes a snapshot of the state, so that the next start need not read all.
+    pub(crate) fn take_snapshot(&self) {
+        let context = Arc::clone(&self.context);
+        self.spawn(async move {
+            if let Err(error) = snapshot::take(&*context.ledger).await {
+                tracing::warn!(%error, "no snapshot of the state; the next start reads more of the ledger");
+            }
+        });
     }
 
     /// Tells the rules when the guard and the cut-off of a cycle have come.

@@ -68,6 +68,8 @@ pub(crate) async fn run(
             Err(status) => {
                 if context.peer.is_connected() || pause == PAUSE_SHORTEST {
                     tracing::warn!(code = ?status.code(), reason = status.message(), "the other house does not answer");
+                } else {
+                    tracing::debug!(code = ?status.code(), reason = status.message(), "still no answer");
                 }
                 context.peer.set_connected(false);
                 greeted_at = None;

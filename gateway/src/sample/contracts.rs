@@ -16,42 +16,31 @@ use super::{
     pricing::{Curve, Rounding, conversion_factor},
 };
 
-/// A futures product with its public specification (CME rulebook chapters 18 to 26 and 460 to 462, as of early 2026).
+/// What the sample needs to know of a product to settle it.
 struct Product {
     code: &'static str,
     family: ContractFamily,
-    point_value_usd: u32,
     /// Smallest price step in points: of Treasuries exact in binary, of rate futures that of all but nearby months.
     tick: f64,
-    tick_text: &'static str,
-    /// The earliest date for which the specification was seen stated, or the first day of trading where known.
-    effective_from: Date,
 }
 
-const fn product(
-    code: &'static str,
-    family: ContractFamily,
-    point_value_usd: u32,
-    tick: f64,
-    tick_text: &'static str,
-    effective_from: Date,
-) -> Product {
-    Product { code, family, point_value_usd, tick, tick_text, effective_from }
+const fn product(code: &'static str, family: ContractFamily, tick: f64) -> Product {
+    Product { code, family, tick }
 }
 
-/// Ascending by code.
+/// Ascending by code. Ticks of the CME rulebook, chapters 18 to 26 and 460 to 462, as of early 2026.
 const PRODUCTS: [Product; 11] = [
-    product("SR1", ContractFamily::SofrOneMonth, 4_167, 0.005, "0.005", date(2018, 5, 7)),
-    product("SR3", ContractFamily::SofrThreeMonth, 2_500, 0.005, "0.005", date(2018, 5, 7)),
-    product("TN", ContractFamily::Treasury, 1_000, 0.015_625, "0.015625", date(2016, 2, 12)),
-    product("TWE", ContractFamily::Treasury, 1_000, 0.031_25, "0.03125", date(2022, 3, 7)),
-    product("UB", ContractFamily::Treasury, 1_000, 0.031_25, "0.03125", date(2010, 1, 11)),
-    product("Z3N", ContractFamily::Treasury, 2_000, 0.003_906_25, "0.00390625", date(2020, 7, 13)),
-    product("ZB", ContractFamily::Treasury, 1_000, 0.031_25, "0.03125", date(2010, 1, 11)),
-    product("ZF", ContractFamily::Treasury, 1_000, 0.007_812_5, "0.0078125", date(2000, 1, 3)),
-    product("ZN", ContractFamily::Treasury, 1_000, 0.015_625, "0.015625", date(2000, 1, 3)),
-    product("ZQ", ContractFamily::FedFunds, 4_167, 0.005, "0.005", date(2000, 1, 3)),
-    product("ZT", ContractFamily::Treasury, 2_000, 0.003_906_25, "0.00390625", date(2019, 1, 14)),
+    product("SR1", ContractFamily::SofrOneMonth, 0.005),
+    product("SR3", ContractFamily::SofrThreeMonth, 0.005),
+    product("TN", ContractFamily::Treasury, 0.015_625),
+    product("TWE", ContractFamily::Treasury, 0.031_25),
+    product("UB", ContractFamily::Treasury, 0.031_25),
+    product("Z3N", ContractFamily::Treasury, 0.003_906_25),
+    product("ZB", ContractFamily::Treasury, 0.031_25),
+    product("ZF", ContractFamily::Treasury, 0.007_812_5),
+    product("ZN", ContractFamily::Treasury, 0.015_625),
+    product("ZQ", ContractFamily::FedFunds, 0.005),
+    product("ZT", ContractFamily::Treasury, 0.003_906_25),
 ];
 
 /// The delivery months of the Treasury contracts.

@@ -1,12 +1,19 @@
 //! The inner loop: the P&L of two legs over one tile of scenarios.
 
-/// Scenarios in a tile.
-pub(super) const LANES: usize = 16;
+/// Scenarios in a tile: cache lines of 16.
+pub(super) const LANES: usize = 16 * LINES;
+const LINES: usize = 2;
+/// A bit for each lane of a tile.
+pub(super) type LaneMask = u32;
 
-/// The values of one row over one tile: one cache line.
-#[derive(Clone, Copy, Debug, Default)]
+/// The values of one row over one tile: whole cache lines, which the processor fetches together.
+#[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub(super) struct Strip(pub(super) [i32; LANES]);
+
+impl Strip {
+    pub(super) const ZERO: Self = Self([0; LANES]);
+}
 
 /// A position of the narrow path.
 #[derive(Clone, Copy, Debug)]
@@ -20,57 +27,67 @@ pub(super) struct Entry {
 pub(super) type Sums = [OutputLanes; 3];
 
 /// One value an output lane.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub(super) struct OutputLanes(pub(super) [i64; LANES]);
+
+impl OutputLanes {
+    pub(super) const ZERO: Self = Self([0; LANES]);
+}
 
 /// Fills the sums of two legs over a tile, and tells for each of the three vectors which lanes are at or below its
 /// threshold (bit i: lane i).
 ///
 /// Panics where an entry names a row past the tile. The caller has checked that no sum overflows.
-pub(super) type TileSums = fn(&[Strip], &[Entry], &[Entry], &[i64; 3], &mut Sums) -> [u16; 3];
+pub(super) type TileSums = fn(&[Strip], &[Entry], &[Entry], &[i64; 3], &mut Sums) -> [LaneMask; 3];
+
+/// How many values are at or below a threshold.
+pub(super) type CountAtMost = fn(&[i64], i64) -> usize;
 
 /// Where in a strip the value of an output lane lies.
 ///
-/// The vector units multiply the even 32-bit places and the odd ones apart, so output lanes 0 to 7 are the even places
-/// and 8 to 15 the odd: nothing needs to be shuffled back.
+/// The vector units multiply the even 32-bit places and the odd ones apart, so of each line's sixteen output lanes the
+/// first eight are the even places and the others the odd: nothing needs to be shuffled back.
 pub(super) const fn memory_lane(output_lane: usize) -> usize {
-    if output_lane < LANES / 2 { 2 * output_lane } else { 2 * (output_lane - LANES / 2) + 1 }
+    let (line, lane) = (output_lane / 16, output_lane % 16);
+    16 * line + if lane < 8 { 2 * lane } else { 2 * (lane - 8) + 1 }
 }
 
-/// The same on every machine, in plain Rust.
+/// [`CountAtMost`] on every machine.
+#[inline(always)]
+pub(super) fn count_at_most(values: &[i64], threshold: i64) -> usize {
+    // Wrapping only in name: there are fewer values than a count can hold. A check here would forbid vectors.
+    values.iter().fold(0, |count: usize, value| count.wrapping_add(usize::from(*value <= threshold)))
+}
+
+/// [`TileSums`] on every machine.
 pub(super) fn portable(
     tile: &[Strip],
     first: &[Entry],
     second: &[Entry],
     thresholds: &[i64; 3],
     sums: &mut Sums,
-) -> [u16; 3] {
+) -> [LaneMask; 3] {
     let leg = |entries: &[Entry]| {
-        let mut even = [0i64; LANES / 2];
-        let mut odd = [0i64; LANES / 2];
+        let mut places = [0i64; LANES];
         for entry in entries {
-            let strip = &tile[entry.row as usize].0;
             let units = i64::from(entry.units);
-            for place in 0..LANES / 2 {
-                even[place] += units * i64::from(strip[2 * place]);
-                odd[place] += units * i64::from(strip[2 * place + 1]);
+            for (sum, value) in places.iter_mut().zip(&tile[entry.row as usize].0) {
+                // Wrapping only in name: the caller has bounded every sum. A check here would forbid vectors.
+                *sum = sum.wrapping_add(units.wrapping_mul(i64::from(*value)));
             }
         }
-        let mut lanes = [0i64; LANES];
-        lanes[..LANES / 2].copy_from_slice(&even);
-        lanes[LANES / 2..].copy_from_slice(&odd);
-        lanes
+        std::array::from_fn(|lane| places[memory_lane(lane)])
     };
     sums[0].0 = leg(first);
     sums[1].0 = leg(second);
     for lane in 0..LANES {
-        sums[2].0[lane] = sums[0].0[lane] + sums[1].0[lane];
+        sums[2].0[lane] = sums[0].0[lane].wrapping_add(sums[1].0[lane]);
     }
-    let mut below = [0u16; 3];
+    let mut below = [0; 3];
     for (vector, mask) in below.iter_mut().enumerate() {
         for (lane, sum) in sums[vector].0.iter().enumerate() {
-            *mask |= u16::from(*sum <= thresholds[vector]) << lane;
+            *mask |= LaneMask::from(*sum <= thresholds[vector]) << lane;
         }
     }
     below
@@ -84,7 +101,7 @@ pub(super) fn portable(
 pub(super) mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{Entry, OutputLanes, Strip, Sums};
+    use super::{Entry, LANES, LaneMask, Strip, Sums};
 
     /// [`avx2`] for the dispatch table.
     pub(in super::super) fn avx2_after_detection(
@@ -93,7 +110,7 @@ pub(super) mod x86 {
         second: &[Entry],
         thresholds: &[i64; 3],
         sums: &mut Sums,
-    ) -> [u16; 3] {
+    ) -> [LaneMask; 3] {
         // SAFETY: only `Level::tile_sums` names this function, for a level that exists only after
         // `is_x86_feature_detected!("avx2")` said yes on this machine.
         unsafe { avx2(tile, first, second, thresholds, sums) }
@@ -106,95 +123,126 @@ pub(super) mod x86 {
         second: &[Entry],
         thresholds: &[i64; 3],
         sums: &mut Sums,
-    ) -> [u16; 3] {
+    ) -> [LaneMask; 3] {
         // SAFETY: only `Level::tile_sums` names this function, for a level that exists only after
         // `is_x86_feature_detected!("avx512f")` said yes on this machine.
         unsafe { avx512(tile, first, second, thresholds, sums) }
     }
 
+    /// [`super::count_at_most`] for the dispatch table, on vectors of 256 bits.
+    pub(in super::super) fn count_avx2_after_detection(values: &[i64], threshold: i64) -> usize {
+        #[target_feature(enable = "avx2")]
+        fn count(values: &[i64], threshold: i64) -> usize {
+            super::count_at_most(values, threshold)
+        }
+        // SAFETY: as for `avx2_after_detection`.
+        unsafe { count(values, threshold) }
+    }
+
+    /// [`super::count_at_most`] for the dispatch table, on vectors of 512 bits.
+    pub(in super::super) fn count_avx512_after_detection(values: &[i64], threshold: i64) -> usize {
+        #[target_feature(enable = "avx512f")]
+        fn count(values: &[i64], threshold: i64) -> usize {
+            super::count_at_most(values, threshold)
+        }
+        // SAFETY: as for `avx512_after_detection`.
+        unsafe { count(values, threshold) }
+    }
+
     /// Eight scenarios a multiplication: vpmuldq takes the signed low half of each 64-bit place.
     #[target_feature(enable = "avx512f")]
-    fn avx512(tile: &[Strip], first: &[Entry], second: &[Entry], thresholds: &[i64; 3], sums: &mut Sums) -> [u16; 3] {
-        let legs = [leg_512(tile, first), leg_512(tile, second)];
-        let both = [_mm512_add_epi64(legs[0][0], legs[1][0]), _mm512_add_epi64(legs[0][1], legs[1][1])];
+    fn avx512(
+        tile: &[Strip],
+        first: &[Entry],
+        second: &[Entry],
+        thresholds: &[i64; 3],
+        sums: &mut Sums,
+    ) -> [LaneMask; 3] {
+        let (first, second) = (leg_512(tile, first), leg_512(tile, second));
+        let mut both = first;
+        for (sum, other) in both.iter_mut().zip(second) {
+            *sum = _mm512_add_epi64(*sum, other);
+        }
         let mut below = [0; 3];
-        for (vector, [even, odd]) in [legs[0], legs[1], both].into_iter().enumerate() {
+        for (vector, parts) in [first, second, both].into_iter().enumerate() {
             let threshold = _mm512_set1_epi64(thresholds[vector]);
-            let low = u16::from(_mm512_cmple_epi64_mask(even, threshold));
-            let high = u16::from(_mm512_cmple_epi64_mask(odd, threshold));
-            below[vector] = low | (high << 8);
-            store_512(&mut sums[vector], even, odd);
+            let (lanes, _) = sums[vector].0.as_chunks_mut::<8>();
+            for (part, (sum, lanes)) in parts.into_iter().zip(lanes).enumerate() {
+                below[vector] |= LaneMask::from(_mm512_cmple_epi64_mask(sum, threshold)) << (8 * part);
+                // SAFETY: eight 64-bit lanes are the 64 bytes of a vector; unaligned stores are allowed.
+                unsafe { _mm512_storeu_si512(lanes.as_mut_ptr().cast(), sum) };
+            }
         }
         below
     }
 
+    /// For each line its even places, then its odd.
     #[target_feature(enable = "avx512f")]
     #[inline]
-    fn leg_512(tile: &[Strip], entries: &[Entry]) -> [__m512i; 2] {
-        let mut even = _mm512_setzero_si512();
-        let mut odd = _mm512_setzero_si512();
+    fn leg_512(tile: &[Strip], entries: &[Entry]) -> [__m512i; LANES / 8] {
+        let mut sums = [_mm512_setzero_si512(); LANES / 8];
         for entry in entries {
-            let strip = &tile[entry.row as usize];
-            // SAFETY: a strip is 64 bytes, aligned to 64.
-            let values = unsafe { _mm512_load_si512(std::ptr::from_ref(strip).cast()) };
             let units = _mm512_set1_epi32(entry.units);
-            even = _mm512_add_epi64(even, _mm512_mul_epi32(values, units));
-            odd = _mm512_add_epi64(odd, _mm512_mul_epi32(_mm512_srli_epi64::<32>(values), units));
+            let (lines, _) = tile[entry.row as usize].0.as_chunks::<16>();
+            for (line, values) in lines.iter().enumerate() {
+                // SAFETY: sixteen 32-bit places are the 64 bytes of a vector; unaligned loads are allowed.
+                let even = unsafe { _mm512_loadu_si512(values.as_ptr().cast()) };
+                let odd = _mm512_srli_epi64::<32>(even);
+                sums[2 * line] = _mm512_add_epi64(sums[2 * line], _mm512_mul_epi32(even, units));
+                sums[2 * line + 1] = _mm512_add_epi64(sums[2 * line + 1], _mm512_mul_epi32(odd, units));
+            }
         }
-        [even, odd]
-    }
-
-    #[target_feature(enable = "avx512f")]
-    #[inline]
-    fn store_512(lanes: &mut OutputLanes, even: __m512i, odd: __m512i) {
-        let start: *mut __m512i = std::ptr::from_mut(lanes).cast();
-        // SAFETY: output lanes are 128 bytes, aligned to 64: two vectors of 64 bytes.
-        unsafe {
-            _mm512_store_si512(start, even);
-            _mm512_store_si512(start.add(1), odd);
-        }
+        sums
     }
 
     /// Four scenarios a multiplication.
     #[target_feature(enable = "avx2")]
-    fn avx2(tile: &[Strip], first: &[Entry], second: &[Entry], thresholds: &[i64; 3], sums: &mut Sums) -> [u16; 3] {
-        let legs = [leg_256(tile, first), leg_256(tile, second)];
-        let mut both = legs[0];
-        for (sum, other) in both.iter_mut().zip(legs[1]) {
+    fn avx2(
+        tile: &[Strip],
+        first: &[Entry],
+        second: &[Entry],
+        thresholds: &[i64; 3],
+        sums: &mut Sums,
+    ) -> [LaneMask; 3] {
+        let (first, second) = (leg_256(tile, first), leg_256(tile, second));
+        let mut both = first;
+        for (sum, other) in both.iter_mut().zip(second) {
             *sum = _mm256_add_epi64(*sum, other);
         }
         let mut below = [0; 3];
-        for (vector, lanes) in [legs[0], legs[1], both].into_iter().enumerate() {
+        for (vector, parts) in [first, second, both].into_iter().enumerate() {
             let threshold = _mm256_set1_epi64x(thresholds[vector]);
-            let start: *mut __m256i = std::ptr::from_mut(&mut sums[vector]).cast();
-            let mut above = 0u32;
-            for (part, sum) in lanes.into_iter().enumerate() {
+            let (lanes, _) = sums[vector].0.as_chunks_mut::<4>();
+            let mut above = 0;
+            for (part, (sum, lanes)) in parts.into_iter().zip(lanes).enumerate() {
                 let greater = _mm256_castsi256_pd(_mm256_cmpgt_epi64(sum, threshold));
                 // The mask has four bits.
                 above |= _mm256_movemask_pd(greater).cast_unsigned() << (4 * part);
-                // SAFETY: output lanes are 128 bytes, aligned to 64: four vectors of 32 bytes, and `part` is below 4.
-                unsafe { _mm256_store_si256(start.add(part), sum) };
+                // SAFETY: four 64-bit lanes are the 32 bytes of a vector; unaligned stores are allowed.
+                unsafe { _mm256_storeu_si256(lanes.as_mut_ptr().cast(), sum) };
             }
-            let [low, high, ..] = (!above).to_le_bytes();
-            below[vector] = u16::from_le_bytes([low, high]);
+            below[vector] = !above;
         }
         below
     }
 
-    /// The even places of the strip's two halves, then the odd.
+    /// For each line the even places of its two halves, then the odd.
     #[target_feature(enable = "avx2")]
     #[inline]
-    fn leg_256(tile: &[Strip], entries: &[Entry]) -> [__m256i; 4] {
-        let mut sums = [_mm256_setzero_si256(); 4];
+    fn leg_256(tile: &[Strip], entries: &[Entry]) -> [__m256i; LANES / 4] {
+        let mut sums = [_mm256_setzero_si256(); LANES / 4];
         for entry in entries {
-            let start: *const __m256i = std::ptr::from_ref(&tile[entry.row as usize]).cast();
-            // SAFETY: a strip is 64 bytes, aligned to 64: two vectors of 32 bytes.
-            let (low, high) = unsafe { (_mm256_load_si256(start), _mm256_load_si256(start.add(1))) };
             let units = _mm256_set1_epi32(entry.units);
-            sums[0] = _mm256_add_epi64(sums[0], _mm256_mul_epi32(low, units));
-            sums[1] = _mm256_add_epi64(sums[1], _mm256_mul_epi32(high, units));
-            sums[2] = _mm256_add_epi64(sums[2], _mm256_mul_epi32(_mm256_srli_epi64::<32>(low), units));
-            sums[3] = _mm256_add_epi64(sums[3], _mm256_mul_epi32(_mm256_srli_epi64::<32>(high), units));
+            let (halves, _) = tile[entry.row as usize].0.as_chunks::<8>();
+            for (half, values) in halves.iter().enumerate() {
+                // SAFETY: eight 32-bit places are the 32 bytes of a vector; unaligned loads are allowed.
+                let even = unsafe { _mm256_loadu_si256(values.as_ptr().cast()) };
+                let odd = _mm256_srli_epi64::<32>(even);
+                let (line, half) = (half / 2, half % 2);
+                let (evens, odds) = (4 * line + half, 4 * line + 2 + half);
+                sums[evens] = _mm256_add_epi64(sums[evens], _mm256_mul_epi32(even, units));
+                sums[odds] = _mm256_add_epi64(sums[odds], _mm256_mul_epi32(odd, units));
+            }
         }
         sums
     }

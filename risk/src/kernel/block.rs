@@ -2,7 +2,8 @@
 
 use super::{
     KernelError, Level, ScenarioMatrix, Tail,
-    accumulate::{Entry, LANES, Sums},
+    accumulate::Entry,
+    stream::{Keepers, NarrowLegs, Stream},
     tail::TailKeeper,
     wide,
 };
@@ -69,8 +70,9 @@ impl ScenarioMatrix {
         self.each_account(level, count, accounts, |outcome| {
             tails.push(match outcome {
                 Outcome::Narrow(legs, keepers) => {
-                    let [first, second, both] =
-                        legs.vectors().map(|vector| vector.map_or_else(|| Tail::flat(count), |v| keepers[v].tail()));
+                    let [first, second, both] = legs.vectors().map(|vector| {
+                        vector.map_or_else(|| Tail::flat(count), |v| keepers[v].tail(count, level.count_at_most()))
+                    });
                     AccountTails { first, second, both }
                 }
                 Outcome::Wide(tails) => tails,
@@ -94,7 +96,8 @@ impl ScenarioMatrix {
         self.each_account(level, count, accounts, |outcome| {
             statistics.push(match outcome {
                 Outcome::Narrow(legs, keepers) => {
-                    legs.vectors().map(|vector| vector.map_or(0, |v| keepers[v].order_statistic()))
+                    let count_at_most = level.count_at_most();
+                    legs.vectors().map(|vector| vector.map_or(0, |v| keepers[v].order_statistic(count, count_at_most)))
                 }
                 Outcome::Wide(tails) => {
                     [tails.first.order_statistic, tails.second.order_statistic, tails.both.order_statistic]
@@ -114,18 +117,13 @@ impl ScenarioMatrix {
         if count == 0 || count > self.scenarios() {
             return Err(KernelError::TailOutOfRange { tail: count, scenarios: self.scenarios() });
         }
-        let mut keepers: Vec<[TailKeeper; 3]> = Vec::new();
+        let stream = Stream::new(self, level, count);
+        let mut keepers: Vec<Keepers> = Vec::new();
         for (part, sharing) in accounts.chunks(ACCOUNTS_SHARING).enumerate() {
             let base = part * ACCOUNTS_SHARING;
             let narrow = self.narrow_block(base, sharing)?;
-            keepers.resize_with(sharing.len().max(keepers.len()), || [(); 3].map(|()| TailKeeper::new(count)));
-            for (legs, keepers) in narrow.iter().zip(&mut keepers) {
-                keepers.iter_mut().for_each(TailKeeper::close);
-                for vector in legs.iter().flat_map(NarrowLegs::vectors).flatten() {
-                    keepers[vector].open();
-                }
-            }
-            self.stream(level, &narrow, &mut keepers);
+            keepers.resize_with(sharing.len().max(keepers.len()), || [(); 3].map(|()| TailKeeper::new()));
+            stream.run(&narrow, &mut keepers);
             for (index, legs) in sharing.iter().enumerate() {
                 take(match &narrow[index] {
                     Some(narrow) => Outcome::Narrow(narrow, &mut keepers[index]),
@@ -134,34 +132,6 @@ impl ScenarioMatrix {
             }
         }
         Ok(())
-    }
-
-    /// Streams every tile past the accounts, each of which keeps its worst scenarios.
-    fn stream(&self, level: Level, accounts: &[Option<NarrowLegs>], keepers: &mut [[TailKeeper; 3]]) {
-        let tile_sums = level.tile_sums();
-        let mut sums = Sums::default();
-        for tile in 0..self.tiles() {
-            let strips = self.tile(tile);
-            let valid = (0..LANES)
-                .filter(|lane| self.scenario(tile, *lane) < self.scenarios())
-                .fold(0u16, |mask, lane| mask | 1 << lane);
-            for (account, keepers) in accounts.iter().zip(keepers.iter_mut()) {
-                let Some(account) = account else { continue };
-                let thresholds = [keepers[0].threshold(), keepers[1].threshold(), keepers[2].threshold()];
-                let (first, second) = account.entries.split_at(account.first);
-                let below = tile_sums(strips, first, second, &thresholds, &mut sums);
-                for (vector, keeper) in keepers.iter_mut().enumerate() {
-                    let mut lanes = below[vector] & valid;
-                    while lanes != 0 {
-                        let lane = lanes.trailing_zeros() as usize;
-                        lanes &= lanes - 1;
-                        // Invariant: a matrix has at most 2^20 scenarios.
-                        let scenario = u32::try_from(self.scenario(tile, lane)).unwrap_or(u32::MAX);
-                        keeper.push(sums[vector].0[lane], scenario);
-                    }
-                }
-            }
-        }
     }
 
     fn narrow_block(&self, base: usize, accounts: &[Legs<'_>]) -> Result<Vec<Option<NarrowLegs>>, KernelError> {
@@ -202,7 +172,7 @@ impl ScenarioMatrix {
         for position in legs.second {
             self.split(*position, &mut entries)?;
         }
-        Some(NarrowLegs { entries, first })
+        Some(NarrowLegs::new(entries, first))
     }
 
     /// Carries a position as entries of 32 bits, `None` where the row is wide or it would take too many.
@@ -231,26 +201,7 @@ impl ScenarioMatrix {
     }
 }
 
-/// Entries of both legs, the first leg's before the second's.
-struct NarrowLegs {
-    entries: Vec<Entry>,
-    first: usize,
-}
-
-impl NarrowLegs {
-    /// Which of the streamed vectors gives the first leg, the second, and both. A leg that holds nothing has none,
-    /// and then both is the other leg.
-    fn vectors(&self) -> [Option<usize>; 3] {
-        match (self.first > 0, self.entries.len() > self.first) {
-            (true, true) => [Some(0), Some(1), Some(2)],
-            (true, false) => [Some(0), None, Some(0)],
-            (false, true) => [None, Some(1), Some(1)],
-            (false, false) => [None; 3],
-        }
-    }
-}
-
 enum Outcome<'a> {
-    Narrow(&'a NarrowLegs, &'a mut [TailKeeper; 3]),
+    Narrow(&'a NarrowLegs, &'a mut Keepers),
     Wide(AccountTails),
 }

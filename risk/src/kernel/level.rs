@@ -1,6 +1,6 @@
 //! Which instruction set the kernel runs on: chosen at run time, without effect on any result.
 
-use super::accumulate::{self, TileSums};
+use super::accumulate::{self, CountAtMost, TileSums};
 
 /// An instruction set that this machine has. It can only be made by asking the machine, which is what makes running
 /// on it sound.
@@ -62,6 +62,17 @@ impl Level {
             Set::Avx2 => accumulate::x86::avx2_after_detection,
             #[cfg(target_arch = "x86_64")]
             Set::Avx512 => accumulate::x86::avx512_after_detection,
+        }
+    }
+
+    /// The counting function of this level.
+    pub(super) fn count_at_most(self) -> CountAtMost {
+        match self.0 {
+            Set::Portable => accumulate::count_at_most,
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx2 => accumulate::x86::count_avx2_after_detection,
+            #[cfg(target_arch = "x86_64")]
+            Set::Avx512 => accumulate::x86::count_avx512_after_detection,
         }
     }
 }

@@ -70,7 +70,7 @@ impl ScenarioMatrix {
             scenarios,
             rows: rows.len(),
             tiles,
-            strips: vec![Strip::default(); tiles * rows.len()],
+            strips: vec![Strip::ZERO; tiles * rows.len()],
             largest: Vec::with_capacity(rows.len()),
             wide_index: Vec::with_capacity(rows.len()),
             wide: Vec::new(),

@@ -9,6 +9,7 @@ mod accumulate;
 mod block;
 mod level;
 mod matrix;
+mod stream;
 mod tail;
 mod wide;
 

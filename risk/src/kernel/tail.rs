@@ -1,5 +1,7 @@
 //! The worst scenarios of one vector: kept while it streams by, exact whatever the order it comes in.
 
+use super::accumulate::CountAtMost;
+
 /// One scenario of a tail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TailScenario {
@@ -43,65 +45,103 @@ impl Tail {
     }
 }
 
-/// Keeps the `count` worst of a stream, and at most a few times as many candidates.
+/// Gathers what can be among the worst of a stream: everything of a first sample, and from then on what is at or below
+/// a threshold guessed from it.
+///
+/// A guess cannot make the tail wrong: below the threshold nothing is dropped, so that as many candidates as the tail
+/// needs are proof of it; with fewer the stream is run again without a guess.
 #[derive(Debug)]
 pub(super) struct TailKeeper {
-    count: usize,
-    /// Nothing above it can be among the worst; what equals it can, by an earlier date.
     threshold: i64,
-    candidates: Vec<(i64, u32)>,
-    capacity: usize,
+    values: Vec<i64>,
+    scenarios: Vec<u32>,
 }
 
 impl TailKeeper {
-    pub(super) fn new(count: usize) -> Self {
-        // Measured: from two to three times the tail, the pruning costs least.
-        let capacity = 2 * count + 32;
-        Self { count, threshold: i64::MAX, candidates: Vec::with_capacity(capacity), capacity }
+    /// A keeper that takes nothing until it is opened: no sum of the narrow path is as low.
+    pub(super) fn new() -> Self {
+        Self { threshold: i64::MIN, values: Vec::new(), scenarios: Vec::new() }
     }
 
     pub(super) fn threshold(&self) -> i64 {
         self.threshold
     }
 
-    /// Forgets the last stream and takes the next.
+    /// Forgets the last stream, and takes everything of the next.
     pub(super) fn open(&mut self) {
+        self.close();
         self.threshold = i64::MAX;
-        self.candidates.clear();
     }
 
-    /// Takes nothing: no sum of the narrow path is as low.
+    /// Forgets the last stream, and takes nothing of the next.
     pub(super) fn close(&mut self) {
         self.threshold = i64::MIN;
-        self.candidates.clear();
+        self.values.clear();
+        self.scenarios.clear();
     }
 
     pub(super) fn push(&mut self, pnl: i64, scenario: u32) {
-        if self.candidates.len() == self.capacity {
-            self.prune();
+        self.values.push(pnl);
+        self.scenarios.push(scenario);
+    }
+
+    pub(super) fn push_all<const N: usize>(&mut self, pnls: &[i64; N], scenarios: &[u32; N]) {
+        self.values.extend_from_slice(pnls);
+        self.scenarios.extend_from_slice(scenarios);
+    }
+
+    /// Lowers the threshold until at least `rank` candidates are at or below it, and drops those above.
+    pub(super) fn lower(&mut self, rank: usize, count_at_most: CountAtMost) {
+        if self.values.len() <= rank {
+            return;
         }
-        self.candidates.push((pnl, scenario));
-    }
-
-    /// Drops all but the worst. A stream has at least `count` scenarios, so by its end as many candidates were pushed.
-    fn prune(&mut self) {
-        if self.candidates.len() >= self.count {
-            let (_, kth, _) = self.candidates.select_nth_unstable(self.count - 1);
-            self.threshold = kth.0;
-            self.candidates.truncate(self.count);
+        let (mut low, mut high) =
+            self.values.iter().fold((i64::MAX, i64::MIN), |(low, high), value| (low.min(*value), high.max(*value)));
+        // At or below `high` there are always enough; a few too many do no harm.
+        let enough = rank + rank / 4;
+        while low < high {
+            // Rounded down, as the search needs; `midpoint` rounds towards zero.
+            let middle = (low & high) + ((low ^ high) >> 1);
+            let count = count_at_most(&self.values, middle);
+            if count < rank {
+                low = middle + 1;
+            } else {
+                high = middle;
+                if count <= enough {
+                    break;
+                }
+            }
         }
+        self.threshold = high;
+        let mut kept = 0;
+        for index in 0..self.values.len() {
+            let value = self.values[index];
+            self.values[kept] = value;
+            self.scenarios[kept] = self.scenarios[index];
+            kept += usize::from(value <= high);
+        }
+        self.values.truncate(kept);
+        self.scenarios.truncate(kept);
     }
 
-    /// The order statistic alone.
-    pub(super) fn order_statistic(&mut self) -> i128 {
-        self.prune();
-        i128::from(self.threshold)
+    /// Whether the tail can be told from what was kept.
+    pub(super) fn holds(&self, count: usize) -> bool {
+        self.values.len() >= count
     }
 
-    /// The tail with its scenarios.
-    pub(super) fn tail(&mut self) -> Tail {
-        self.prune();
-        self.candidates.sort_unstable();
-        Tail::of_ranked(&self.candidates)
+    /// The order statistic alone. The keeper holds at least `count` candidates.
+    pub(super) fn order_statistic(&mut self, count: usize, count_at_most: CountAtMost) -> i128 {
+        self.lower(count, count_at_most);
+        let (_, statistic, _) = self.values.select_nth_unstable(count - 1);
+        i128::from(*statistic)
+    }
+
+    /// The tail with its scenarios. The keeper holds at least `count` candidates.
+    pub(super) fn tail(&mut self, count: usize, count_at_most: CountAtMost) -> Tail {
+        self.lower(count, count_at_most);
+        let mut ranked: Vec<(i64, u32)> = self.values.iter().copied().zip(self.scenarios.iter().copied()).collect();
+        ranked.sort_unstable();
+        ranked.truncate(count);
+        Tail::of_ranked(&ranked)
     }
 }

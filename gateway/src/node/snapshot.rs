@@ -1,0 +1,126 @@
+//! Snapshots of a node's state: the records that still count, so that a start need not read all.
+//!
+//! A book that a later full book replaced is most of what a replay would read, and nothing follows from it any more.
+//! Everything that was signed is kept.
+
+use std::collections::BTreeSet;
+
+use crossmargin::v1::{self, ledger_record};
+use prost::Message;
+
+use crate::ledger::{Ledger, LedgerError, Sequence};
+
+/// Records between two snapshots.
+pub(crate) const INTERVAL: u64 = 2_000;
+/// Records read at a time.
+const BATCH: usize = 1_024;
+/// Business dates whose books count.
+pub(crate) const BOOK_DATES: usize = 4;
+
+/// A snapshot as it is read at a start.
+pub(crate) struct Kept {
+    /// The last record that it covers.
+    pub(crate) at: Sequence,
+    /// The records that still count.
+    pub(crate) records: Vec<v1::KeptRecord>,
+}
+
+/// The newest snapshot; `None` without one that can be read.
+///
+/// # Errors
+/// Those of the ledger.
+pub(crate) async fn newest(ledger: &dyn Ledger) -> Result<Option<Kept>, LedgerError> {
+    let Some(snapshot) = ledger.latest_snapshot().await? else { return Ok(None) };
+    match v1::LedgerSnapshot::decode(&snapshot.state[..]) {
+        Ok(state) => Ok(Some(Kept { at: snapshot.at.seq, records: state.records })),
+        Err(error) => {
+            tracing::warn!(%error, "the newest snapshot cannot be read; the whole ledger is replayed");
+            Ok(None)
+        }
+    }
+}
+
+/// Takes a snapshot as of the newest durable record.
+///
+/// # Errors
+/// Those of the ledger.
+pub(crate) async fn take(ledger: &dyn Ledger) -> Result<(), LedgerError> {
+    let before = newest(ledger).await?;
+    let mut next = before.as_ref().map_or(Sequence::GENESIS, |kept| kept.at).next();
+    let mut records = before.map(|kept| kept.records).unwrap_or_default();
+    let mut at = None;
+    loop {
+        let batch = ledger.read_from(next, BATCH).await?;
+        let Some(last) = batch.last() else { break };
+        next = last.seq.next();
+        at = Some(last.seq);
+        records.extend(batch.into_iter().map(|record| v1::KeptRecord {
+            sequence: record.seq.0,
+            recorded_at_ms: record.recorded_at_ms,
+            body: record.body.into(),
+        }));
+    }
+    // Nothing new, nothing to take.
+    let Some(at) = at else { return Ok(()) };
+    let state = v1::LedgerSnapshot { records: compact(records) };
+    ledger.put_snapshot(at, state.encode_to_vec()).await
+}
+
+/// The records from which something still follows.
+fn compact(records: Vec<v1::KeptRecord>) -> Vec<v1::KeptRecord> {
+    let books: Vec<Option<v1::RecordedBook>> = records.iter().map(book_of).collect();
+    let dates: BTreeSet<&str> = books.iter().flatten().map(|book| book.business_date.as_str()).collect();
+    let Some(oldest) = dates.iter().rev().take(BOOK_DATES).next_back() else { return records };
+    let is_base =
+        |book: &v1::RecordedBook| book.scope() == v1::SnapshotScope::Full && book.business_date.as_str() <= *oldest;
+    // The last full book of the oldest date that counts, or of one before it: later ones are made from it.
+    let base = books.iter().rposition(|book| book.as_ref().is_some_and(is_base)).unwrap_or(0);
+    let is_kept = |place: usize| books[place].is_none() || place >= base;
+    records.into_iter().enumerate().filter(|(place, _)| is_kept(*place)).map(|(_, record)| record).collect()
+}
+
+fn book_of(record: &v1::KeptRecord) -> Option<v1::RecordedBook> {
+    match v1::LedgerRecord::decode(&record.body[..]).ok()?.record? {
+        ledger_record::Record::Book(book) => Some(book),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn book(sequence: u64, business_date: &str, scope: v1::SnapshotScope) -> v1::KeptRecord {
+        let book = v1::RecordedBook { business_date: business_date.into(), scope: scope.into(), ..Default::default() };
+        let record = v1::LedgerRecord { record: Some(ledger_record::Record::Book(book)) };
+        v1::KeptRecord { sequence, recorded_at_ms: 0, body: record.encode_to_vec().into() }
+    }
+
+    fn cut_off(sequence: u64) -> v1::KeptRecord {
+        let record = ledger_record::Record::CutOff(v1::RecordedCutOff::default());
+        let body = v1::LedgerRecord { record: Some(record) }.encode_to_vec().into();
+        v1::KeptRecord { sequence, recorded_at_ms: 0, body }
+    }
+
+    #[test]
+    fn books_of_the_last_days_and_their_base_are_kept_and_everything_else_but_older_books() {
+        let (full, amendment) = (v1::SnapshotScope::Full, v1::SnapshotScope::Amendment);
+        let records = vec![
+            book(1, "2026-02-02", full),
+            cut_off(2),
+            book(3, "2026-02-03", full),
+            book(4, "2026-02-04", amendment),
+            book(5, "2026-02-05", full),
+            book(6, "2026-02-06", amendment),
+            book(7, "2026-02-09", amendment),
+        ];
+        let kept: Vec<u64> = compact(records).iter().map(|record| record.sequence).collect();
+        // The oldest of four dates is 2026-02-04, whose amendment was made from the full book of the day before.
+        assert_eq!(kept, [2, 3, 4, 5, 6, 7]);
+    }
+
+    #[test]
+    fn without_books_everything_is_kept() {
+        assert_eq!(compact(vec![cut_off(1), cut_off(2)]).len(), 2);
+    }
+}

@@ -1,0 +1,101 @@
+//! What the houses of the model sign: digests that can be read back, in place of hashes.
+//!
+//! A digest here spells out what it stands for, so that a property can ask what a claim was computed from and which
+//! links an agreement covers. Equal content gives equal digests, different content different ones: all that the machine
+//! may know of a digest.
+
+use gateway::arrangement::{
+    cycle_id::{CycleId, CycleKind, Round},
+    digest::Digest,
+    fact::{Inputs, Versioned},
+    leg::{Leg, Pair},
+};
+use jiff::civil::date;
+
+/// The cycle of the model.
+pub(crate) const CYCLE: CycleId = CycleId { business_date: date(2026, 2, 13), kind: CycleKind::Eod, run: 1 };
+
+/// The linked accounts: an amendment changes the positions of the last one alone.
+pub(crate) const LINKS: usize = 2;
+
+/// What one link's margins are computed from: the version of its positions at each house.
+type Leaf = Pair<u8>;
+
+/// The arrangement that both houses adopted.
+pub(crate) fn arrangement() -> Digest {
+    spell(b'A', &[])
+}
+
+/// The market data of a house.
+pub(crate) fn market(by: Leg) -> Versioned {
+    Versioned { version: 1, digest: spell(b'M', &[by as u8]) }
+}
+
+/// The manifest of a house's book.
+pub(crate) fn manifest(by: Leg, revision: u64, book: u64) -> Versioned {
+    Versioned { version: revision, digest: spell(b'P', &[by as u8, byte(revision), byte(book)]) }
+}
+
+/// The version of the book that a manifest froze.
+pub(crate) fn book_of(manifest: Digest) -> u8 {
+    manifest.0[3]
+}
+
+/// The root of the leaves that follow from `inputs`; the same at both houses.
+pub(crate) fn root(inputs: &Inputs) -> Digest {
+    let books = inputs.manifests.map(book_of);
+    let leaves: Vec<u8> = (0..LINKS)
+        .flat_map(|link| {
+            let leaf = if link + 1 == LINKS { books } else { Pair { treasury: 1, futures: 1 } };
+            [leaf.treasury, leaf.futures]
+        })
+        .collect();
+    spell(b'L', &leaves)
+}
+
+/// The claim of a house.
+pub(crate) fn claim(by: Leg, round: Round, inputs: &Inputs, root: Digest) -> Digest {
+    let revisions = inputs.manifests.map(|manifest| manifest.0[2]);
+    let mut parts = vec![by as u8, byte(u64::from(round.0)), revisions.treasury, revisions.futures];
+    parts.extend(&root.0[1..=2 * LINKS]);
+    spell(b'C', &parts)
+}
+
+/// The statement that follows from two claims: the links whose leaves are the same in both; the rest are breaks.
+pub(crate) fn statement(claims: Pair<Digest>) -> Digest {
+    let agreed = (0..LINKS).filter(|link| claims.treasury.leaf(*link) == claims.futures.leaf(*link));
+    let mask = agreed.fold(0, |mask, link| mask | 1 << link);
+    let mut parts = vec![mask];
+    parts.extend(&claims.treasury.0[1..=4 + 2 * LINKS]);
+    parts.extend(&claims.futures.0[1..=4 + 2 * LINKS]);
+    spell(b'S', &parts)
+}
+
+/// Whether a statement covers a link; the others are breaks.
+pub(crate) fn covers(statement: Digest, link: usize) -> bool {
+    statement.0[1] & (1 << link) != 0
+}
+
+/// Reads a claim's leaves back.
+pub(crate) trait Leaves {
+    /// The leaf of a link.
+    fn leaf(&self, link: usize) -> Leaf;
+}
+
+impl Leaves for Digest {
+    fn leaf(&self, link: usize) -> Leaf {
+        assert_eq!(self.0[0], b'C', "only a claim has leaves");
+        Pair { treasury: self.0[5 + 2 * link], futures: self.0[6 + 2 * link] }
+    }
+}
+
+fn spell(kind: u8, parts: &[u8]) -> Digest {
+    let mut bytes = [0; 32];
+    bytes[0] = kind;
+    bytes[1..=parts.len()].copy_from_slice(parts);
+    Digest(bytes)
+}
+
+fn byte(number: u64) -> u8 {
+    u8::try_from(number).expect("the model counts to a few only")
+}

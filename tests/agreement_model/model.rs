@@ -1,0 +1,170 @@
+//! Both houses and the network between them, as stateright explores them.
+
+use std::{
+    collections::HashMap,
+    hash::{DefaultHasher, Hash, Hasher},
+    ops::Deref,
+    sync::{Arc, Mutex},
+};
+
+use gateway::arrangement::{
+    cycle_id::Round,
+    digest::Digest,
+    leg::{Leg, Pair},
+};
+use stateright::{Model, Property};
+
+use crate::{
+    house::{House, Step, World},
+    properties,
+};
+
+/// Two houses and what the network may deliver between them: everything that was sent, at any time, any number of
+/// times, in any order, or never.
+pub(crate) struct TwoHouses {
+    pub(crate) world: World,
+    properties: fn() -> Vec<Property<Self>>,
+    known: Mutex<Known>,
+}
+
+/// A state of both houses.
+pub(crate) type Houses = Pair<Shared>;
+
+/// A house that is shared by the many states in which it is the same; what depends on it alone is worked out once.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    house: Arc<House>,
+    hash: u64,
+    wire_hash: u64,
+    /// The agreement that it holds.
+    pub(crate) agreement: Option<(Round, Digest)>,
+    /// Properties of one house that do not hold.
+    pub(crate) broken: Arc<[&'static str]>,
+}
+
+/// Something that happens at one house, and the house after it.
+#[derive(Clone)]
+pub(crate) struct Action {
+    pub(crate) leg: Leg,
+    pub(crate) step: Step,
+    after: Shared,
+}
+
+/// Steps that were worked out before. A step depends on its house alone, and a house returns in thousands of states.
+#[derive(Default)]
+struct Known {
+    own: HashMap<u64, Arc<[(Step, Shared)]>>,
+    /// By the house and by what the network holds for it.
+    received: HashMap<(u64, u64), Arc<[(Step, Shared)]>>,
+}
+
+impl TwoHouses {
+    /// The model of `world` with what to check in it.
+    pub(crate) fn new(world: World, properties: fn() -> Vec<Property<Self>>) -> Self {
+        Self { world, properties, known: Mutex::default() }
+    }
+
+    /// Whether nothing is left that could happen.
+    pub(crate) fn is_at_rest(&self, houses: &Houses) -> bool {
+        houses.iter().all(|(leg, house)| {
+            self.own_steps(house).is_empty() && self.receptions(house, &houses[leg.other()]).is_empty()
+        })
+    }
+
+    fn own_steps(&self, house: &Shared) -> Arc<[(Step, Shared)]> {
+        let mut known = self.known.lock().expect("no holder panics");
+        known.own.entry(house.hash).or_insert_with(|| self.after_each(house, house.steps(&self.world))).clone()
+    }
+
+    fn receptions(&self, house: &Shared, peer: &Shared) -> Arc<[(Step, Shared)]> {
+        let mut known = self.known.lock().expect("no holder panics");
+        let receptions = known.received.entry((house.hash, peer.wire_hash));
+        receptions.or_insert_with(|| self.after_each(house, peer.wire.iter().copied().map(Step::Receive))).clone()
+    }
+
+    /// The house after each of the steps that change it.
+    fn after_each(&self, house: &House, steps: impl IntoIterator<Item = Step>) -> Arc<[(Step, Shared)]> {
+        let after = |step: Step| {
+            let mut house = house.clone();
+            house.take(&self.world, step).then(|| (step, Shared::new(house)))
+        };
+        steps.into_iter().filter_map(after).collect()
+    }
+}
+
+impl Model for TwoHouses {
+    type State = Houses;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<Houses> {
+        vec![Pair::from_fn(|us| Shared::new(House::new(us, &self.world)))]
+    }
+
+    fn actions(&self, houses: &Houses, actions: &mut Vec<Action>) {
+        for (leg, house) in houses.iter() {
+            let [own, received] = [self.own_steps(house), self.receptions(house, &houses[leg.other()])];
+            let steps = own.iter().chain(received.iter()).cloned();
+            actions.extend(steps.map(|(step, after)| Action { leg, step, after }));
+        }
+    }
+
+    fn next_state(&self, houses: &Houses, action: Action) -> Option<Houses> {
+        let mut next = houses.clone();
+        next[action.leg] = action.after;
+        Some(next)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        (self.properties)()
+    }
+}
+
+impl Shared {
+    fn new(house: House) -> Self {
+        Self {
+            hash: hash_of(&house),
+            wire_hash: hash_of(&house.wire),
+            agreement: house.cycle().agreement(),
+            broken: properties::broken(&house),
+            house: Arc::new(house),
+        }
+    }
+}
+
+fn hash_of(value: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+impl Deref for Shared {
+    type Target = House;
+
+    fn deref(&self) -> &House {
+        &self.house
+    }
+}
+
+impl PartialEq for Shared {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash == other.hash
+    }
+}
+
+impl Hash for Shared {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        hasher.write_u64(self.hash);
+    }
+}
+
+impl PartialEq for Action {
+    fn eq(&self, other: &Self) -> bool {
+        (self.leg, self.step) == (other.leg, other.step)
+    }
+}
+
+impl std::fmt::Debug for Action {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}: {:?}", self.leg, self.step)
+    }
+}

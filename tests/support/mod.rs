@@ -1,0 +1,208 @@
+//! Two nodes as processes of the shipped binary on loopback, and clients of both, for tests and benchmarks.
+#![allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    reason = "test support: each user takes a part of it, and a failure is a panic"
+)]
+
+pub mod books;
+pub mod clients;
+
+use std::{
+    fs,
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use clap::Parser;
+use gateway::{
+    arrangement::{
+        leg::{Leg, Pair},
+        terms::DEFAULT_TOML,
+    },
+    command::certs::{CertsArgs, make},
+    config,
+};
+use tempfile::TempDir;
+
+use self::clients::Clients;
+
+/// The houses of the default arrangement.
+pub const NAMES: Pair<&str> = Pair { treasury: "FICC", futures: "CME" };
+/// How long a test waits for something that should come.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Two houses: their keys, configurations, data and processes.
+pub struct Houses {
+    directory: TempDir,
+    ports: Pair<u16>,
+    processes: Pair<Option<Child>>,
+    binary: PathBuf,
+}
+
+#[derive(Parser)]
+struct Certs {
+    #[command(flatten)]
+    args: CertsArgs,
+}
+
+impl Houses {
+    /// Houses with the default arrangement, without its schedule and with a short guard. No node runs yet.
+    pub fn new(binary: &str) -> Self {
+        Self::with_arrangement(binary, &short_guard(DEFAULT_TOML))
+    }
+
+    /// Houses with this arrangement.
+    pub fn with_arrangement(binary: &str, arrangement: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let pki = directory.path().join("pki");
+        let args = ["certs", "--member", "MERIDIAN", "--customer", "C-7F3A"];
+        make(&CertsArgs { out: pki, ..Certs::parse_from(args).args }).unwrap();
+        fs::write(directory.path().join("arrangement.toml"), arrangement).unwrap();
+        let listeners = Pair::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
+        let ports = listeners.as_ref().map(|listener| listener.local_addr().unwrap().port());
+        drop(listeners);
+        let houses = Self { directory, ports, processes: Pair::default(), binary: PathBuf::from(binary) };
+        for leg in Leg::BOTH {
+            fs::write(houses.config(leg), houses.config_text(leg)).unwrap();
+        }
+        houses
+    }
+
+    /// Both nodes, running and answering.
+    pub async fn running(binary: &str) -> Self {
+        let mut houses = Self::new(binary);
+        houses.start_both().await;
+        houses
+    }
+
+    /// Starts both nodes and waits until they answer.
+    pub async fn start_both(&mut self) {
+        for leg in Leg::BOTH {
+            self.spawn(leg);
+        }
+        for leg in Leg::BOTH {
+            self.wait_until_serving(leg).await;
+        }
+    }
+
+    /// Starts a node and waits until it answers.
+    pub async fn start(&mut self, leg: Leg) {
+        self.spawn(leg);
+        self.wait_until_serving(leg).await;
+    }
+
+    fn spawn(&mut self, leg: Leg) {
+        let log = fs::File::options().create(true).append(true).open(self.log(leg)).unwrap();
+        let child = Command::new(&self.binary)
+            .args(["node", "--config"])
+            .arg(self.config(leg))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        self.processes[leg] = Some(child);
+    }
+
+    async fn wait_until_serving(&mut self, leg: Leg) {
+        let begin = Instant::now();
+        loop {
+            if let Some(status) = self.processes[leg].as_mut().and_then(|child| child.try_wait().unwrap()) {
+                panic!("the node of {} ended with {status}:\n{}", NAMES[leg], self.log_text(leg));
+            }
+            if self.clients(leg).is_serving().await {
+                return;
+            }
+            assert!(begin.elapsed() < PATIENCE, "{} does not answer:\n{}", NAMES[leg], self.log_text(leg));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Kills a node with SIGKILL.
+    pub fn kill(&mut self, leg: Leg) {
+        if let Some(mut child) = self.processes[leg].take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Stops a node with SIGTERM and waits for it; its exit status.
+    pub fn stop(&mut self, leg: Leg) -> std::process::ExitStatus {
+        let mut child = self.processes[leg].take().expect("the node runs");
+        let pid = child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        child.wait().unwrap()
+    }
+
+    /// Clients of a house's node, with the certificates of their roles.
+    pub fn clients(&self, leg: Leg) -> Clients {
+        Clients::new(self.directory.path().join("pki"), NAMES[leg], format!("127.0.0.1:{}", self.ports[leg]))
+    }
+
+    /// The folder of keys, configurations and data.
+    pub fn directory(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// The port of a house's node.
+    pub fn port(&self, leg: Leg) -> u16 {
+        self.ports[leg]
+    }
+
+    /// A house's configuration file.
+    pub fn config(&self, leg: Leg) -> PathBuf {
+        self.directory.path().join(format!("{}.toml", NAMES[leg]))
+    }
+
+    /// A house's data directory.
+    pub fn data(&self, leg: Leg) -> PathBuf {
+        self.directory.path().join(format!("data-{}", NAMES[leg]))
+    }
+
+    /// What a node has logged.
+    pub fn log_text(&self, leg: Leg) -> String {
+        fs::read_to_string(self.log(leg)).unwrap_or_default()
+    }
+
+    fn log(&self, leg: Leg) -> PathBuf {
+        self.directory.path().join(format!("{}.log", NAMES[leg]))
+    }
+
+    /// The example configuration with this house's names and ports.
+    fn config_text(&self, leg: Leg) -> String {
+        let (own, peer) = (NAMES[leg], NAMES[leg.other()]);
+        config::EXAMPLE
+            .replace("house = \"CME\"", "house = \"@peer\"")
+            .replace("house = \"FICC\"", "house = \"@own\"")
+            .replace("pki/FICC", "pki/@own")
+            .replace("pki/CME", "pki/@peer")
+            .replace("\"data\"", &format!("\"data-{own}\""))
+            .replace("127.0.0.1:7401", &format!("127.0.0.1:{}", self.ports[leg]))
+            .replace("127.0.0.1:7402", &format!("127.0.0.1:{}", self.ports[leg.other()]))
+            .replace("@own", own)
+            .replace("@peer", peer)
+    }
+}
+
+impl Drop for Houses {
+    fn drop(&mut self) {
+        for leg in Leg::BOTH {
+            self.kill(leg);
+        }
+    }
+}
+
+/// The arrangement with a guard of one second, so that a test of a cut-off need not wait for half a minute.
+pub fn short_guard(arrangement: &str) -> String {
+    let shortened = arrangement
+        .replace("guard_seconds = 30", "guard_seconds = 1")
+        .replace("permitted_clock_skew_seconds = 5", "permitted_clock_skew_seconds = 0");
+    assert_ne!(shortened, arrangement, "the default arrangement's timing was found");
+    shortened
+}
