@@ -15,6 +15,7 @@ pub mod market;
 pub mod node;
 pub mod peer;
 pub mod problem;
+pub(crate) mod reading;
 pub mod sample;
 pub mod seam;
 pub mod telemetry;

@@ -234,7 +234,12 @@ impl House {
                 self.clock = Clock::PastCutOff;
                 self.feed(world, &Event::CutOffReached(CYCLE));
             }
-            Step::Restart => self.restart(world),
+            Step::Restart => {
+                let before = self.clone();
+                self.restart(world);
+                // A restart that loses nothing leads nowhere new: what can follow could have followed without it.
+                return *self != Self { restarts: self.restarts, ..before };
+            }
         }
         true
     }

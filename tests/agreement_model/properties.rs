@@ -128,6 +128,16 @@ pub(crate) fn safety_and_reach() -> Vec<Property<TwoHouses>> {
     properties
 }
 
+/// The durability of what is sent alone.
+pub(crate) fn durability() -> Vec<Property<TwoHouses>> {
+    vec![Property::always(DURABLE, |_, houses| is_kept(houses, DURABLE))]
+}
+
+/// One word in a round alone.
+pub(crate) fn one_word() -> Vec<Property<TwoHouses>> {
+    vec![Property::always(ONE_WORD, |_, houses| is_kept(houses, ONE_WORD))]
+}
+
 /// Where every message arrives in the end and no cut-off comes: the newest books are agreed on.
 pub(crate) fn liveness() -> Vec<Property<TwoHouses>> {
     vec![

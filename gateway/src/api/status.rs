@@ -3,7 +3,7 @@
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::node::RequestError;
+use crate::{arrangement::cycle_id::CycleIdError, node::RequestError, reading::ReadError, wire::WireError};
 
 impl From<RequestError> for Status {
     fn from(error: RequestError) -> Self {
@@ -26,4 +26,56 @@ impl From<RequestError> for Status {
             RequestError::Unavailable(_) => Self::new(Code::Unavailable, message),
         }
     }
+}
+
+impl From<ReadError> for Status {
+    fn from(error: ReadError) -> Self {
+        let message = error.to_string();
+        match error {
+            ReadError::NotFound(_) => Self::not_found(message),
+            ReadError::Damaged(_) => Self::data_loss(message),
+        }
+    }
+}
+
+/// A single field that is wrong.
+pub(crate) fn invalid(field: &str, reason: impl ToString) -> Status {
+    let reason = reason.to_string();
+    let message = format!("{field}: {reason}");
+    Status::with_error_details(Code::InvalidArgument, message, ErrorDetails::with_bad_request_violation(field, reason))
+}
+
+/// A field that cannot be read.
+pub(crate) fn unreadable(error: WireError) -> Status {
+    invalid(&error.field, error.reason)
+}
+
+/// A cycle that cannot be read.
+pub(crate) fn wrong_cycle(error: &CycleIdError) -> Status {
+    let field = match error {
+        CycleIdError::Arrangement { .. } => "cycle.arrangement",
+        CycleIdError::BusinessDate(_) => "cycle.business_date",
+        CycleIdError::Kind(_) => "cycle.kind",
+        CycleIdError::Run(_) => "cycle.run",
+        CycleIdError::Form(_) | CycleIdError::Missing => "cycle",
+    };
+    let message = error.to_string();
+    Status::with_error_details(
+        Code::InvalidArgument,
+        message.clone(),
+        ErrorDetails::with_bad_request_violation(field, message),
+    )
+}
+
+/// The request id stands for a request of another kind.
+pub(crate) fn other_request(request_id: &str) -> Status {
+    invalid("request_id", format!("{request_id:?} was given to a request of another kind: choose a new one"))
+}
+
+/// Runs work that reads the store, off the threads that serve.
+pub(crate) async fn blocking<T: Send + 'static, E: Into<Status> + Send + 'static>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, Status> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Status::internal(format!("a piece of work of this node failed: {error}")))?.map_err(Into::into)
 }

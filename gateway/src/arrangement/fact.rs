@@ -331,7 +331,8 @@ pub enum Event {
 /// Work for the node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Effect {
-    /// Sign if it is evidence, append, and feed in the fact once durable.
+    /// Sign if it is evidence, append, and feed in the fact once durable. Appends become durable in the order in which
+    /// they were asked for: a statement that was asked for before the cut-off stands before it in the ledger.
     Append(Draft),
     /// Fetch what the other house's position or market manifest names; answer [`Event::Held`].
     Fetch(Digest),
@@ -356,7 +357,8 @@ pub enum Effect {
     },
     /// Deliver this house's evidence to the other house until it has a receipt.
     Send(Fact),
-    /// Answer [`Event::GuardReached`] and then [`Event::CutOffReached`] when their time comes.
+    /// Answer [`Event::GuardReached`] and then [`Event::CutOffReached`] when their time comes; where it has come
+    /// already, as it may have after a restart, at once, before any effect that stands after this one is carried out.
     SetDeadline(CycleId),
 }
 

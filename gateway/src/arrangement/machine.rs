@@ -7,6 +7,8 @@
 mod judge;
 mod record;
 mod resume;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -193,6 +193,12 @@ impl Registry {
         self.in_force.get(link).map(|terms| (terms, self.mode_of(terms.kind)))
     }
 
+    /// Whether the house of `leg` has recorded a link with this account of its own, in force or not.
+    #[must_use]
+    pub fn has_recorded(&self, leg: Leg, account: &AccountId) -> bool {
+        self.logs[leg].accounts[leg].contains_key(account)
+    }
+
     /// The link in force that an account of a leg stands in.
     #[must_use]
     pub fn link_of_account(&self, leg: Leg, account: &AccountId) -> Option<(&LinkTerms, LinkMode)> {

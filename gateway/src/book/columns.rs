@@ -73,7 +73,26 @@ pub fn chunks_of(accounts: &Accounts) -> Vec<Chunk> {
     chunks(&accounts.iter().collect::<Vec<_>>())
 }
 
+/// The columns of one account.
+#[must_use]
+pub fn of_account(account: &AccountId, holdings: &Arc<[Holding]>) -> v1::PositionColumns {
+    columns_of(&[(account, holdings)])
+}
+
 fn chunk(accounts: &[(&AccountId, &Arc<[Holding]>)]) -> Chunk {
+    let columns = columns_of(accounts);
+    let positions = columns.quantities.len();
+    let bytes = columns.encode_to_vec();
+    let reference = v1::ChunkRef {
+        digest: Bytes::copy_from_slice(Digest::of(&bytes).as_bytes()),
+        size_bytes: bytes.len() as u64,
+        account_count: u32::try_from(accounts.len()).unwrap_or(u32::MAX),
+        position_count: positions as u64,
+    };
+    Chunk { bytes, reference }
+}
+
+fn columns_of(accounts: &[(&AccountId, &Arc<[Holding]>)]) -> v1::PositionColumns {
     let mut dictionary: BTreeMap<Instrument, u32> =
         accounts.iter().flat_map(|(_, holdings)| holdings.iter().map(|h| (h.instrument, 0))).collect();
     for (index, entry) in (0..).zip(dictionary.values_mut()) {
@@ -95,14 +114,7 @@ fn chunk(accounts: &[(&AccountId, &Arc<[Holding]>)]) -> Chunk {
             columns.quantities.push(holding.quantity);
         }
     }
-    let bytes = columns.encode_to_vec();
-    let reference = v1::ChunkRef {
-        digest: Bytes::copy_from_slice(Digest::of(&bytes).as_bytes()),
-        size_bytes: bytes.len() as u64,
-        account_count: u32::try_from(accounts.len()).unwrap_or(u32::MAX),
-        position_count: positions as u64,
-    };
-    Chunk { bytes, reference }
+    columns
 }
 
 /// Reads a chunk strictly: whatever is not canonical is refused.

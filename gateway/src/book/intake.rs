@@ -22,6 +22,12 @@ pub const ACCOUNTS_MAX: usize = 200_000;
 
 /// What may be held: the house's newest reference data and the arrangement's eligibility.
 pub trait Eligibility {
+    /// Whether the account is a cross-margin account of this house.
+    ///
+    /// # Errors
+    /// Why not, and what to do.
+    fn check_account(&self, account: &AccountId) -> Result<(), String>;
+
     /// Whether a quantity of the instrument may be held on the business date.
     ///
     /// # Errors
@@ -178,13 +184,18 @@ impl Intake<'_> {
             .collect();
         let mut row = 0;
         for (index, (name, count)) in columns.accounts.iter().zip(&columns.position_counts).enumerate() {
-            let parsed =
-                self.problems.check(|| format!("positions[{chunk}].accounts[{index}]"), name.parse::<AccountId>());
+            let account = self.account(name);
+            let parsed = self.problems.check(|| format!("positions[{chunk}].accounts[{index}]"), account);
             for _ in 0..*count {
                 self.add_position(chunk, row, columns, &dictionary, parsed.as_ref());
                 row += 1;
             }
         }
+    }
+
+    fn account(&self, name: &str) -> Result<AccountId, String> {
+        let account = name.parse::<AccountId>().map_err(|error| error.to_string())?;
+        self.eligibility.check_account(&account).map(|()| account)
     }
 
     fn add_position(
@@ -245,11 +256,10 @@ impl Intake<'_> {
     }
 
     fn add_repo(&mut self, chunk: usize, row: usize, columns: &v1::RepoColumns) {
+        let name = columns.accounts.get(columns.account_indexes[row] as usize);
+        let account = name.ok_or("is not in the dictionary".to_owned()).and_then(|name| self.account(name));
         let Intake { rows, business_date, eligibility, problems } = self;
         let path = |field: &str| format!("repos[{chunk}].{field}[{row}]");
-        let account =
-            columns.accounts.get(columns.account_indexes[row] as usize).ok_or("is not in the dictionary".to_owned());
-        let account = account.and_then(|name| name.parse::<AccountId>().map_err(|error| error.to_string()));
         let account = problems.check(|| path("account_indexes"), account);
         let cusip = columns.collateral.get(columns.collateral_indexes[row] as usize);
         let cusip = cusip.ok_or("is not in the dictionary".to_owned());

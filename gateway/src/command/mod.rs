@@ -1,4 +1,111 @@
 //! The commands of the binary `crossmargin`, one module each.
 
+pub mod agreements;
 pub mod caller;
 pub mod certs;
+pub mod client;
+pub mod cycle;
+pub mod demo;
+pub mod failure;
+pub mod ledger;
+pub mod links;
+pub mod listing;
+pub mod market;
+pub mod node;
+pub mod output;
+pub mod requirements;
+pub mod status;
+pub mod submit;
+pub mod view;
+
+use clap::{Parser, Subcommand};
+
+use failure::Failure;
+
+/// Two clearing houses agree on the margin of cross-margined accounts.
+///
+/// Start with `crossmargin demo`: it runs two nodes on this machine and shows them agree. Every other command calls one
+/// house's node with the certificate of a role; `crossmargin certs` makes certificates to try with.
+#[derive(Debug, Parser)]
+#[command(name = "crossmargin", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// A command.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a house's node.
+    Node(node::RunNodeArgs),
+    /// Show two nodes agree, break and fall back, on this machine.
+    Demo(demo::DemoArgs),
+    /// Make a development PKI: authorities, certificates and statement keys for each house.
+    Certs(certs::CertsArgs),
+    /// Submit a house's book from a CSV file.
+    Submit(submit::SubmitArgs),
+    /// Submit and show market and reference data: issues, prices, curves, fixings, specifications, baskets.
+    Market(market::MarketArgs),
+    /// Record and list links between accounts.
+    Links(links::LinksArgs),
+    /// Open margin cycles, cut them off, show how they stand.
+    Cycle(cycle::CycleArgs),
+    /// Show what both houses signed.
+    Agreements(agreements::AgreementsArgs),
+    /// Show what each house requires.
+    Requirements(requirements::RequirementsArgs),
+    /// Show how a node is.
+    Status(status::StatusArgs),
+    /// Verify a house's ledger offline.
+    Ledger(ledger::LedgerArgs),
+}
+
+/// Runs a command.
+///
+/// # Errors
+/// Why it failed.
+pub async fn run(cli: Cli) -> Result<(), Failure> {
+    match cli.command {
+        Command::Node(args) => node::run(args).await,
+        Command::Demo(args) => demo::run(args).await,
+        Command::Certs(args) => {
+            let text = certs::run(&args).map_err(|error| Failure::of("making the PKI", &error))?;
+            output::print(text.trim_end())
+        }
+        Command::Submit(args) => submit::run(args).await,
+        Command::Market(args) => market::run(args).await,
+        Command::Links(args) => links::run(args).await,
+        Command::Cycle(args) => cycle::run(args).await,
+        Command::Agreements(args) => agreements::run(args).await,
+        Command::Requirements(args) => requirements::run(args).await,
+        Command::Status(args) => status::run(args).await,
+        Command::Ledger(args) => ledger::run(args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_and_argument_has_a_help_text() {
+        fn check(command: &clap::Command) {
+            for sub in command.get_subcommands().filter(|sub| sub.get_name() != "help") {
+                assert!(sub.get_about().is_some(), "{} {}", command.get_name(), sub.get_name());
+                for argument in sub.get_arguments() {
+                    assert!(argument.get_help().is_some(), "{} {}", sub.get_name(), argument.get_id());
+                }
+                check(sub);
+            }
+        }
+        check(&Cli::command());
+    }
+}

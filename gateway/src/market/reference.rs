@@ -1,19 +1,26 @@
 //! What may be held: the house's newest reference data and the arrangement's eligibility.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::civil::Date;
 use risk::{
     date::add_months,
     futures::ContractSpecification,
-    instrument::{Contract, Instrument, ProductCode},
+    instrument::{Contract, Cusip, Instrument, ProductCode},
 };
 
 use super::{
     Items, contracts,
     treasuries::{self, Issue, Issues},
 };
-use crate::{arrangement::leg::Leg, book::intake::Eligibility, problem::Collector};
+use crate::{
+    arrangement::{leg::Leg, name::AccountId, registry::Registry},
+    book::intake::Eligibility,
+    problem::Collector,
+};
 
 /// Largest face or amount of one position: USD 1 trillion. Sums of all positions of a snapshot then fit 64 bits.
 const QUANTITY_MAX: i64 = 1_000_000_000_000;
@@ -27,29 +34,40 @@ pub struct Reference {
     issues: Issues,
     specifications: BTreeMap<ProductCode, ContractSpecification>,
     priced: BTreeSet<Contract>,
+    priced_issues: BTreeSet<Cusip>,
     /// Products that the arrangement takes.
     products: BTreeSet<ProductCode>,
     /// A Treasury must have more than so many months to maturity.
     minimum_months: i32,
+    registry: Arc<Registry>,
 }
 
 impl Reference {
     /// The reference data of the house of `leg`, read from its newest items.
     #[must_use]
-    pub fn new(leg: Leg, items: &Items, products: BTreeSet<ProductCode>, minimum_months: i32) -> Self {
+    pub fn new(
+        leg: Leg,
+        items: &Items,
+        products: BTreeSet<ProductCode>,
+        minimum_months: i32,
+        registry: Arc<Registry>,
+    ) -> Self {
         // The items were checked when they were submitted: there is nothing new to report.
         let mut seen = Collector::default();
         let issues = items.issues.as_ref().map(|issues| treasuries::read_issues(issues, "", &mut seen));
         let specifications = items.contract_specifications.as_ref();
         let specifications = specifications.map(|s| contracts::read_specifications(s, "", &mut seen));
         let prices = items.contract_prices.as_ref().map(|prices| contracts::read_prices(prices, "", &mut seen));
+        let issue_prices = items.issue_prices.as_ref().map(|p| treasuries::read_prices(p, "", &mut seen));
         Self {
             leg,
             issues: issues.unwrap_or_default(),
             specifications: specifications.into_iter().flatten().map(|s| (s.product, s)).collect(),
             priced: prices.into_iter().flatten().map(|(contract, _)| contract).collect(),
+            priced_issues: issue_prices.into_iter().flatten().map(|(cusip, _)| cusip).collect(),
             products,
             minimum_months,
+            registry,
         }
     }
 
@@ -59,6 +77,12 @@ impl Reference {
         };
         let terms = match self.issues.get(cusip) {
             None => return Err(format!("CUSIP {cusip} is not in the house's reference data; submit its terms first")),
+            Some(Issue::Coupon(terms)) if terms.issue().maturity <= business_date => {
+                return Err(format!("matured on {}", terms.issue().maturity));
+            }
+            Some(Issue::Coupon(_)) if !self.priced_issues.contains(cusip) => {
+                return Err(format!("CUSIP {cusip} has no price here; submit its price first"));
+            }
             Some(Issue::Other(kind)) => {
                 let kind = kind.as_str_name().trim_start_matches("ISSUE_KIND_");
                 return Err(format!("{kind} is not eligible: only Treasury notes and bonds are"));
@@ -67,9 +91,6 @@ impl Reference {
         };
         if quantity % 100 != 0 {
             return Err(format!("face {quantity} is not a multiple of USD 100"));
-        }
-        if terms.maturity <= business_date {
-            return Err(format!("matured on {}", terms.maturity));
         }
         if terms.maturity <= add_months(business_date, self.minimum_months) {
             let months = self.minimum_months;
@@ -105,6 +126,13 @@ impl Reference {
 }
 
 impl Eligibility for Reference {
+    fn check_account(&self, account: &AccountId) -> Result<(), String> {
+        if self.registry.has_recorded(self.leg, account) {
+            return Ok(());
+        }
+        Err(format!("account {account} is in no link that this house has recorded; record its link first"))
+    }
+
     fn check(&self, instrument: &Instrument, quantity: i64, business_date: Date) -> Result<(), String> {
         if quantity == 0 {
             return Err("the quantity is zero".into());

@@ -483,9 +483,18 @@ impl Core {
                 }
                 Effect::Match { cycle, round, claims } => self.workshop.match_claims(cycle, round, claims),
                 Effect::Send(fact) => self.send(&fact),
-                Effect::SetDeadline(cycle) => self.workshop.set_deadline(cycle),
+                Effect::SetDeadline(cycle) => self.set_deadline(cycle),
             }
         }
+    }
+
+    /// Sets a cycle's deadline. One that has passed, as after a restart, is told to the rules at once: they forget over a
+    /// restart that signing was closed.
+    fn set_deadline(&mut self, cycle: CycleId) {
+        if self.workshop.guard_is_reached(cycle) {
+            self.on_event(&Event::GuardReached(cycle));
+        }
+        self.workshop.set_deadline(cycle);
     }
 
     fn send(&self, fact: &Fact) {

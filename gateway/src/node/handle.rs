@@ -189,7 +189,8 @@ fn reference(context: &Context) -> Result<Reference, RequestError> {
     let items = context.computer.items(markets).map_err(unavailable)?;
     let eligible = &context.arrangement.eligible;
     let months = i32::try_from(eligible.treasury_remaining_months_above).unwrap_or(i32::MAX);
-    Ok(Reference::new(context.us, &items, eligible.futures.iter().copied().collect(), months))
+    let registry = Arc::clone(&context.catalog.read().registry);
+    Ok(Reference::new(context.us, &items, eligible.futures.iter().copied().collect(), months, registry))
 }
 
 async fn blocking<T: Send + 'static>(

@@ -6,7 +6,7 @@ const LINES: usize = 2;
 /// A bit for each lane of a tile.
 pub(super) type LaneMask = u32;
 
-/// The values of one row over one tile: one cache line.
+/// The values of one row over one tile: whole cache lines, which the processor fetches together.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub(super) struct Strip(pub(super) [i32; LANES]);
@@ -46,8 +46,8 @@ pub(super) type CountAtMost = fn(&[i64], i64) -> usize;
 
 /// Where in a strip the value of an output lane lies.
 ///
-/// The vector units multiply the even 32-bit places and the odd ones apart, so output lanes 0 to 7 are the even places
-/// and 8 to 15 the odd: nothing needs to be shuffled back.
+/// The vector units multiply the even 32-bit places and the odd ones apart, so of each line's sixteen output lanes the
+/// first eight are the even places and the others the odd: nothing needs to be shuffled back.
 pub(super) const fn memory_lane(output_lane: usize) -> usize {
     let (line, lane) = (output_lane / 16, output_lane % 16);
     16 * line + if lane < 8 { 2 * lane } else { 2 * (lane - 8) + 1 }
@@ -56,7 +56,8 @@ pub(super) const fn memory_lane(output_lane: usize) -> usize {
 /// [`CountAtMost`] on every machine.
 #[inline(always)]
 pub(super) fn count_at_most(values: &[i64], threshold: i64) -> usize {
-    values.iter().map(|value| usize::from(*value <= threshold)).sum()
+    // Wrapping only in name: there are fewer values than a count can hold. A check here would forbid vectors.
+    values.iter().fold(0, |count: usize, value| count.wrapping_add(usize::from(*value <= threshold)))
 }
 
 /// [`TileSums`] on every machine.
@@ -68,20 +69,20 @@ pub(super) fn portable(
     sums: &mut Sums,
 ) -> [LaneMask; 3] {
     let leg = |entries: &[Entry]| {
-        let mut lanes = [0i64; LANES];
+        let mut places = [0i64; LANES];
         for entry in entries {
-            let strip = &tile[entry.row as usize].0;
             let units = i64::from(entry.units);
-            for (lane, sum) in lanes.iter_mut().enumerate() {
-                *sum += units * i64::from(strip[memory_lane(lane)]);
+            for (sum, value) in places.iter_mut().zip(&tile[entry.row as usize].0) {
+                // Wrapping only in name: the caller has bounded every sum. A check here would forbid vectors.
+                *sum = sum.wrapping_add(units.wrapping_mul(i64::from(*value)));
             }
         }
-        lanes
+        std::array::from_fn(|lane| places[memory_lane(lane)])
     };
     sums[0].0 = leg(first);
     sums[1].0 = leg(second);
     for lane in 0..LANES {
-        sums[2].0[lane] = sums[0].0[lane] + sums[1].0[lane];
+        sums[2].0[lane] = sums[0].0[lane].wrapping_add(sums[1].0[lane]);
     }
     let mut below = [0; 3];
     for (vector, mask) in below.iter_mut().enumerate() {

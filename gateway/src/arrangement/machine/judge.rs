@@ -92,7 +92,11 @@ impl Machine {
     }
 
     fn unless_too_many_cycles(&self) -> Verdict {
-        let requested = self.record.cycles().filter(|(_, cycle)| !cycle.opened[self.us]).count();
+        // What was asked for on days that are over counts no more.
+        let newest =
+            self.record.cycles().filter(|(_, cycle)| cycle.opened[self.us]).map(|(id, _)| id.business_date).max();
+        let is_current = |id: CycleId| newest.is_none_or(|date| id.business_date >= date);
+        let requested = self.record.cycles().filter(|(id, cycle)| !cycle.opened[self.us] && is_current(*id)).count();
         if requested < self.rules.max_requested_cycles {
             Verdict::Record
         } else {

@@ -87,9 +87,14 @@ impl Record {
             }
             Fact::Opened { by, cycle } => self.cycle_mut(cycle).opened[by] = true,
             Fact::Manifest { by, cycle, revision, book_version } => {
-                let newest = &mut self.cycle_mut(cycle).manifests[by];
+                let cycle = self.cycle_mut(cycle);
+                let newest = &mut cycle.manifests[by];
                 if newest.is_none_or(|held| held.revision.version < revision.version) {
                     *newest = Some(Manifest { revision, book_version });
+                } else if newest
+                    .is_some_and(|held| held.revision.version == revision.version && held.revision != revision)
+                {
+                    cycle.is_contradicted |= by != us;
                 }
             }
             Fact::Claim { by, cycle, round, claim } => {
@@ -99,11 +104,15 @@ impl Record {
             }
             Fact::Statement { by, cycle, round, content } => {
                 let cycle = self.cycle_mut(cycle);
-                let held = *cycle.rounds.entry(round).or_default().statements[by].get_or_insert(content);
-                cycle.is_contradicted |= by != us && held != content;
+                let record = cycle.rounds.entry(round).or_default();
+                let held = *record.statements[by].get_or_insert(content);
+                cycle.is_contradicted |= by != us && (held != content || record.declined[by]);
             }
             Fact::Declined { by, cycle, round } => {
-                self.cycle_mut(cycle).rounds.entry(round).or_default().declined[by] = true;
+                let cycle = self.cycle_mut(cycle);
+                let record = cycle.rounds.entry(round).or_default();
+                record.declined[by] = true;
+                cycle.is_contradicted |= by != us && record.statements[by].is_some();
             }
             Fact::CutOff { cycle } => {
                 let cycle = self.cycle_mut(cycle);

@@ -14,6 +14,7 @@ impl Machine {
     pub fn resume(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
         let us = self.us;
+        let newest = self.record.cycles().next_back().map(|(id, _)| id.business_date);
         for (id, cycle) in self.record.cycles() {
             if cycle.opened[us] && !cycle.is_cut_off {
                 effects.push(Effect::SetDeadline(id));
@@ -21,7 +22,9 @@ impl Machine {
                 let market = market.map(|version| Fact::Market { by: us, business_date: id.business_date, version });
                 effects.extend(market.map(Effect::Send));
             }
-            if !is_told(cycle) {
+            // That both ended the same way does not show that the other house knows how this one ended: its word may
+            // have been here before ours was there. What is left untold by the next business date is old news.
+            if !has_ended_alike(cycle) || Some(id.business_date) == newest {
                 effects.extend(own_evidence(us, id, cycle).map(Effect::Send));
             }
         }
@@ -32,8 +35,8 @@ impl Machine {
     }
 }
 
-/// Whether both houses are known to have ended the cycle the same way: then nothing is left to tell.
-fn is_told(cycle: &Cycle) -> bool {
+/// Whether both houses are known to have ended the cycle the same way.
+fn has_ended_alike(cycle: &Cycle) -> bool {
     match cycle.outcomes.both() {
         Some(outcomes) => match (outcomes.treasury, outcomes.futures) {
             (Outcome::Agreed { round: ours, .. }, Outcome::Agreed { round: theirs, .. }) => {

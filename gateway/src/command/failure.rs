@@ -1,0 +1,138 @@
+//! Why a command failed, as its reader sees it.
+
+use std::{error::Error, fmt::Write as _};
+
+use tonic::{Code, Response, Status};
+use tonic_types::StatusExt;
+
+/// Why a command failed: what was tried, what is wrong, and everything that the node said, a line for each problem.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Failure(String);
+
+/// Problems of an answer that are shown; more are counted.
+const SHOWN_MAX: usize = 200;
+
+impl Failure {
+    /// A failure in words.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// A failure of something with a cause: `reading book.csv: no such file`.
+    pub fn of(doing: &str, cause: &(dyn Error + 'static)) -> Self {
+        Self(format!("{doing}: {}", chain(cause)))
+    }
+
+    /// A call that the node refused or that did not reach it.
+    #[must_use]
+    pub fn status(doing: &str, status: &Status) -> Self {
+        let mut text = format!("{doing}: {}", said(status));
+        let mut problems: Vec<String> = Vec::new();
+        if let Some(bad) = status.get_details_bad_request() {
+            problems.extend(
+                bad.field_violations.into_iter().map(|found| format!("{}: {}", found.field, found.description)),
+            );
+        }
+        if let Some(failed) = status.get_details_precondition_failure() {
+            problems
+                .extend(failed.violations.into_iter().map(|found| format!("{}: {}", found.subject, found.description)));
+        }
+        for problem in problems.iter().take(SHOWN_MAX) {
+            // The message of a status with a single problem often repeats it.
+            if !text.contains(problem.as_str()) {
+                let _ = write!(text, "\n  {}", problem.replace('\n', "\n  "));
+            }
+        }
+        if problems.len() > SHOWN_MAX {
+            let _ = write!(text, "\n  and {} more problems", problems.len() - SHOWN_MAX);
+        }
+        if let Some(info) = status.get_details_error_info()
+            && !info.reason.is_empty()
+        {
+            let _ = write!(text, "\n  reason {}", info.reason);
+        }
+        Self(text)
+    }
+}
+
+/// Turns an answer of the node into its message, or into a failure that says what was being done.
+pub trait Told<T> {
+    /// The message.
+    ///
+    /// # Errors
+    /// What the node said, behind `doing`.
+    fn told(self, doing: &str) -> Result<T, Failure>;
+}
+
+impl<T> Told<T> for Result<Response<T>, Status> {
+    fn told(self, doing: &str) -> Result<T, Failure> {
+        self.map(Response::into_inner).map_err(|status| Failure::status(doing, &status))
+    }
+}
+
+/// What a status says, with the cause where the call never reached the node.
+fn said(status: &Status) -> String {
+    let what = match status.code() {
+        Code::Unavailable => "the node cannot be reached or is not ready",
+        Code::PermissionDenied => "the certificate's role does not allow it",
+        Code::Unauthenticated => "the node does not accept the certificate",
+        Code::InvalidArgument => "the node refused it",
+        Code::NotFound => "not found",
+        Code::FailedPrecondition => "not possible now",
+        Code::Unimplemented => "the node does not offer it",
+        Code::DeadlineExceeded | Code::Cancelled => "no answer in time",
+        Code::ResourceExhausted => "too much",
+        _ => status.code().description(),
+    };
+    let cause = status.source().map(|source| format!(" ({})", chain(source)));
+    format!("{what}: {}{}", status.message(), cause.unwrap_or_default())
+}
+
+/// An error with its causes, each told once.
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let told = cause.to_string();
+        if !text.contains(&told) {
+            let _ = write!(text, ": {told}");
+        }
+        next = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic_types::{ErrorDetails, FieldViolation};
+
+    use super::*;
+
+    #[test]
+    fn every_field_that_the_node_refused_has_a_line() {
+        let violations = vec![
+            FieldViolation::new("positions[0].quantities[17]", "is zero"),
+            FieldViolation::new("header.book_version", "3 is stale"),
+        ];
+        let details = ErrorDetails::with_bad_request(violations);
+        let status = Status::with_error_details(Code::InvalidArgument, "2 problems", details);
+        let text = Failure::status("submitting the book", &status).to_string();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(
+            lines,
+            [
+                "submitting the book: the node refused it: 2 problems",
+                "  positions[0].quantities[17]: is zero",
+                "  header.book_version: 3 is stale",
+            ]
+        );
+    }
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let inner = std::io::Error::other("connection refused");
+        let outer = std::io::Error::other(inner);
+        assert_eq!(Failure::of("connecting", &outer).to_string(), "connecting: connection refused");
+    }
+}

@@ -1,0 +1,65 @@
+//! Reading lists of a node to their end, page by page.
+
+use crossmargin::v1;
+
+use super::{
+    client::Node,
+    failure::{Failure, Told},
+};
+use crate::arrangement::cycle_id::CycleId;
+
+/// Every requirement of a cycle, ascending by link; round 0 is the one in force.
+///
+/// # Errors
+/// What the node said.
+pub async fn requirements(node: &Node, cycle: CycleId, round: u32) -> Result<Vec<v1::Requirement>, Failure> {
+    let mut all = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = v1::ListRequirementsRequest { cycle: Some(node.cycle(cycle)), round, page_size: 0, page_token };
+        let answer = node.margins().list_requirements(request).await;
+        let page = answer.told(&format!("listing the requirements of {cycle}"))?;
+        all.extend(page.requirements);
+        if page.next_page_token.is_empty() {
+            return Ok(all);
+        }
+        page_token = page.next_page_token;
+    }
+}
+
+/// Every break of a round, ascending by link, and the round; round 0 is the newest that was matched.
+///
+/// # Errors
+/// What the node said.
+pub async fn breaks(node: &Node, cycle: CycleId, round: u32) -> Result<(u32, Vec<v1::Break>), Failure> {
+    let mut all = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = v1::ListBreaksRequest { cycle: Some(node.cycle(cycle)), round, page_size: 0, page_token };
+        let answer = node.operations().list_breaks(request).await;
+        let page = answer.told(&format!("listing the breaks of {cycle}"))?;
+        all.extend(page.breaks);
+        if page.next_page_token.is_empty() {
+            return Ok((page.round, all));
+        }
+        page_token = page.next_page_token;
+    }
+}
+
+/// Every link, ascending.
+///
+/// # Errors
+/// What the node said.
+pub async fn links(node: &Node) -> Result<Vec<v1::Link>, Failure> {
+    let mut all = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let answer = node.programme().list_links(v1::ListLinksRequest { page_size: 0, page_token }).await;
+        let page = answer.told("listing the links")?;
+        all.extend(page.links);
+        if page.next_page_token.is_empty() {
+            return Ok(all);
+        }
+        page_token = page.next_page_token;
+    }
+}

@@ -1,0 +1,129 @@
+//! Sentences for margin officers and operators: what happened, and what to do.
+
+use crossmargin::v1::{BreakCause, RequirementStatus};
+
+use super::rules::{Basis, Effect, Figures, Standing};
+use crate::arrangement::{
+    cycle_id::{CycleKind, Round},
+    fact::FallBackCause,
+};
+
+/// Why a requirement is what it is.
+pub(super) fn of_requirement(basis: &Basis<'_>, status: RequirementStatus) -> String {
+    let round = basis.round.unwrap_or(Round(0));
+    let mut reason = match (basis.break_cause, basis.standing) {
+        (Some(cause), _) => format!("round {round}: {}; stand-alone margin is charged", of_break(cause)),
+        (None, Standing::Agreed { .. }) if !matches!(basis.figures, Figures::Joint(_)) => {
+            format!("not part of round {round}: stand-alone margin is charged")
+        }
+        (None, Standing::Agreed { effect, superseded_by, is_one_sided }) => {
+            agreed(basis, round, effect, superseded_by, is_one_sided)
+        }
+        (None, Standing::FallenBack { cause, is_one_sided }) => {
+            let only_there =
+                if is_one_sided { "; agreed at the other house: a re-run closes the difference" } else { "" };
+            format!("stand-alone: {}{only_there}", of_fall_back(cause))
+        }
+        (None, Standing::CutOff { in_force }) => {
+            format!("round {round} was not agreed before the cut-off; the agreement of round {in_force} is in force")
+        }
+        (None, Standing::Open { in_force: Some(in_force) }) => {
+            format!("round {round} is not agreed yet; the agreement of round {in_force} is in force")
+        }
+        (None, Standing::Open { .. }) if basis.kind.is_none() => "stand-alone: no margin cycle has run yet".to_owned(),
+        (None, Standing::Open { in_force: None }) => "stand-alone until the cycle is agreed".to_owned(),
+    };
+    match basis.figures {
+        Figures::Unknown(why) if !why.is_empty() => {
+            reason.push_str("; the amounts are not known: ");
+            reason.push_str(why);
+        }
+        Figures::OwnLeg(_) => reason.push_str("; the other house's amount is not known here"),
+        Figures::Joint(_) if status == RequirementStatus::Break => {
+            reason.push_str("; the figures are those of this house");
+        }
+        Figures::Joint(_) | Figures::Unknown(_) => {}
+    }
+    if basis.kind == Some(CycleKind::Cur) {
+        reason.push_str("; for information: a CUR cycle charges nothing");
+    }
+    reason
+}
+
+fn agreed(basis: &Basis<'_>, round: Round, effect: Effect, superseded_by: Option<Round>, is_one_sided: bool) -> String {
+    let mut reason = match effect {
+        Effect::OnTime => format!("agreed in round {round}"),
+        Effect::FromThenOn => {
+            format!("agreed in round {round} after the cut-off and before settlement: charged from then on")
+        }
+        Effect::Informs => {
+            format!("agreed in round {round}, too late for settlement: for information, stand-alone margin is charged")
+        }
+    };
+    if is_one_sided {
+        reason.push_str("; agreed at this house, but the other house fell back: a re-run closes the difference");
+    }
+    if effect != Effect::Informs && basis.is_rehearsal() {
+        reason.push_str(", in rehearsal: stand-alone margin is charged and the would-be requirement shown");
+    }
+    if let Some(later) = superseded_by {
+        reason.push_str(&format!("; the agreement of round {later} supersedes it"));
+    }
+    reason
+}
+
+/// Why two houses differ on a link.
+pub(super) fn of_break(cause: BreakCause) -> &'static str {
+    match cause {
+        BreakCause::Unspecified => "the houses differ",
+        BreakCause::Link => "link differs: one house has not recorded it, or on other terms",
+        BreakCause::Position => "positions differ: an amendment reached one house's claim and not the other's",
+        BreakCause::Price => "prices differ: terms, prices, curves or fixings are not the same at both houses",
+        BreakCause::Scenario => "scenarios differ",
+        BreakCause::Parameter => "parameters differ",
+        BreakCause::Engine => "engines differ: the houses run different versions of the margin computation",
+        BreakCause::Arithmetic => "equal inputs gave different figures: tell the maker of the software",
+    }
+}
+
+/// Why a cycle fell back.
+pub(super) fn of_fall_back(cause: FallBackCause) -> &'static str {
+    match cause {
+        FallBackCause::PeerSilent => "the other house sent nothing for this cycle before the cut-off",
+        FallBackCause::PeerInputsMissing => {
+            "the other house's positions or market data were not complete before the cut-off"
+        }
+        FallBackCause::OwnInputsMissing => "this house's own positions or market data were not complete",
+        FallBackCause::NoPeerClaim => "the other house's claim did not arrive before the cut-off",
+        FallBackCause::NoPeerStatement => "the other house's statement did not arrive before the cut-off",
+        FallBackCause::StatementsDiffer => "the two houses' statements were over different content",
+        FallBackCause::PeerEquivocated => "the other house contradicted what it had signed",
+        FallBackCause::ComputationFailed => "this house could not compute the margins",
+        FallBackCause::ArrangementDiffers => "the houses have not adopted the same arrangement",
+        FallBackCause::OutOfTime => "this house had not finished before the cut-off",
+    }
+}
+
+/// What an operator does about a fall-back.
+pub(super) fn remedy(cause: FallBackCause) -> &'static str {
+    match cause {
+        FallBackCause::PeerSilent | FallBackCause::NoPeerClaim | FallBackCause::NoPeerStatement => {
+            "Check the link with `crossmargin status` and call the other house's operators; then open a re-run at both."
+        }
+        FallBackCause::PeerInputsMissing => {
+            "Ask the other house to submit its positions and market data; then open a re-run at both."
+        }
+        FallBackCause::OwnInputsMissing => {
+            "Submit positions with `crossmargin submit` and market data with `crossmargin market submit`; then open a \
+             re-run at both houses."
+        }
+        FallBackCause::StatementsDiffer | FallBackCause::PeerEquivocated => {
+            "Keep both ledgers, compare them with `crossmargin ledger verify`, and call the other house."
+        }
+        FallBackCause::ComputationFailed => {
+            "The node's log names what could not be valued; correct it, then open a re-run."
+        }
+        FallBackCause::ArrangementDiffers => "Compare the two houses' arrangement documents, then open a re-run.",
+        FallBackCause::OutOfTime => "Open a re-run at both houses with a later cut-off.",
+    }
+}

@@ -1,0 +1,316 @@
+//! The requirements of a round, from what is on record and the stored figures.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use crossmargin::v1;
+
+use super::{
+    ReadError, Reader, Visibility,
+    figures::{Breaks, Leaves, cause_of},
+    rules::{Basis, Effect, Figures, Standing},
+};
+use crate::{
+    arrangement::{
+        cycle::{Cycle, Phase},
+        cycle_id::{CycleId, Round},
+        digest::Digest,
+        fact::{Fact, Outcome},
+        leg::Leg,
+        link::{LinkMode, LinkTerms},
+        name::{AccountId, LinkId},
+        parties::Parties,
+        registry::Registry,
+    },
+    node::catalog::{Catalog, CycleView},
+};
+
+/// A round with everything that its requirements follow from.
+pub(crate) struct Selected {
+    cycle: Option<CycleId>,
+    round: Option<Round>,
+    standing: Standing,
+    source: Source,
+    breaks: Arc<Breaks>,
+    registry: Arc<Registry>,
+    us: Leg,
+    parties: Parties,
+}
+
+/// Where figures come from.
+enum Source {
+    /// This house's claim.
+    Claim(Arc<Leaves>),
+    /// This house's own leg.
+    OwnLeg(Arc<Leaves>),
+    /// Nowhere, and why.
+    Nowhere(String),
+}
+
+/// What the catalog says of a round.
+struct OnRecord {
+    round: Option<Round>,
+    standing: Standing,
+    claim_leaves: Option<Digest>,
+    stand_alone_leaves: Option<Digest>,
+    breaks: Option<Digest>,
+}
+
+impl Reader {
+    /// The round of a cycle, or the one in force.
+    ///
+    /// # Errors
+    /// This house knows no such cycle or round, or what is stored of it cannot be read.
+    pub(crate) fn select(&self, cycle: CycleId, round: Option<Round>) -> Result<Selected, ReadError> {
+        let context = &self.context;
+        let (record, registry) = {
+            let catalog = context.catalog.read();
+            let view = catalog.cycles.get(&cycle).ok_or_else(|| ReadError::unknown_cycle(cycle))?;
+            (on_record(&catalog, context.us, cycle, view, round)?, Arc::clone(&catalog.registry))
+        };
+        let source = match (record.claim_leaves, record.stand_alone_leaves) {
+            (Some(claim), _) => Source::Claim(self.leaves(claim)?),
+            (None, Some(own)) => Source::OwnLeg(self.leaves(own)?),
+            (None, None) => self.on_demand(Some(cycle)),
+        };
+        let breaks = record.breaks.map(|digest| self.breaks(digest)).transpose()?.unwrap_or_default();
+        Ok(Selected {
+            cycle: Some(cycle),
+            round: record.round,
+            standing: record.standing,
+            source,
+            breaks,
+            registry,
+            us: context.us,
+            parties: context.parties.clone(),
+        })
+    }
+
+    /// The newest cycle that charges and has ended; else the newest that is open; else none, stand-alone.
+    ///
+    /// # Errors
+    /// What is stored of it cannot be read.
+    pub(crate) fn newest(&self) -> Result<Selected, ReadError> {
+        let context = &self.context;
+        let (cycle, registry) = {
+            let catalog = context.catalog.read();
+            (newest_charging(&catalog, context.us), Arc::clone(&catalog.registry))
+        };
+        match cycle {
+            Some(cycle) => self.select(cycle, None),
+            None => Ok(Selected {
+                cycle: None,
+                round: None,
+                standing: Standing::Open { in_force: None },
+                source: self.on_demand(None),
+                breaks: Arc::default(),
+                registry,
+                us: context.us,
+                parties: context.parties.clone(),
+            }),
+        }
+    }
+
+    /// The requirement of an account that the caller may see, at either house.
+    ///
+    /// # Errors
+    /// There is no such account for the caller, or what is stored cannot be read.
+    pub(crate) fn of_account(
+        &self,
+        account: &AccountId,
+        cycle: Option<CycleId>,
+        visibility: &Visibility,
+    ) -> Result<v1::Requirement, ReadError> {
+        let registry = Arc::clone(&self.context.catalog.read().registry);
+        let us = self.context.us;
+        let terms = [us, us.other()]
+            .into_iter()
+            .filter_map(|leg| registry.link_of_account(leg, account))
+            .map(|(terms, _)| terms)
+            .find(|terms| visibility.shows(terms));
+        let terms = terms.ok_or_else(|| {
+            ReadError::NotFound(format!("no link in force has account {account}: see `crossmargin links list`"))
+        })?;
+        let selected = match cycle {
+            Some(cycle) => self.select(cycle, None)?,
+            None => self.newest()?,
+        };
+        Ok(selected.requirement(terms))
+    }
+
+    /// The breaks of a round, or of the newest that was matched, ascending by link.
+    ///
+    /// # Errors
+    /// This house knows no such cycle or round, or the breaks cannot be read.
+    pub(crate) fn breaks_of(
+        &self,
+        cycle: CycleId,
+        round: Option<Round>,
+    ) -> Result<(Option<Round>, Arc<Breaks>), ReadError> {
+        let us = self.context.us;
+        let (round, digest) = {
+            let catalog = self.context.catalog.read();
+            let view = catalog.cycles.get(&cycle).ok_or_else(|| ReadError::unknown_cycle(cycle))?;
+            let rounds = &view.record.rounds;
+            let round = match round {
+                Some(round) => Some(known_round(&view.record, cycle, round)?),
+                None => rounds.iter().rev().find(|(_, r)| r.statements[us].is_some()).map(|(round, _)| *round),
+            };
+            (round, round.and_then(|round| breaks_digest(&catalog, us, &view.record, round)))
+        };
+        let breaks = digest.map(|digest| self.breaks(digest)).transpose()?.unwrap_or_default();
+        Ok((round, breaks))
+    }
+
+    fn on_demand(&self, cycle: Option<CycleId>) -> Source {
+        let leaves = self.stand_alone.leaves(&self.context, cycle).map_err(|error| error.to_string());
+        match leaves.and_then(|digest| self.leaves(digest).map_err(|error| error.to_string())) {
+            Ok(leaves) => Source::OwnLeg(leaves),
+            Err(why) => Source::Nowhere(why),
+        }
+    }
+}
+
+impl Selected {
+    /// The requirement of a link.
+    pub(crate) fn requirement(&self, terms: &LinkTerms) -> v1::Requirement {
+        let figures = match &self.source {
+            Source::Claim(leaves) => leaves.get(&terms.link).map(Figures::Joint),
+            Source::OwnLeg(leaves) => leaves.get(&terms.link).map(Figures::OwnLeg),
+            Source::Nowhere(why) => Some(Figures::Unknown(why)),
+        };
+        let figures = figures.unwrap_or(Figures::Unknown("the link was not in force when they were computed"));
+        let mode = match figures {
+            Figures::Joint(leaf) | Figures::OwnLeg(leaf) => mode_of(leaf),
+            Figures::Unknown(_) => None,
+        };
+        let by_registry = || self.registry.link(&terms.link).map(|(_, mode)| mode);
+        let basis = Basis {
+            us: self.us,
+            kind: self.cycle.map(|cycle| cycle.kind),
+            round: self.round,
+            arrangement_mode: self.parties.mode,
+            terms,
+            mode: mode.or_else(by_registry).unwrap_or(LinkMode::Rehearsal),
+            figures,
+            standing: self.standing,
+            break_cause: cause_of(&self.breaks, &terms.link),
+        };
+        let cycle = self.cycle.map(|cycle| cycle.to_wire(self.parties.arrangement.as_str()));
+        v1::Requirement { cycle, ..basis.requirement() }
+    }
+
+    /// The links of the round that the caller may see, after `after`, ascending.
+    pub(crate) fn links<'a>(
+        &'a self,
+        after: Option<&'a LinkId>,
+        visibility: &'a Visibility,
+    ) -> impl Iterator<Item = &'a LinkTerms> {
+        let links: BTreeSet<&LinkId> = match &self.source {
+            Source::Claim(leaves) | Source::OwnLeg(leaves) => leaves.keys().chain(self.breaks.keys()).collect(),
+            Source::Nowhere(_) => self.registry.links().map(|(terms, _)| &terms.link).collect(),
+        };
+        links
+            .into_iter()
+            .filter(move |link| after.is_none_or(|after| *link > after))
+            .filter_map(|link| self.registry.link(link))
+            .map(|(terms, _)| terms)
+            .filter(|terms| visibility.shows(terms))
+    }
+
+    /// The round that the requirements rest on.
+    pub(crate) fn round(&self) -> Option<Round> {
+        self.round
+    }
+}
+
+fn mode_of(leaf: &v1::MarginLeaf) -> Option<LinkMode> {
+    match leaf.mode() {
+        v1::LinkMode::Live => Some(LinkMode::Live),
+        v1::LinkMode::Rehearsal => Some(LinkMode::Rehearsal),
+        v1::LinkMode::Unspecified => None,
+    }
+}
+
+fn on_record(
+    catalog: &Catalog,
+    us: Leg,
+    cycle: CycleId,
+    view: &CycleView,
+    round: Option<Round>,
+) -> Result<OnRecord, ReadError> {
+    let record = &view.record;
+    let in_force = record.agreement().map(|(round, _)| round);
+    let round = match round {
+        Some(round) => Some(known_round(record, cycle, round)?),
+        None => in_force.or_else(|| record.claimed_round(us)),
+    };
+    let attachment = |digest: Digest| catalog.by_digest(us, digest).and_then(|held| held.keeping.attachment);
+    let claim = round.and_then(|round| record.rounds.get(&round)?.claims[us]);
+    let outcome = record.outcomes[us].map(|outcome| Fact::Outcome { by: us, cycle, outcome });
+    Ok(OnRecord {
+        round,
+        standing: standing(catalog, us, cycle, view, round),
+        claim_leaves: claim.and_then(|claim| attachment(claim.digest)),
+        stand_alone_leaves: outcome.and_then(|fact| catalog.evidence(&fact)?.keeping.attachment),
+        breaks: round.and_then(|round| breaks_digest(catalog, us, record, round)),
+    })
+}
+
+fn standing(catalog: &Catalog, us: Leg, cycle: CycleId, view: &CycleView, round: Option<Round>) -> Standing {
+    let record = &view.record;
+    let in_force = record.agreement().map(|(round, _)| round);
+    let agreed = round.and_then(|round| Some((round, record.rounds.get(&round)?.agreed()?)));
+    let is_one_sided = record.phase(us) == Phase::AgreedAtOneHouse;
+    match (agreed, in_force, record.outcomes[us]) {
+        (Some((round, content)), _, _) => Standing::Agreed {
+            effect: effect(catalog, us, cycle, record, (round, content)),
+            superseded_by: in_force.filter(|in_force| *in_force > round),
+            is_one_sided,
+        },
+        (None, Some(in_force), _) if record.is_cut_off => Standing::CutOff { in_force },
+        (None, Some(in_force), _) => Standing::Open { in_force: Some(in_force) },
+        (None, None, Some(Outcome::FallenBack(cause))) => Standing::FallenBack { cause, is_one_sided },
+        (None, None, _) => Standing::Open { in_force: None },
+    }
+}
+
+/// What the agreement of a round does to the charge, by this house's own word on record.
+fn effect(catalog: &Catalog, us: Leg, cycle: CycleId, record: &Cycle, (round, content): (Round, Digest)) -> Effect {
+    let outcome = |is_late| {
+        let outcome = Outcome::Agreed { round, content, is_late };
+        catalog.evidence(&Fact::Outcome { by: us, cycle, outcome })
+    };
+    match (outcome(false), outcome(true)) {
+        (Some(_), _) => Effect::OnTime,
+        (None, Some(late)) if late.keeping.is_prospective => Effect::FromThenOn,
+        (None, Some(_)) => Effect::Informs,
+        // The outcome is about to be recorded; after the cut-off nothing is charged before it is.
+        (None, None) if record.is_cut_off => Effect::Informs,
+        (None, None) => Effect::OnTime,
+    }
+}
+
+fn known_round(record: &Cycle, cycle: CycleId, round: Round) -> Result<Round, ReadError> {
+    if record.rounds.contains_key(&round) {
+        return Ok(round);
+    }
+    let newest = record.rounds.keys().next_back().map_or(0, |round| round.0);
+    Err(ReadError::NotFound(format!("cycle {cycle} has no round {round}: its newest is {newest}")))
+}
+
+/// The digest of the breaks of a round that this house has matched.
+fn breaks_digest(catalog: &Catalog, us: Leg, record: &Cycle, round: Round) -> Option<Digest> {
+    let statement = record.rounds.get(&round)?.statements[us]?;
+    catalog.by_digest(us, statement)?.keeping.attachment
+}
+
+/// The newest cycle that charges and has an agreement or fell back; else the newest that is open here.
+fn newest_charging(catalog: &Catalog, us: Leg) -> Option<CycleId> {
+    let charging = || {
+        let open = catalog.cycles.iter().rev();
+        open.filter(|(id, view)| id.kind.charges() && view.record.opened[us])
+    };
+    let has_ended = |view: &CycleView| view.record.agreement().is_some() || view.record.outcomes[us].is_some();
+    let ended = charging().find(|(_, view)| has_ended(view));
+    ended.or_else(|| charging().next()).map(|(id, _)| *id)
+}

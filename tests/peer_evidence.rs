@@ -1,0 +1,104 @@
+//! What the other house may not do: forge, replay, speak for this house, or read what was not shown to it.
+
+#[path = "support/mod.rs"]
+mod support;
+
+use crossmargin::v1::{self, Disposition, peer_service_client::PeerServiceClient};
+use gateway::arrangement::{digest::Digest, leg::Leg};
+use prost::bytes::Bytes;
+use tonic::{Code, transport::Channel};
+
+use support::{Houses, books::cycle};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_crossmargin");
+
+/// A client of FICC's node with CME's own gateway certificate.
+fn as_cme(houses: &Houses) -> PeerServiceClient<Channel> {
+    let pki = houses.directory().join("pki/CME");
+    PeerServiceClient::new(houses.clients(Leg::Treasury).channel_with(pki.join("peer.pem"), pki.join("peer.key")))
+}
+
+#[tokio::test]
+async fn forged_replayed_and_misdirected_evidence_is_refused_with_its_reason() {
+    let houses = Houses::running(BINARY).await;
+    let itd = cycle(v1::CycleKind::Itd, 1);
+    for leg in Leg::BOTH {
+        houses.clients(leg).submit_sample(leg).await;
+        houses.clients(leg).open(&itd, 120).await;
+    }
+    for leg in Leg::BOTH {
+        houses.clients(leg).wait_agreed(&itd, 1).await;
+    }
+    let agreement = houses.clients(Leg::Treasury).agreement(&itd, 1).await;
+    let [own, theirs] = &agreement.signatures[..] else { panic!("two signatures") };
+    let changed = |edit: fn(&mut v1::SignedEnvelope)| {
+        let mut envelope = theirs.clone();
+        edit(&mut envelope);
+        envelope
+    };
+    let forged_payload = changed(|envelope| {
+        let mut payload = envelope.payload.to_vec();
+        let last = payload.len() - 1;
+        payload[last] ^= 1;
+        envelope.payload = payload.into();
+    });
+    let cases = [
+        ("a replay", theirs.clone(), Disposition::Duplicate, ""),
+        ("a forged payload", forged_payload, Disposition::Refused, "signature"),
+        ("a forged signature", changed(|e| e.signature = Bytes::from(vec![7; 64])), Disposition::Refused, "signature"),
+        ("another kind", changed(|e| e.kind = v1::EvidenceKind::Claim.into()), Disposition::Refused, "signature"),
+        ("another mode", changed(|e| e.mode = v1::ArrangementMode::Rehearsal.into()), Disposition::Refused, "mode"),
+        ("another arrangement", changed(|e| e.arrangement = "A-B".into()), Disposition::Refused, "arrangement"),
+        ("an unknown key", changed(|e| e.key_id = "00".repeat(16)), Disposition::Refused, "key"),
+        ("this house's own word", own.clone(), Disposition::Refused, "own evidence"),
+        ("the other's bytes as this house's", changed(|e| e.house = "FICC".into()), Disposition::Refused, "key"),
+    ];
+    for (what, envelope, disposition, words) in cases {
+        let request = v1::DeliverRequest { envelopes: vec![envelope] };
+        let receipts = as_cme(&houses).deliver(request).await.unwrap().into_inner().receipts;
+        assert_eq!(receipts[0].disposition(), disposition, "{what}: {receipts:?}");
+        assert!(receipts[0].reason.contains(words), "{what}: {receipts:?}");
+    }
+    let status = houses.clients(Leg::Treasury).operations().get_node_status(v1::GetNodeStatusRequest {}).await;
+    assert_eq!(status.unwrap().into_inner().contradiction_count, 0);
+}
+
+#[tokio::test]
+async fn the_other_house_reads_only_what_a_manifest_names() {
+    let houses = Houses::running(BINARY).await;
+    let clients = houses.clients(Leg::Treasury);
+    clients.submit_sample(Leg::Treasury).await;
+    // The book's own chunks are stored but named by no manifest yet.
+    let blobs = houses.data(Leg::Treasury).join("blobs");
+    let mut stored = Vec::new();
+    for folder in std::fs::read_dir(blobs).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
+        stored.extend(std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()));
+    }
+    let mut refused = 0;
+    for path in &stored {
+        let digest = Digest::of(&std::fs::read(path).unwrap());
+        let request = v1::FetchBlobsRequest { digests: vec![Bytes::copy_from_slice(digest.as_bytes())] };
+        let mut stream = as_cme(&houses).fetch_blobs(request).await.unwrap().into_inner();
+        if let Err(status) = stream.message().await {
+            assert_eq!(status.code(), Code::NotFound);
+            refused += 1;
+        }
+    }
+    // Four market items are named by the market manifest; the rest is the book.
+    assert_eq!(stored.len() - refused, 4, "{stored:?}");
+    assert!(refused > 0);
+}
+
+#[tokio::test]
+async fn a_greeting_from_another_arrangement_is_refused() {
+    let houses = Houses::running(BINARY).await;
+    let request = v1::GreetRequest {
+        house: "CME".into(),
+        arrangement: "FICC-CME".into(),
+        arrangement_digest: Bytes::from(vec![1; 32]),
+        ..Default::default()
+    };
+    let status = as_cme(&houses).greet(request).await.unwrap_err();
+    assert_eq!(status.code(), Code::FailedPrecondition);
+    assert!(status.message().contains("arrangements differ"), "{status:?}");
+}
