@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::{
     report::CycleReport,
     setup,
-    stage::{PATIENCE, Stage},
+    stage::{PATIENCE, Stage, book},
     wait,
 };
 use crate::{
@@ -20,7 +20,6 @@ use crate::{
     command::{failure::Failure, listing, submit},
     csv_book,
     identity::Role,
-    sample,
 };
 use crossmargin::v1;
 
@@ -100,13 +99,13 @@ async fn until_market_is_at_the_other_house(stage: &mut Stage, id: CycleId) -> R
 /// Submits the late amendment to the Treasury house.
 async fn amend(stage: &mut Stage, id: CycleId) -> Result<(), Failure> {
     stage.progress.step(format!("amendment of {ACCOUNT} submitted to FICC"));
-    let text = setup::amendment(sample::book::csv(Leg::Treasury), ACCOUNT, LATE_PURCHASE)?;
+    let text = setup::amendment(&book(Leg::Treasury, id.business_date)?.to_string(), ACCOUNT, LATE_PURCHASE)?;
     stage.folder.write(&stage.folder.amendment(&stage.houses[Leg::Treasury].name), &text)?;
-    let book = csv_book::parse(text.as_bytes(), "the amendment");
-    let book = book.map_err(|problems| Failure::new(problems.to_string()))?;
+    let amended = csv_book::parse(text.as_bytes(), "the amendment");
+    let amended = amended.map_err(|problems| Failure::new(problems.to_string()))?;
     let node = stage.houses[Leg::Treasury].node(Role::PositionSource)?;
     let heading = submit::Heading::now(id.business_date, v1::SnapshotScope::Amendment);
-    submit::send(&node, book, heading).await.map(drop)
+    submit::send(&node, amended, heading).await.map(drop)
 }
 
 /// Checks that the breaks of the round are the ones that the list of breaks names.

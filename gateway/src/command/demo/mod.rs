@@ -11,6 +11,7 @@ mod folder;
 mod house;
 mod progress;
 mod report;
+mod roll;
 mod setup;
 mod stage;
 mod table;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crossmargin::v1::{self, CyclePhase, SnapshotScope};
 use jiff::{SignedDuration, Timestamp, civil::Date};
 
-use super::{DemoArgs, folder::Folder, house::House, progress::Progress, report::View, setup, wait};
+use super::{DemoArgs, folder::Folder, house::House, progress::Progress, report::View, roll::roll, setup, wait};
 use crate::{
     arrangement::{
         cycle_id::CycleId,
@@ -14,7 +14,7 @@ use crate::{
         terms::Arrangement,
     },
     command::{agreements, cycle, failure::Failure, links, listing, market, status, submit},
-    csv_book,
+    csv_book::Book,
     identity::{
         Role, VerifyingKeys,
         signing::{PublicKey, Validity},
@@ -89,8 +89,7 @@ impl Stage {
     /// Submits a house's book of the sample for a business date.
     pub(super) async fn submit_book(&mut self, leg: Leg, date: Date) -> Result<(), Failure> {
         self.progress.step(format!("book of {date} submitted to {}", self.houses[leg].name));
-        let book = csv_book::parse(sample::book::csv(leg).as_bytes(), "the sample's book");
-        let book = book.map_err(|problems| Failure::new(problems.to_string()))?;
+        let book = book(leg, date)?;
         let node = self.houses[leg].node(Role::PositionSource)?;
         submit::send(&node, book, submit::Heading::now(date, SnapshotScope::Full)).await.map(drop)
     }
@@ -265,6 +264,12 @@ impl Stage {
         }
         Ok(())
     }
+}
+
+/// A house's book of the sample as it stands on a business date.
+pub(super) fn book(leg: Leg, date: Date) -> Result<Book, Failure> {
+    let book = sample::book::book(leg).map_err(|problems| Failure::new(problems.to_string()))?;
+    Ok(if date == sample::BUSINESS_DATE { book } else { roll(&book, sample::BUSINESS_DATE, date) })
 }
 
 /// Each house's items, and what is to be said of the history behind the scenarios.
