@@ -7,7 +7,7 @@
 use std::time::Instant;
 
 use super::{
-    report::CycleReport,
+    report::{Account, CycleReport, View},
     setup,
     stage::{PATIENCE, Stage, book},
     wait,
@@ -34,6 +34,11 @@ differ at just that pair. The others are agreed; the next round, with the amendm
 const ACCOUNT: &str = "GSD-1002";
 /// What it buys late, in USD of face.
 const LATE_PURCHASE: i64 = 250_000_000;
+
+/// Whether a pair is the one that the amendment touches.
+pub(super) fn is_touched(account: &Account) -> bool {
+    account.ficc_account == ACCOUNT
+}
 
 /// Shows round 1 with the break and round 2 without.
 ///
@@ -74,8 +79,8 @@ pub(super) async fn show(stage: &mut Stage, id: CycleId) -> Result<Vec<CycleRepo
     let elapsed = begun.elapsed();
     let mut rounds = Vec::new();
     for round in [1, 2] {
-        let mut views = stage.views(id, round, true).await?;
-        name_causes(stage, id, round, &mut views).await?;
+        let views = stage.views(id, round, true).await?;
+        check_breaks(stage, id, round, &views).await?;
         rounds.push(CycleReport::of(id, elapsed, views, &stage.parties, &stage.keys)?);
     }
     Ok(rounds)
@@ -108,17 +113,12 @@ async fn amend(stage: &mut Stage, id: CycleId) -> Result<(), Failure> {
     submit::send(&node, amended, heading).await.map(drop)
 }
 
-/// Checks that the breaks of the round are the ones that the list of breaks names.
-async fn name_causes(
-    stage: &Stage,
-    id: CycleId,
-    round: u32,
-    views: &mut Pair<super::report::View>,
-) -> Result<(), Failure> {
+/// Checks that each house lists the break that it charges: one in round 1, none in round 2.
+async fn check_breaks(stage: &Stage, id: CycleId, round: u32, views: &Pair<View>) -> Result<(), Failure> {
     for leg in Leg::BOTH {
         let (_, breaks) = listing::breaks(&stage.houses[leg].node(Role::Operator)?, id, round).await?;
         let listed: Vec<&str> = breaks.iter().map(|found| found.link_id.as_str()).collect();
-        let view = &mut views[leg];
+        let view = &views[leg];
         let broken = view.requirements.iter().filter(|found| found.status() == v1::RequirementStatus::Break);
         let shown: Vec<&str> = broken.filter_map(|found| Some(found.link.as_ref()?.link_id.as_str())).collect();
         if listed != shown {
