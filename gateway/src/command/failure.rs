@@ -27,22 +27,21 @@ impl Failure {
     /// A call that the node refused or that did not reach it.
     #[must_use]
     pub fn status(doing: &str, status: &Status) -> Self {
-        let mut text = format!("{doing}: {}", said(status));
         let mut problems: Vec<String> = Vec::new();
         if let Some(bad) = status.get_details_bad_request() {
             problems.extend(
                 bad.field_violations.into_iter().map(|found| format!("{}: {}", found.field, found.description)),
             );
         }
-        if let Some(failed) = status.get_details_precondition_failure() {
-            problems
-                .extend(failed.violations.into_iter().map(|found| format!("{}: {}", found.subject, found.description)));
-        }
+        // Where a status has problems by field, its message repeats them.
+        let message = match problems.len() {
+            0 => status.message().to_owned(),
+            1 => "1 problem".to_owned(),
+            count => format!("{count} problems"),
+        };
+        let mut text = format!("{doing}: {}", said(status, &message));
         for problem in problems.iter().take(SHOWN_MAX) {
-            // The message of a status with a single problem often repeats it.
-            if !text.contains(problem.as_str()) {
-                let _ = write!(text, "\n  {}", problem.replace('\n', "\n  "));
-            }
+            let _ = write!(text, "\n  {}", problem.replace('\n', "\n  "));
         }
         if problems.len() > SHOWN_MAX {
             let _ = write!(text, "\n  and {} more problems", problems.len() - SHOWN_MAX);
@@ -71,8 +70,8 @@ impl<T> Told<T> for Result<Response<T>, Status> {
     }
 }
 
-/// What a status says, with the cause where the call never reached the node.
-fn said(status: &Status) -> String {
+/// What a status means, then its message, with the cause where the call never reached the node.
+fn said(status: &Status, message: &str) -> String {
     let what = match status.code() {
         Code::Unavailable => "the node cannot be reached or is not ready",
         Code::PermissionDenied => "the certificate's role does not allow it",
@@ -86,7 +85,7 @@ fn said(status: &Status) -> String {
         _ => status.code().description(),
     };
     let cause = status.source().map(|source| format!(" ({})", chain(source)));
-    format!("{what}: {}{}", status.message(), cause.unwrap_or_default())
+    format!("{what}: {message}{}", cause.unwrap_or_default())
 }
 
 /// An error with its causes, each told once.

@@ -43,7 +43,7 @@ const STYLE: TableStyle = TableStyle::new()
 pub fn table(header: &[&str], right: impl Fn(usize) -> bool) -> Table {
     let mut table = Table::new();
     table.load_style(STYLE);
-    table.set_header(header.iter().enumerate().map(|(place, name)| align(*name, right(place))));
+    table.set_header(header.iter().enumerate().map(|(place, name)| align(name, right(place))));
     for (place, column) in table.column_iter_mut().enumerate() {
         if right(place) {
             column.set_cell_alignment(CellAlignment::Right);

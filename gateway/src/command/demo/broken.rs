@@ -7,9 +7,9 @@
 use std::time::Instant;
 
 use super::{
-    report::CycleReport,
+    report::{Account, CycleReport, View},
     setup,
-    stage::{PATIENCE, Stage},
+    stage::{PATIENCE, Stage, book},
     wait,
 };
 use crate::{
@@ -20,7 +20,6 @@ use crate::{
     command::{failure::Failure, listing, submit},
     csv_book,
     identity::Role,
-    sample,
 };
 use crossmargin::v1;
 
@@ -35,6 +34,11 @@ differ at just that pair. The others are agreed; the next round, with the amendm
 const ACCOUNT: &str = "GSD-1002";
 /// What it buys late, in USD of face.
 const LATE_PURCHASE: i64 = 250_000_000;
+
+/// Whether a pair is the one that the amendment touches.
+pub(super) fn is_touched(account: &Account) -> bool {
+    account.ficc_account == ACCOUNT
+}
 
 /// Shows round 1 with the break and round 2 without.
 ///
@@ -75,8 +79,8 @@ pub(super) async fn show(stage: &mut Stage, id: CycleId) -> Result<Vec<CycleRepo
     let elapsed = begun.elapsed();
     let mut rounds = Vec::new();
     for round in [1, 2] {
-        let mut views = stage.views(id, round, true).await?;
-        name_causes(stage, id, round, &mut views).await?;
+        let views = stage.views(id, round, true).await?;
+        check_breaks(stage, id, round, &views).await?;
         rounds.push(CycleReport::of(id, elapsed, views, &stage.parties, &stage.keys)?);
     }
     Ok(rounds)
@@ -100,26 +104,21 @@ async fn until_market_is_at_the_other_house(stage: &mut Stage, id: CycleId) -> R
 /// Submits the late amendment to the Treasury house.
 async fn amend(stage: &mut Stage, id: CycleId) -> Result<(), Failure> {
     stage.progress.step(format!("amendment of {ACCOUNT} submitted to FICC"));
-    let text = setup::amendment(sample::book::csv(Leg::Treasury), ACCOUNT, LATE_PURCHASE)?;
+    let text = setup::amendment(&book(Leg::Treasury, id.business_date)?.to_string(), ACCOUNT, LATE_PURCHASE)?;
     stage.folder.write(&stage.folder.amendment(&stage.houses[Leg::Treasury].name), &text)?;
-    let book = csv_book::parse(text.as_bytes(), "the amendment");
-    let book = book.map_err(|problems| Failure::new(problems.to_string()))?;
+    let amended = csv_book::parse(text.as_bytes(), "the amendment");
+    let amended = amended.map_err(|problems| Failure::new(problems.to_string()))?;
     let node = stage.houses[Leg::Treasury].node(Role::PositionSource)?;
     let heading = submit::Heading::now(id.business_date, v1::SnapshotScope::Amendment);
-    submit::send(&node, book, heading).await.map(drop)
+    submit::send(&node, amended, heading).await.map(drop)
 }
 
-/// Checks that the breaks of the round are the ones that the list of breaks names.
-async fn name_causes(
-    stage: &Stage,
-    id: CycleId,
-    round: u32,
-    views: &mut Pair<super::report::View>,
-) -> Result<(), Failure> {
+/// Checks that each house lists the break that it charges: one in round 1, none in round 2.
+async fn check_breaks(stage: &Stage, id: CycleId, round: u32, views: &Pair<View>) -> Result<(), Failure> {
     for leg in Leg::BOTH {
         let (_, breaks) = listing::breaks(&stage.houses[leg].node(Role::Operator)?, id, round).await?;
         let listed: Vec<&str> = breaks.iter().map(|found| found.link_id.as_str()).collect();
-        let view = &mut views[leg];
+        let view = &views[leg];
         let broken = view.requirements.iter().filter(|found| found.status() == v1::RequirementStatus::Break);
         let shown: Vec<&str> = broken.filter_map(|found| Some(found.link.as_ref()?.link_id.as_str())).collect();
         if listed != shown {

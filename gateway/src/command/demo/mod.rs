@@ -6,15 +6,18 @@
 
 mod agreed;
 mod broken;
+mod by_hand;
 mod fall_back;
 mod folder;
 mod house;
 mod progress;
 mod report;
+mod roll;
 mod setup;
 mod stage;
 mod table;
 mod wait;
+mod words;
 
 use std::path::PathBuf;
 
@@ -78,13 +81,13 @@ async fn show(args: &DemoArgs) -> Result<(), Failure> {
     let next = stage.next_business_date()?;
     tell(broken::STORY)?;
     for cycle in broken::show(&mut stage, first(next, CycleKind::Itd)).await? {
-        tell(&table::cycle(&cycle))?;
+        tell(&table::shown(&cycle, broken::is_touched))?;
         report.cycles.push(cycle);
     }
 
     tell(fall_back::STORY)?;
     let cycle = fall_back::show(&mut stage, first(next, CycleKind::Eod)).await?;
-    tell(&table::cycle(&cycle))?;
+    tell(&table::shown(&cycle, |account| account.kind == "house"))?;
     report.cycles.push(cycle);
 
     let closing = stage.closing_words(args.keep_running);

@@ -70,10 +70,11 @@ pub(super) struct Account {
     pub(super) cme_account: String,
     pub(super) ficc_standalone: Option<Decimal>,
     pub(super) cme_standalone: Option<Decimal>,
-    pub(super) ficc_factor: f64,
-    pub(super) cme_factor: f64,
+    pub(super) ficc_factor: Option<f64>,
+    pub(super) cme_factor: Option<f64>,
+    /// 0 unless agreed.
     pub(super) applied_factor: f64,
-    pub(super) would_be_factor: f64,
+    pub(super) would_be_factor: Option<f64>,
     pub(super) ficc_requirement: Option<Decimal>,
     pub(super) cme_requirement: Option<Decimal>,
     pub(super) would_be_ficc_requirement: Option<Decimal>,
@@ -161,7 +162,7 @@ impl CycleReport {
             round: round.unwrap_or(0),
             status,
             elapsed_ms: u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX),
-            totals: totals(&accounts),
+            totals: Totals::of(&accounts),
             accounts,
             houses: houses?,
         })
@@ -210,10 +211,10 @@ fn merge(what: &str, found: Pair<Option<&v1::Requirement>>) -> Result<Account, F
         cme_account: link.futures_account,
         ficc_standalone: money(&own.treasury_standalone, &other.treasury_standalone),
         cme_standalone: money(&other.futures_standalone, &own.futures_standalone),
-        ficc_factor: fraction(own.treasury_factor_bp),
-        cme_factor: fraction(other.futures_factor_bp),
+        ficc_factor: factor([own, other], |view| view.treasury_factor_bp),
+        cme_factor: factor([other, own], |view| view.futures_factor_bp),
         applied_factor: if is_agreed(status) { fraction(own.applied_factor_bp) } else { 0.0 },
-        would_be_factor: fraction(own.would_be_factor_bp.min(other.would_be_factor_bp)),
+        would_be_factor: factor([own, other], |view| view.would_be_factor_bp),
         ficc_requirement: money(&own.treasury_requirement, &other.treasury_requirement),
         cme_requirement: money(&other.futures_requirement, &own.futures_requirement),
         would_be_ficc_requirement: money(&own.would_be_treasury_requirement, &other.would_be_treasury_requirement),
@@ -230,19 +231,31 @@ fn merge(what: &str, found: Pair<Option<&v1::Requirement>>) -> Result<Account, F
     Ok(account)
 }
 
+/// A factor from the first view that has computed factors: one that knows both legs.
+fn factor(views: [&v1::Requirement; 2], basis_points: impl Fn(&v1::Requirement) -> u32) -> Option<f64> {
+    let has_both =
+        |view: &&v1::Requirement| !view.treasury_standalone.is_empty() && !view.futures_standalone.is_empty();
+    views.into_iter().find(has_both).map(|view| fraction(basis_points(view)))
+}
+
 fn sum(one: Option<Decimal>, other: Option<Decimal>) -> Option<Decimal> {
     Some(one? + other?)
 }
 
-fn totals(accounts: &[Account]) -> Totals {
-    let add = |figure: fn(&Account) -> Option<Decimal>| accounts.iter().filter_map(figure).sum();
-    Totals {
-        ficc_standalone: add(|account| account.ficc_standalone),
-        cme_standalone: add(|account| account.cme_standalone),
-        ficc_requirement: add(|account| account.ficc_requirement),
-        cme_requirement: add(|account| account.cme_requirement),
-        saving: add(|account| account.saving),
-        would_be_saving: add(|account| account.would_be_saving),
+impl Totals {
+    /// Sums over accounts; what is not known counts as nothing.
+    pub(super) fn of<'a>(accounts: impl IntoIterator<Item = &'a Account>) -> Self {
+        let mut totals = Self::default();
+        for account in accounts {
+            let known = |figure: Option<Decimal>| figure.unwrap_or_default();
+            totals.ficc_standalone += known(account.ficc_standalone);
+            totals.cme_standalone += known(account.cme_standalone);
+            totals.ficc_requirement += known(account.ficc_requirement);
+            totals.cme_requirement += known(account.cme_requirement);
+            totals.saving += known(account.saving);
+            totals.would_be_saving += known(account.would_be_saving);
+        }
+        totals
     }
 }
 
@@ -288,4 +301,4 @@ fn verify(signed: &v1::SignedEnvelope, parties: &Parties, keys: &VerifyingKeys) 
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

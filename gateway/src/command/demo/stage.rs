@@ -5,7 +5,7 @@ use std::time::Duration;
 use crossmargin::v1::{self, CyclePhase, SnapshotScope};
 use jiff::{SignedDuration, Timestamp, civil::Date};
 
-use super::{DemoArgs, folder::Folder, house::House, progress::Progress, report::View, setup, wait};
+use super::{DemoArgs, folder::Folder, house::House, progress::Progress, report::View, roll::roll, setup, wait};
 use crate::{
     arrangement::{
         cycle_id::CycleId,
@@ -14,7 +14,7 @@ use crate::{
         terms::Arrangement,
     },
     command::{agreements, cycle, failure::Failure, links, listing, market, status, submit},
-    csv_book,
+    csv_book::Book,
     identity::{
         Role, VerifyingKeys,
         signing::{PublicKey, Validity},
@@ -36,7 +36,7 @@ pub(super) struct Stage {
     pub(super) keys: VerifyingKeys,
     arrangement: Arrangement,
     items: Pair<Vec<v1::MarketItem>>,
-    history: String,
+    pub(super) history: String,
 }
 
 impl Stage {
@@ -89,8 +89,7 @@ impl Stage {
     /// Submits a house's book of the sample for a business date.
     pub(super) async fn submit_book(&mut self, leg: Leg, date: Date) -> Result<(), Failure> {
         self.progress.step(format!("book of {date} submitted to {}", self.houses[leg].name));
-        let book = csv_book::parse(sample::book::csv(leg).as_bytes(), "the sample's book");
-        let book = book.map_err(|problems| Failure::new(problems.to_string()))?;
+        let book = book(leg, date)?;
         let node = self.houses[leg].node(Role::PositionSource)?;
         submit::send(&node, book, submit::Heading::now(date, SnapshotScope::Full)).await.map(drop)
     }
@@ -171,65 +170,6 @@ impl Stage {
         Ok(())
     }
 
-    /// What is to be seen.
-    pub(super) fn opening_words(&self) -> String {
-        let Pair { treasury, futures } = &self.houses;
-        let links = sample::book::links();
-        let members: std::collections::BTreeSet<&str> = links.iter().map(|link| link.member.as_str()).collect();
-        format!(
-            "{} (Treasury cash and repo, {}) and {} (interest-rate futures, {}) run as two processes on this machine.\n\
-             They carry the two legs of {} linked account pairs of {} member firms. {}\n\
-             Customer pairs run in rehearsal: agreed and signed, charged stand-alone.\n",
-            treasury.name,
-            treasury.address,
-            futures.name,
-            futures.address,
-            links.len(),
-            members.len(),
-            self.history,
-        )
-    }
-
-    /// Where everything is, and how to go on by hand.
-    pub(super) fn closing_words(&self, keep_running: bool) -> String {
-        let program = std::env::current_exe().unwrap_or_else(|_| "crossmargin".into());
-        let here = std::env::current_dir().unwrap_or_default();
-        let program = program.strip_prefix(&here).unwrap_or(&program).display();
-        let mut text = String::from("Ledgers\n");
-        for (_, house) in self.houses.iter() {
-            text.push_str(&format!("  {:<5} {}\n", house.name, self.folder.ledger(&house.name).display()));
-        }
-        text.push_str("\nGo on by hand\n");
-        if keep_running {
-            text.push_str("  # both nodes are still running\n");
-        } else {
-            for (_, house) in self.houses.iter() {
-                let config = self.folder.config(&house.name);
-                text.push_str(&format!("  {program} node --config {} &\n", config.display()));
-            }
-        }
-        let house = &self.houses[Leg::Treasury];
-        let date = sample::BUSINESS_DATE;
-        text.push_str(&format!("  export CROSSMARGIN_PKI={}\n", self.folder.pki().display()));
-        text.push_str(&format!("  export CROSSMARGIN_HOUSE={} CROSSMARGIN_NODE={}\n", house.name, house.address));
-        for command in [
-            "status".to_owned(),
-            "cycle list".to_owned(),
-            format!("requirements {date}/ITD/1"),
-            format!("agreements show {date}/ITD/1"),
-            "market show baskets".to_owned(),
-            format!("ledger verify --config {}", self.folder.config(&house.name).display()),
-        ] {
-            text.push_str(&format!("  {program} {command}\n"));
-        }
-        let other = &self.houses[Leg::Futures];
-        text.push_str(&format!(
-            "  # the other house: CROSSMARGIN_HOUSE={} CROSSMARGIN_NODE={}",
-            other.name, other.address
-        ));
-        text
-    }
-
     async fn start_nodes(&mut self) -> Result<(), Failure> {
         for leg in Leg::BOTH {
             self.progress.step(format!("{}'s node started", self.houses[leg].name));
@@ -265,6 +205,12 @@ impl Stage {
         }
         Ok(())
     }
+}
+
+/// A house's book of the sample as it stands on a business date.
+pub(super) fn book(leg: Leg, date: Date) -> Result<Book, Failure> {
+    let book = sample::book::book(leg).map_err(|problems| Failure::new(problems.to_string()))?;
+    Ok(if date == sample::BUSINESS_DATE { book } else { roll(&book, sample::BUSINESS_DATE, date) })
 }
 
 /// Each house's items, and what is to be said of the history behind the scenarios.

@@ -20,7 +20,7 @@ use crate::{
 ///
 /// # Errors
 /// Every problem of every file, by line and column; also when there is no such file.
-pub fn read(folder: &Path) -> Result<Vec<v1::MarketItem>, Failure> {
+pub(super) fn read(folder: &Path) -> Result<Vec<v1::MarketItem>, Failure> {
     let mut items = Vec::new();
     let mut problems = Collector::default();
     for kind in KINDS {
@@ -72,7 +72,7 @@ fn parse(kind: v1::MarketItemKind, text: &str, label: &str, problems: &mut Colle
         Kind::Unspecified => return None,
         Kind::Issues => {
             let rows = Rows::read(&sheet::ISSUES, text, label, problems)?;
-            Item::Issues(v1::Issues { issues: rows.map(|row| issue(row)) })
+            Item::Issues(v1::Issues { issues: rows.map(issue) })
         }
         Kind::IssuePrices => {
             let rows = Rows::read(&sheet::ISSUE_PRICES, text, label, problems)?;
@@ -98,7 +98,7 @@ fn parse(kind: v1::MarketItemKind, text: &str, label: &str, problems: &mut Colle
         }
         Kind::ContractSpecifications => {
             let rows = Rows::read(&sheet::SPECIFICATIONS, text, label, problems)?;
-            let specifications = rows.map(|row| specification(row));
+            let specifications = rows.map(specification);
             Item::ContractSpecifications(v1::ContractSpecifications { specifications })
         }
         Kind::Baskets => {

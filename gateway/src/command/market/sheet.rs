@@ -9,22 +9,22 @@ use crate::{command::output, market::histories::NOT_PUBLISHED};
 
 /// Columns and rows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sheet {
+pub(super) struct Sheet {
     /// Names of the columns.
-    pub columns: Vec<String>,
+    pub(super) columns: Vec<String>,
     /// The rows, as many cells as columns; empty where there is nothing.
-    pub rows: Vec<Vec<String>>,
+    pub(super) rows: Vec<Vec<String>>,
 }
 
 /// Columns of an item; those of curves depend on the tenors.
-pub const ISSUES: [&str; 7] =
+pub(super) const ISSUES: [&str; 7] =
     ["cusip", "kind", "coupon", "dated_date", "issue_date", "first_coupon_date", "maturity_date"];
 /// Columns of prices of issues.
-pub const ISSUE_PRICES: [&str; 2] = ["cusip", "clean_price"];
+pub(super) const ISSUE_PRICES: [&str; 2] = ["cusip", "clean_price"];
 /// Columns of overnight rates, in per cent.
-pub const OVERNIGHT_RATES: [&str; 3] = ["date", "sofr", "effr"];
+pub(super) const OVERNIGHT_RATES: [&str; 3] = ["date", "sofr", "effr"];
 /// Columns of specifications; those from the sixth on are of Treasury futures alone.
-pub const SPECIFICATIONS: [&str; 12] = [
+pub(super) const SPECIFICATIONS: [&str; 12] = [
     "product",
     "family",
     "point_value_usd",
@@ -39,14 +39,14 @@ pub const SPECIFICATIONS: [&str; 12] = [
     "last_delivery",
 ];
 /// Columns of baskets, a row for each deliverable issue.
-pub const BASKETS: [&str; 2] = ["contract", "cusip"];
+pub(super) const BASKETS: [&str; 2] = ["contract", "cusip"];
 /// Columns of prices of contracts.
-pub const CONTRACT_PRICES: [&str; 2] = ["contract", "settlement_price"];
+pub(super) const CONTRACT_PRICES: [&str; 2] = ["contract", "settlement_price"];
 
 impl Sheet {
     /// An item as a sheet.
     #[must_use]
-    pub fn of(item: &Item) -> Self {
+    pub(super) fn of(item: &Item) -> Self {
         match item {
             Item::Issues(issues) => Self::new(ISSUES, issues.issues.iter().map(issue)),
             Item::IssuePrices(prices) => Self::new(
@@ -81,7 +81,7 @@ impl Sheet {
 
     /// The sheet as a table for people.
     #[must_use]
-    pub fn table(&self) -> Table {
+    pub(super) fn table(&self) -> Table {
         let names: Vec<&str> = self.columns.iter().map(String::as_str).collect();
         let is_figure = |at: usize| {
             at > 0
@@ -100,7 +100,7 @@ impl Sheet {
 
     /// The rows as JSON objects.
     #[must_use]
-    pub fn objects(&self) -> Vec<serde_json::Map<String, serde_json::Value>> {
+    pub(super) fn objects(&self) -> Vec<serde_json::Map<String, serde_json::Value>> {
         let object = |row: &Vec<String>| {
             self.columns.iter().cloned().zip(row.iter().cloned().map(serde_json::Value::String)).collect()
         };
@@ -109,7 +109,7 @@ impl Sheet {
 
     /// The sheet as CSV. No cell holds a comma, a quote or a line end.
     #[must_use]
-    pub fn csv(&self) -> String {
+    pub(super) fn csv(&self) -> String {
         let mut text = self.columns.join(",");
         for row in &self.rows {
             text.push('\n');
