@@ -1,15 +1,28 @@
 //! Two houses' ledgers side by side: they must tell one story.
 
+use std::{collections::BTreeSet, path::Path};
+
 use super::{
     findings::Findings,
     history::{History, Word},
 };
-use crate::arrangement::{leg::Leg, parties::Parties};
+use crate::{
+    arrangement::{digest::Digest, leg::Leg, parties::Parties},
+    ledger::{self, LedgerError, Sequence},
+    node::entry::Entry,
+};
+
+/// One house's ledger, and what it held of its own house's word a moment later: a node may have gone on writing.
+pub(super) struct Side<'a> {
+    pub(super) leg: Leg,
+    pub(super) history: &'a History,
+    pub(super) later: &'a BTreeSet<Digest>,
+}
 
 /// Compares what both ledgers hold of each house's word.
-pub(super) fn compare(parties: &Parties, (us, own): (Leg, &History), other: &History, findings: &mut Findings) {
-    for ((signer, place), word) in &own.places {
-        if let Some(theirs) = other.places.get(&(*signer, *place))
+pub(super) fn compare(parties: &Parties, own: &Side<'_>, other: &Side<'_>, findings: &mut Findings) {
+    for ((signer, place), word) in &own.history.places {
+        if let Some(theirs) = other.history.places.get(&(*signer, *place))
             && theirs.held.digest != word.held.digest
         {
             let (house, kind) = (&parties.houses[*signer], word.held.evidence.kind().as_str_name());
@@ -21,9 +34,9 @@ pub(super) fn compare(parties: &Parties, (us, own): (Leg, &History), other: &His
             findings.problem_of_both("signed_twice", meaning);
         }
     }
-    for (signer, holder, ledger) in [(us.other(), own, other), (us, other, own)] {
-        for word in missing(signer, holder, ledger) {
-            let (house, kind) = (&parties.houses[signer], word.held.evidence.kind().as_str_name());
+    for (signer, holder) in [(other, own), (own, other)] {
+        for word in denied(signer, holder.history) {
+            let (house, kind) = (&parties.houses[signer.leg], word.held.evidence.kind().as_str_name());
             let meaning = format!(
                 "the other house holds {kind} {} of {house} (its record {}), which the ledger of {house} does not have: \
                  it lost or denies what it signed",
@@ -34,8 +47,24 @@ pub(super) fn compare(parties: &Parties, (us, own): (Leg, &History), other: &His
     }
 }
 
-/// What `holder` holds of `signer`'s word and `ledger`, the signer's own, does not.
-fn missing<'a>(signer: Leg, holder: &'a History, ledger: &'a History) -> impl Iterator<Item = &'a Word> {
-    let held = holder.by_digest.iter().filter(move |((by, _), _)| *by == signer);
-    held.filter(|(key, _)| !ledger.by_digest.contains_key(*key)).map(|(_, word)| word)
+/// What a ledger holds of its own house's word now.
+///
+/// # Errors
+/// It cannot be read.
+pub(super) fn words_of(parties: &Parties, leg: Leg, path: &Path) -> Result<BTreeSet<Digest>, LedgerError> {
+    let mut words = BTreeSet::new();
+    ledger::read_offline(path, Sequence(u64::MAX), &mut |record| {
+        if let Ok(Entry::Evidence(held)) = Entry::decode(&record.body, parties)
+            && held.by == leg
+        {
+            words.insert(held.digest);
+        }
+    })?;
+    Ok(words)
+}
+
+/// What `holder` holds of the signer's word and the signer's own ledger does not.
+fn denied<'a>(signer: &'a Side<'_>, holder: &'a History) -> impl Iterator<Item = &'a Word> {
+    let held = holder.by_digest.iter().filter(|((by, _), _)| *by == signer.leg);
+    held.filter(|((_, digest), _)| !signer.later.contains(digest)).map(|(_, word)| word)
 }

@@ -24,7 +24,7 @@ use std::{
 pub use findings::Finding;
 pub use report::{Counts, LedgerReport, Report};
 
-use self::{findings::Findings, history::History, store::ReadOnly};
+use self::{comparison::Side, findings::Findings, history::History, store::ReadOnly};
 use crate::{
     arrangement::{leg::Leg, terms::Arrangement},
     blobs::{BlobStore, FileBlobStore},
@@ -85,12 +85,16 @@ pub fn verify(config: &Config, choice: &Choice) -> Result<Report, AuditError> {
         return Ok(Report { ledgers: vec![own_report], comparison: Vec::new() });
     };
     let theirs = subject(us.other(), their_blobs, Some(&blobs))?;
-    // A node that runs goes on writing. A house's word is durable with it before the other house hears of it, so each
-    // ledger is read once more for what the other one holds of its house.
-    let (other_report, other_history) = verify_ledger(&theirs, &directory.join(LEDGER))?;
+    let their_path = directory.join(LEDGER);
     let (own_report, own_history) = verify_ledger(&own, &path)?;
+    let (other_report, other_history) = verify_ledger(&theirs, &their_path)?;
+    let parties = &arrangement.parties;
+    let own_words = comparison::words_of(parties, us, &path)?;
+    let their_words = comparison::words_of(parties, us.other(), &their_path)?;
     let mut findings = Findings::default();
-    comparison::compare(&arrangement.parties, (us, &own_history), &other_history, &mut findings);
+    let own_side = Side { leg: us, history: &own_history, later: &own_words };
+    let other_side = Side { leg: us.other(), history: &other_history, later: &their_words };
+    comparison::compare(parties, &own_side, &other_side, &mut findings);
     Ok(Report { ledgers: vec![own_report, other_report], comparison: findings.problems() })
 }
 

@@ -2,17 +2,16 @@
 
 mod story;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use crossmargin::v1;
-use prost::{Message, bytes::Bytes};
 use tempfile::TempDir;
 
 use self::story::{Story, US};
 use super::*;
 use crate::{
     arrangement::{digest::Digest, evidence::Evidence, leaf},
-    blobs::{FileBlobStore, MemoryBlobStore},
+    blobs::FileBlobStore,
     ledger::{Epoch, Ledger as _, RecordHash, RecordKind, Sequence, SqliteLedger},
     node::entry::Entry,
 };
@@ -261,8 +260,15 @@ fn two_ledgers_that_hold_different_words_of_one_house_contradict_each_other() {
         history
     };
     let compared = |one: &Story, other: &Story| {
+        let (one, other) = (history(one), history(other));
+        let words = |history: &History, leg: Leg| -> BTreeSet<Digest> {
+            history.by_digest.keys().filter(|(by, _)| *by == leg).map(|(_, digest)| *digest).collect()
+        };
+        let (own, theirs) = (words(&one, US), words(&other, US.other()));
         let mut findings = Findings::default();
-        comparison::compare(&one.arrangement.parties, (US, &history(one)), &history(other), &mut findings);
+        let own = Side { leg: US, history: &one, later: &own };
+        let theirs = Side { leg: US.other(), history: &other, later: &theirs };
+        comparison::compare(&Arrangement::default().parties, &own, &theirs, &mut findings);
         codes(&findings.problems())
     };
     let story = Story::told(|_| {});

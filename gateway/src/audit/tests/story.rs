@@ -19,6 +19,7 @@ use crate::{
         fact, leaf,
         leg::{Leg, Pair},
         matching::{self, NamedClaim},
+        name::AccountId,
         registry::Registry,
         terms::Arrangement,
         tree::MarginTree,
@@ -64,6 +65,10 @@ struct Beginning {
 struct Anything;
 
 impl Eligibility for Anything {
+    fn check_account(&self, _: &AccountId) -> Result<(), String> {
+        Ok(())
+    }
+
     fn check(&self, _: &Instrument, _: i64, _: jiff::civil::Date) -> Result<(), String> {
         Ok(())
     }
