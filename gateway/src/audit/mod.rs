@@ -16,7 +16,10 @@ mod store;
 mod tests;
 mod words;
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 pub use findings::Finding;
 pub use report::{Counts, LedgerReport, Report};
@@ -48,12 +51,20 @@ pub enum AuditError {
     Ledger(#[from] LedgerError),
 }
 
-/// Verifies the ledger of a node's configuration; with the other house's data directory also its ledger, and that both
-/// tell one story. Also while the nodes run.
+/// What to verify beside the ledger of a node's configuration.
+#[derive(Clone, Debug, Default)]
+pub struct Choice {
+    /// Another copy of the ledger than the configured one, its guard file beside it.
+    pub ledger: Option<PathBuf>,
+    /// The other house's data directory: its ledger is verified too, and that both tell one story.
+    pub other: Option<PathBuf>,
+}
+
+/// Verifies the ledger of a node's configuration, and what else is chosen. Also while the nodes run.
 ///
 /// # Errors
 /// What cannot be opened or used. What is wrong in a ledger is in the report.
-pub fn verify(config: &Config, other: Option<&Path>) -> Result<Report, AuditError> {
+pub fn verify(config: &Config, choice: &Choice) -> Result<Report, AuditError> {
     let setup = |error: &dyn std::fmt::Display| AuditError::Setup(error.to_string());
     let arrangement = Arc::new(node::load_arrangement(&config.arrangement).map_err(|error| setup(&error))?);
     let us = arrangement.parties.leg_of(config.house.as_str()).ok_or_else(|| {
@@ -63,17 +74,21 @@ pub fn verify(config: &Config, other: Option<&Path>) -> Result<Report, AuditErro
     let own_key = config.signing_key().map_err(|error| setup(&error))?;
     let keys = config.verifying_keys(&own_key).map_err(|error| setup(&error))?;
     let blobs = open_blobs(&config.data_directory)?;
-    let other_blobs = other.map(open_blobs).transpose()?;
+    let other_blobs = choice.other.as_ref().map(open_blobs).transpose()?;
     let subject = |leg: Leg, own: &Arc<dyn BlobStore>, theirs: Option<&Arc<dyn BlobStore>>| {
         Subject::new(leg, &arrangement, &keys, own, theirs)
     };
     let own = subject(us, &blobs, other_blobs.as_ref())?;
-    let (own_report, own_history) = verify_ledger(&own, &config.data_directory)?;
-    let Some((directory, their_blobs)) = other.zip(other_blobs.as_ref()) else {
+    let path = choice.ledger.clone().unwrap_or_else(|| config.data_directory.join(LEDGER));
+    let Some((directory, their_blobs)) = choice.other.as_ref().zip(other_blobs.as_ref()) else {
+        let (own_report, _) = verify_ledger(&own, &path)?;
         return Ok(Report { ledgers: vec![own_report], comparison: Vec::new() });
     };
     let theirs = subject(us.other(), their_blobs, Some(&blobs))?;
-    let (other_report, other_history) = verify_ledger(&theirs, directory)?;
+    // A node that runs goes on writing. A house's word is durable with it before the other house hears of it, so each
+    // ledger is read once more for what the other one holds of its house.
+    let (other_report, other_history) = verify_ledger(&theirs, &directory.join(LEDGER))?;
+    let (own_report, own_history) = verify_ledger(&own, &path)?;
     let mut findings = Findings::default();
     comparison::compare(&arrangement.parties, (us, &own_history), &other_history, &mut findings);
     Ok(Report { ledgers: vec![own_report, other_report], comparison: findings.problems() })
@@ -112,20 +127,19 @@ impl Subject {
     }
 }
 
-fn verify_ledger(subject: &Subject, directory: &Path) -> Result<(LedgerReport, History), AuditError> {
-    let path = directory.join(LEDGER);
+fn verify_ledger(subject: &Subject, path: &Path) -> Result<(LedgerReport, History), AuditError> {
     let house = subject.arrangement.parties.houses[subject.us].to_string();
     let verifier = node::head_verifier(&subject.keys, &house);
-    let mut options = VerifyOptions::new(path.clone(), Arc::new(verifier));
+    let mut options = VerifyOptions::new(path, Arc::new(verifier));
     options.house = Some(house);
     let chain = ledger::verify(&options)?;
     let mut failure = None;
     let (history, findings, counts) = subject.inspect(|take| {
-        failure = ledger::read_offline(&path, chain.head.seq, take).err();
+        failure = ledger::read_offline(path, chain.head.seq, take).err();
     });
     match failure {
         Some(error) => Err(error.into()),
-        None => Ok((LedgerReport::new(&path, &chain, counts, findings), history)),
+        None => Ok((LedgerReport::new(path, &chain, counts, findings), history)),
     }
 }
 
