@@ -30,7 +30,7 @@ def check_cycle(cycle):
         try:
             check_account(account)
         except (AssertionError, KeyError, ArithmeticError, TypeError) as error:
-            sys.exit(f"account {account.get('account')}: {error!r}\n{json.dumps(account, indent=2)}")
+            sys.exit(f"account {account.get('account')}: {error!r}\n{json.dumps(account, indent=2, default=str)}")
     if any(account["status"] == "agreed" for account in cycle["accounts"]):
         houses = cycle["houses"]
         if len({house["house"] for house in houses}) != 2:
@@ -46,7 +46,8 @@ def check_cycle(cycle):
 
 def main(path):
     with open(path, encoding="utf-8") as file:
-        demo = json.load(file)
+        # As written: a binary fraction of a factor would round.
+        demo = json.load(file, parse_float=Decimal)
     accounts = [account for cycle in demo["cycles"] for account in cycle["accounts"]]
     agreements = sum(check_cycle(cycle) for cycle in demo["cycles"])
     statuses = {account["status"] for account in accounts}

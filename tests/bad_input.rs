@@ -56,7 +56,7 @@ async fn every_wrong_row_of_a_snapshot_is_named_and_nothing_is_applied() {
     // (house, account, rows, field, words of the reason)
     type Case<'a> = (Leg, &'a str, Vec<(&'a str, i64)>, &'a str, &'a str);
     let cases: Vec<Case<'_>> = vec![
-        (Leg::Treasury, "GSD-1001", vec![("UST:912828ZZ6", 100)], "positions[0].instruments[0]", "check digit"),
+        (Leg::Treasury, "GSD-1001", vec![("UST:912828ZZ5", 100)], "positions[0].instruments[0]", "check digit"),
         (Leg::Treasury, "GSD-1001", vec![("UST:912797GK7", 100)], "positions[0]", "not in the house's reference data"),
         (Leg::Treasury, "GSD-1001", vec![(&treasury, 0)], "positions[0].quantities[0]", "zero"),
         (Leg::Treasury, "GSD-1001", vec![(&treasury, 150)], "positions[0].quantities[0]", "multiple of USD 100"),

@@ -32,7 +32,7 @@ async fn a_house_whose_peer_is_gone_charges_stand_alone_at_its_cut_off() {
         let ended = clients.wait(&eod, "its end", |cycle| cycle.phase() == CyclePhase::FallenBack).await;
         assert!(ended.is_cut_off);
         assert_eq!(ended.fall_back_cause(), FallBackCause::PeerSilent, "{ended:?}");
-        assert!(ended.explanation.contains("stand-alone"), "{}", ended.explanation);
+        assert!(ended.explanation.starts_with("Stand-alone margin is charged"), "{}", ended.explanation);
         let rows = clients.requirements(&eod, 0).await;
         assert_eq!(rows.len(), 28);
         for row in &rows {

@@ -40,13 +40,16 @@ async fn a_node_killed_during_a_transfer_fetches_only_what_it_lacks() {
     let Pair { treasury, futures } = sample.books;
     for (leg, book) in [(Leg::Treasury, treasury), (Leg::Futures, futures)] {
         houses.clients(leg).submit_book(book, date, 1, v1::SnapshotScope::Full).await.unwrap();
+    }
+    let of_treasury: Vec<String> = blobs(&houses.data(Leg::Treasury)).iter().map(|path| name(path)).collect();
+    for leg in Leg::BOTH {
         houses.clients(leg).open(&eod, 300).await;
     }
     let exchanged = |cycle: &v1::Cycle| cycle.own_manifest_revision == 1 && cycle.peer_manifest_revision == 1;
     for leg in Leg::BOTH {
         houses.clients(leg).wait(&eod, "both books frozen", exchanged).await;
     }
-    let fetched = wait_for_blobs(&houses, Leg::Futures, Leg::Treasury).await;
+    let fetched = wait_for_blobs(&houses, Leg::Futures, &of_treasury).await;
     assert!(fetched.len() > 2, "several chunks came: {fetched:?}");
 
     // As if the node had died in the middle of the transfer: half of what it fetched is not there.
@@ -68,14 +71,13 @@ async fn a_node_killed_during_a_transfer_fetches_only_what_it_lacks() {
     }
 }
 
-/// The blobs of `from` that `at` has fetched, once no more come.
-async fn wait_for_blobs(houses: &Houses, at: Leg, from: Leg) -> Vec<PathBuf> {
+/// The blobs with these names that `at` has fetched, once no more come.
+async fn wait_for_blobs(houses: &Houses, at: Leg, names: &[String]) -> Vec<PathBuf> {
     let mut last = Vec::new();
     for _ in 0..200 {
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        let theirs: Vec<String> = blobs(&houses.data(from)).iter().map(|path| name(path)).collect();
         let now: Vec<PathBuf> =
-            blobs(&houses.data(at)).into_iter().filter(|path| theirs.contains(&name(path))).collect();
+            blobs(&houses.data(at)).into_iter().filter(|path| names.contains(&name(path))).collect();
         if now.len() > 2 && now == last {
             return now;
         }

@@ -3,6 +3,7 @@
 
 pub mod api;
 pub mod arrangement;
+pub mod audit;
 pub mod blobs;
 pub mod book;
 pub mod command;

@@ -128,13 +128,14 @@ impl House {
         }
         machine.replay(&Fact::Opened { by: us.other(), cycle: CYCLE });
         machine.replay(&Fact::Book { business_date, version: 1 });
+        let market = Fact::Market { by: us, business_date, version: matter::market(us) };
         let mut house = Self {
             machine,
             appends: Vec::new(),
             tasks: BTreeSet::new(),
             blobs: BTreeSet::from([matter::market(us.other()).digest]),
-            wire: BTreeSet::new(),
-            said: BTreeSet::new(),
+            wire: BTreeSet::from([market]),
+            said: BTreeSet::from([market]),
             clock: Clock::Open,
             amendments: world.amendments[us.index()],
             restarts: world.restarts[us.index()],

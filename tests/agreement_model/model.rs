@@ -50,12 +50,15 @@ pub(crate) struct Action {
     after: Shared,
 }
 
+/// Steps of a house, each with the house after it.
+type Steps = Arc<[(Step, Shared)]>;
+
 /// Steps that were worked out before. A step depends on its house alone, and a house returns in thousands of states.
 #[derive(Default)]
 struct Known {
-    own: HashMap<u64, Arc<[(Step, Shared)]>>,
+    own: HashMap<u64, Steps>,
     /// By the house and by what the network holds for it.
-    received: HashMap<(u64, u64), Arc<[(Step, Shared)]>>,
+    received: HashMap<(u64, u64), Steps>,
 }
 
 impl TwoHouses {
@@ -71,19 +74,19 @@ impl TwoHouses {
         })
     }
 
-    fn own_steps(&self, house: &Shared) -> Arc<[(Step, Shared)]> {
+    fn own_steps(&self, house: &Shared) -> Steps {
         let mut known = self.known.lock().expect("no holder panics");
         known.own.entry(house.hash).or_insert_with(|| self.after_each(house, house.steps(&self.world))).clone()
     }
 
-    fn receptions(&self, house: &Shared, peer: &Shared) -> Arc<[(Step, Shared)]> {
+    fn receptions(&self, house: &Shared, peer: &Shared) -> Steps {
         let mut known = self.known.lock().expect("no holder panics");
         let receptions = known.received.entry((house.hash, peer.wire_hash));
         receptions.or_insert_with(|| self.after_each(house, peer.wire.iter().copied().map(Step::Receive))).clone()
     }
 
     /// The house after each of the steps that change it.
-    fn after_each(&self, house: &House, steps: impl IntoIterator<Item = Step>) -> Arc<[(Step, Shared)]> {
+    fn after_each(&self, house: &House, steps: impl IntoIterator<Item = Step>) -> Steps {
         let after = |step: Step| {
             let mut house = house.clone();
             house.take(&self.world, step).then(|| (step, Shared::new(house)))

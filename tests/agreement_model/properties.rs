@@ -18,6 +18,7 @@ use crate::{
 };
 
 type Condition = fn(&TwoHouses, &Houses) -> bool;
+type OfOneHouse = fn(&House) -> bool;
 
 pub(crate) const ONE_WORD: &str = "a house signs at most one claim and one statement in a round";
 pub(crate) const DURABLE: &str = "what is sent is durable at its sender";
@@ -31,7 +32,7 @@ pub(crate) const LATE: &str = "an agreement is late exactly where it came after 
 pub(crate) const BOTH_OR_NEITHER: &str = "both houses or neither have agreed when both are past the cut-off";
 
 /// What must never fail at either house, whatever the other does.
-const OF_ONE_HOUSE: [(&str, fn(&House) -> bool); 7] = [
+const OF_ONE_HOUSE: [(&str, OfOneHouse); 7] = [
     (ONE_WORD, has_one_word_a_round),
     (DURABLE, |house| house.said.iter().all(|fact| is_on_record(house, fact))),
     (IN_TIME, |house| !house.has_signed_past_cut_off && !house.has_signed_past_guard),

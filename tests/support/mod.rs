@@ -177,7 +177,9 @@ impl Houses {
     /// The example configuration with this house's names and ports.
     fn config_text(&self, leg: Leg) -> String {
         let (own, peer) = (NAMES[leg], NAMES[leg.other()]);
-        config::EXAMPLE
+        let (before, rest) = config::EXAMPLE.split_once("[[statement_key.former]]").expect("the example has it");
+        let (_, after) = rest.split_once("[limits]").expect("the example has it");
+        format!("{before}[limits]{after}")
             .replace("house = \"CME\"", "house = \"@peer\"")
             .replace("house = \"FICC\"", "house = \"@own\"")
             .replace("pki/FICC", "pki/@own")
@@ -187,6 +189,10 @@ impl Houses {
             .replace("127.0.0.1:7402", &format!("127.0.0.1:{}", self.ports[leg.other()]))
             .replace("@own", own)
             .replace("@peer", peer)
+            .lines()
+            // The example names a key of its own; these keys were made a moment ago.
+            .filter(|line| !line.starts_with("key_id"))
+            .fold(String::new(), |text, line| text + line + "\n")
     }
 }
 

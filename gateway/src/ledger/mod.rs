@@ -29,7 +29,7 @@ pub use record::{Epoch, NewRecord, Record, RecordHash, RecordKind, Sequence};
 pub use snapshot::StateSnapshot;
 pub use sqlite::{ChainCheck, LedgerLimits, LedgerOptions, SqliteLedger, rebase_guard};
 pub use ticket::{Appended, Ticket};
-pub use verify::{GuardReport, Problem, VerifyOptions, VerifyReport, verify};
+pub use verify::{GuardReport, Problem, VerifyOptions, VerifyReport, read_offline, verify};
 
 /// An append-only, hash-chained sequence of records with one writer at a time.
 ///

@@ -19,3 +19,4 @@ mod work;
 pub use handle::Handle;
 pub use input::RequestError;
 pub use start::{NodeError, Parts, Running, ledger_options, run, start};
+pub(crate) use start::{head_verifier, load_arrangement};

@@ -220,7 +220,7 @@ pub async fn run(config_path: &Path, shutdown: impl Future<Output = ()> + Send) 
     served
 }
 
-fn load_arrangement(path: &Path) -> Result<Arrangement, NodeError> {
+pub(crate) fn load_arrangement(path: &Path) -> Result<Arrangement, NodeError> {
     let shown = path.display().to_string();
     let text = std::fs::read_to_string(path).map_err(|error| NodeError::Setup(format!("{shown}: {error}")))?;
     Arrangement::from_toml(&text).map_err(|problems: Vec<terms::Problem>| NodeError::Arrangement {
@@ -253,15 +253,23 @@ pub fn ledger_options(config: &Config, signing_key: &SigningKey, verifying_keys:
     let key = signing_key.clone();
     let signer =
         move |message: &[u8]| Ok(HeadSignature { key_id: key.id().to_string(), bytes: key.sign(message).to_vec() });
-    let (keys, house) = (verifying_keys.clone(), config.house.clone());
-    let verifier = move |key_id: &str, message: &[u8], signature: &[u8]| {
+    let verifier = head_verifier(verifying_keys, config.house.as_str());
+    let path = config.data_directory.join("ledger.sqlite");
+    LedgerOptions::new(path, config.house.as_str(), Arc::new(signer), Arc::new(verifier))
+}
+
+/// Believes heads of a house by its own keys, the former ones too.
+pub(crate) fn head_verifier(
+    keys: &VerifyingKeys,
+    house: &str,
+) -> impl Fn(&str, &[u8], &[u8]) -> Result<(), HeadRejection> + Send + Sync + 'static {
+    let (keys, house) = (keys.clone(), house.to_owned());
+    move |key_id: &str, message: &[u8], signature: &[u8]| {
         let id = key_id.parse().map_err(|_| HeadRejection::UnknownKey)?;
         let (owner, key) = keys.get(id).ok_or(HeadRejection::UnknownKey)?;
-        if *owner != house {
+        if owner.as_str() != house {
             return Err(HeadRejection::UnknownKey);
         }
         if key.verifies(message, signature) { Ok(()) } else { Err(HeadRejection::BadSignature) }
-    };
-    let path = config.data_directory.join("ledger.sqlite");
-    LedgerOptions::new(path, config.house.as_str(), Arc::new(signer), Arc::new(verifier))
+    }
 }

@@ -26,7 +26,7 @@ use super::{
 };
 use intake::Intake;
 pub(super) use intake::{check_append, within};
-pub(super) use open::{connect_read_only, integrity_problems};
+pub(super) use open::{connect_read_only, integrity_problems, sql_error};
 pub(super) use options::with_ending;
 pub use options::{ChainCheck, LedgerLimits, LedgerOptions};
 pub use rebase::rebase_guard;

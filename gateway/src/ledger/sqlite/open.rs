@@ -191,7 +191,7 @@ pub(super) fn io_error(doing: &'static str, path: &Path, error: io::Error) -> Le
     }
 }
 
-pub(super) fn sql_error(doing: &'static str, path: &Path, error: rusqlite::Error) -> LedgerError {
+pub(in crate::ledger) fn sql_error(doing: &'static str, path: &Path, error: rusqlite::Error) -> LedgerError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DiskFull) => LedgerError::StorageFull { doing, path: path.to_owned() },
         Some(ErrorCode::DatabaseCorrupt) => {

@@ -11,9 +11,10 @@ use std::{
 use rusqlite::Connection;
 
 use super::{
-    GuardConflict, Head, HeadVerifier, LedgerError, Sequence, SignedHead,
+    GuardConflict, Head, HeadVerifier, LedgerError, Record, Sequence, SignedHead,
+    chain::ChainWalk,
     guard::{GuardSlots, Slot},
-    sqlite::{connect_read_only, integrity_problems, rows, schema, with_ending},
+    sqlite::{connect_read_only, integrity_problems, rows, schema, sql_error, with_ending},
 };
 pub use problem::Problem;
 pub(super) use walk::walk;
@@ -113,6 +114,32 @@ pub fn verify(options: &VerifyOptions) -> Result<VerifyReport, LedgerError> {
         report.problems.push(Problem::Unreadable { what: "the ledger".to_owned(), detail: error.to_string() });
     }
     Ok(report)
+}
+
+/// Reads a ledger's records up to `last` in order, changing nothing; also while a node writes. What does not follow on
+/// the chain is left out: [`verify`] reports it.
+///
+/// # Errors
+/// The file cannot be opened or read.
+pub fn read_offline(path: &Path, last: Sequence, take: &mut dyn FnMut(Record)) -> Result<(), LedgerError> {
+    let read = |take: &mut dyn FnMut(Record)| -> rusqlite::Result<()> {
+        let connection = connect_read_only(path)?;
+        let house = rows::house(&connection)?;
+        let mut chain = ChainWalk::after(Head::genesis(&house));
+        let mut statement = connection.prepare(rows::RECORDS_AFTER)?;
+        let mut found = statement.query([0])?;
+        while let Some(row) = found.next()? {
+            let Ok(stored) = rows::record(row) else { continue };
+            if stored.seq > last {
+                break;
+            }
+            if let Ok(record) = chain.step(stored) {
+                take(record);
+            }
+        }
+        Ok(())
+    };
+    read(take).map_err(|error| sql_error("read", path, error))
 }
 
 /// How the chain that ends at `end` contradicts the guard, if it does.

@@ -1,1 +1,184 @@
 use super::*;
+use crate::arrangement::{leg::Pair, link::LinkKind};
+
+const ROUND: Round = Round(2);
+const ON_TIME: Standing = Standing::Agreed { effect: Effect::OnTime, superseded_by: None, is_one_sided: false };
+const OPEN: Standing = Standing::Open { in_force: None };
+const FELL_BACK: Standing = Standing::FallenBack { cause: FallBackCause::NoPeerStatement, is_one_sided: false };
+
+fn terms() -> LinkTerms {
+    LinkTerms {
+        link: "L1".parse().unwrap(),
+        kind: LinkKind::House,
+        member: "BD1".parse().unwrap(),
+        owner: "BD1".parse().unwrap(),
+        accounts: Pair { treasury: "T1".parse().unwrap(), futures: "F1".parse().unwrap() },
+    }
+}
+
+fn leaf() -> v1::MarginLeaf {
+    let figures = |factor_bp| Some(v1::ModelFigures { factor_bp, ..Default::default() });
+    v1::MarginLeaf {
+        link_id: "L1".into(),
+        treasury_house: figures(6_000),
+        futures_house: figures(5_000),
+        applied_factor_bp: 5_000,
+        treasury_standalone_cents: 100_000,
+        futures_standalone_cents: 40_001,
+        treasury_requirement_cents: 50_000,
+        futures_requirement_cents: 20_001,
+        ..Default::default()
+    }
+}
+
+/// A requirement in a live arrangement, of a live link, changed.
+fn requirement(standing: Standing, change: impl FnOnce(&mut Basis<'_>)) -> v1::Requirement {
+    let (terms, leaf) = (terms(), leaf());
+    let mut basis = Basis {
+        us: Leg::Treasury,
+        kind: Some(CycleKind::Eod),
+        round: Some(ROUND),
+        arrangement_mode: ArrangementMode::Live,
+        terms: &terms,
+        mode: LinkMode::Live,
+        figures: Figures::Joint(&leaf),
+        standing,
+        break_cause: None,
+    };
+    change(&mut basis);
+    basis.requirement()
+}
+
+/// Whether the reduction, or else the stand-alone margin, is charged at both houses.
+fn charges_reduction(requirement: &v1::Requirement) -> bool {
+    let required = (requirement.treasury_requirement.as_str(), requirement.futures_requirement.as_str());
+    match requirement.applied_factor_bp {
+        5_000 => {
+            assert_eq!(required, ("500.00", "200.01"));
+            true
+        }
+        0 => {
+            assert_eq!(required, ("1000.00", "400.01"));
+            false
+        }
+        other => panic!("{other} is neither the factor nor 0"),
+    }
+}
+
+#[test]
+fn every_standing_of_a_link_has_its_status_its_charge_and_its_reason() {
+    use RequirementStatus as S;
+    let rehearsal = |basis: &mut Basis<'_>| basis.mode = LinkMode::Rehearsal;
+    let arrangement_rehearsal = |basis: &mut Basis<'_>| basis.arrangement_mode = ArrangementMode::Rehearsal;
+    let broken = |basis: &mut Basis<'_>| basis.break_cause = Some(BreakCause::Position);
+    let same = |_: &mut Basis<'_>| {};
+    let late = |effect| Standing::Agreed { effect, superseded_by: None, is_one_sided: false };
+    let one_sided = Standing::Agreed { effect: Effect::OnTime, superseded_by: None, is_one_sided: true };
+    let superseded = Standing::Agreed { effect: Effect::OnTime, superseded_by: Some(Round(3)), is_one_sided: false };
+    let only_there = Standing::FallenBack { cause: FallBackCause::NoPeerStatement, is_one_sided: true };
+    let cut_off = Standing::CutOff { in_force: Round(1) };
+    let later_round = Standing::Open { in_force: Some(Round(1)) };
+    type Change<'a> = &'a dyn Fn(&mut Basis<'_>);
+    let table: [(Standing, Change<'_>, S, bool, &str); 15] = [
+        (ON_TIME, &same, S::Agreed, true, "agreed in round 2"),
+        (ON_TIME, &rehearsal, S::Rehearsal, false, "in rehearsal"),
+        (ON_TIME, &arrangement_rehearsal, S::Rehearsal, false, "in rehearsal"),
+        (ON_TIME, &broken, S::Break, false, "positions differ"),
+        (OPEN, &broken, S::Break, false, "positions differ"),
+        (late(Effect::FromThenOn), &same, S::Agreed, true, "charged from then on"),
+        (late(Effect::Informs), &same, S::FallenBack, false, "too late for settlement"),
+        (late(Effect::Informs), &rehearsal, S::FallenBack, false, "too late for settlement"),
+        (one_sided, &same, S::Agreed, true, "the other house fell back"),
+        (superseded, &same, S::Agreed, true, "the agreement of round 3 supersedes it"),
+        (FELL_BACK, &same, S::FallenBack, false, "stand-alone: the other house's statement did not arrive"),
+        (only_there, &same, S::FallenBack, false, "agreed at the other house"),
+        (cut_off, &same, S::FallenBack, false, "the agreement of round 1 is in force"),
+        (later_round, &same, S::Pending, false, "the agreement of round 1 is in force"),
+        (OPEN, &same, S::Pending, false, "until the cycle is agreed"),
+    ];
+    for (standing, change, status, is_reduced, reason) in table {
+        let found = requirement(standing, change);
+        assert_eq!(found.status(), status, "{standing:?}");
+        assert_eq!(charges_reduction(&found), is_reduced, "{standing:?}");
+        assert!(found.reason.contains(reason), "{standing:?}: {}", found.reason);
+        // What would be charged is shown whatever is charged.
+        assert_eq!(found.would_be_factor_bp, 5_000);
+        assert_eq!(found.would_be_treasury_requirement, "500.00");
+        assert_eq!(found.would_be_futures_requirement, "200.01");
+    }
+}
+
+#[test]
+fn a_break_names_its_cause_and_whose_figures_are_shown() {
+    let found = requirement(ON_TIME, |basis| basis.break_cause = Some(BreakCause::Price));
+    assert_eq!(found.break_cause(), BreakCause::Price);
+    assert!(found.reason.contains("the figures are those of this house"), "{}", found.reason);
+}
+
+#[test]
+fn without_the_other_houses_positions_its_amounts_and_all_reductions_are_unknown() {
+    let leaf = leaf();
+    for (us, own, other) in [(Leg::Treasury, "1000.00", ""), (Leg::Futures, "", "400.01")] {
+        let terms = terms();
+        let found = Basis {
+            us,
+            kind: Some(CycleKind::Itd),
+            round: None,
+            arrangement_mode: ArrangementMode::Live,
+            terms: &terms,
+            mode: LinkMode::Live,
+            figures: Figures::OwnLeg(&leaf),
+            standing: FELL_BACK,
+            break_cause: None,
+        }
+        .requirement();
+        assert_eq!((found.treasury_standalone.as_str(), found.futures_standalone.as_str()), (own, other));
+        assert_eq!((found.treasury_requirement.as_str(), found.futures_requirement.as_str()), (own, other));
+        assert_eq!((found.treasury_factor_bp, found.futures_factor_bp, found.would_be_factor_bp), (0, 0, 0));
+        assert_eq!(found.would_be_treasury_requirement, "");
+        assert_eq!(found.round, 0);
+    }
+}
+
+#[test]
+fn nothing_is_made_up_where_nothing_is_known() {
+    let found = requirement(OPEN, |basis| basis.figures = Figures::Unknown("no positions were submitted"));
+    assert_eq!((found.treasury_requirement.as_str(), found.futures_standalone.as_str()), ("", ""));
+    assert!(found.reason.contains("no positions were submitted"), "{}", found.reason);
+}
+
+#[test]
+fn a_link_that_an_agreed_round_does_not_hold_is_not_agreed() {
+    let leaf = leaf();
+    for figures in [Figures::OwnLeg(&leaf), Figures::Unknown("")] {
+        let terms = terms();
+        let found = Basis {
+            us: Leg::Treasury,
+            kind: Some(CycleKind::Eod),
+            round: Some(ROUND),
+            arrangement_mode: ArrangementMode::Live,
+            terms: &terms,
+            mode: LinkMode::Live,
+            figures,
+            standing: ON_TIME,
+            break_cause: None,
+        }
+        .requirement();
+        assert_eq!(found.status(), RequirementStatus::FallenBack);
+        assert_eq!(found.applied_factor_bp, 0);
+    }
+}
+
+#[test]
+fn a_cycle_for_information_says_that_it_charges_nothing() {
+    let found = requirement(ON_TIME, |basis| basis.kind = Some(CycleKind::Cur));
+    assert!(found.reason.contains("a CUR cycle charges nothing"), "{}", found.reason);
+}
+
+#[test]
+fn dollars_have_two_digits_and_a_sign() {
+    for (cents, text) in [(0, "0.00"), (5, "0.05"), (-5, "-0.05"), (123_456, "1234.56"), (-100, "-1.00")] {
+        assert_eq!(usd(cents), text);
+    }
+    assert_eq!(usd(i64::MIN), "-92233720368547758.08");
+}

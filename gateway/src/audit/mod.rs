@@ -1,0 +1,135 @@
+//! Offline verification of a house's ledger: nobody has to believe the node.
+//!
+//! Checked are the chain of records and its signed heads; the signature of everything that either house signed; that
+//! neither house signed two things for one round; that every claim is over leaves that are here and whose figures
+//! follow from each other; that every statement follows from its two claims; that an outcome is what the statements
+//! say; and that each granted factor follows from its inputs, by computing the margins again from the positions, market
+//! data and links that the claim names. Nothing is written.
+
+mod comparison;
+mod findings;
+mod history;
+mod report;
+mod rounds;
+mod store;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::{path::Path, sync::Arc};
+
+pub use findings::Finding;
+pub use report::{Counts, LedgerReport, Report};
+
+use self::{findings::Findings, history::History, store::ReadOnly};
+use crate::{
+    arrangement::{leg::Leg, terms::Arrangement},
+    blobs::{BlobStore, FileBlobStore},
+    compute::Computer,
+    config::Config,
+    identity::VerifyingKeys,
+    ledger::{self, LedgerError, Record, VerifyOptions},
+    node,
+};
+
+/// The folder of the blobs in a data directory.
+const BLOBS: &str = "blobs";
+/// The ledger's file in a data directory.
+const LEDGER: &str = "ledger.sqlite";
+
+/// Why a ledger cannot be verified at all.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// Something that is needed to verify cannot be used.
+    #[error("{0}")]
+    Setup(String),
+    /// A ledger cannot be opened.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+}
+
+/// Verifies the ledger of a node's configuration; with the other house's data directory also its ledger, and that both
+/// tell one story. Also while the nodes run.
+///
+/// # Errors
+/// What cannot be opened or used. What is wrong in a ledger is in the report.
+pub fn verify(config: &Config, other: Option<&Path>) -> Result<Report, AuditError> {
+    let setup = |error: &dyn std::fmt::Display| AuditError::Setup(error.to_string());
+    let arrangement = Arc::new(node::load_arrangement(&config.arrangement).map_err(|error| setup(&error))?);
+    let us = arrangement.parties.leg_of(config.house.as_str()).ok_or_else(|| {
+        let house = &config.house;
+        setup(&format!("house {house} is not a party to arrangement {}", arrangement.parties.arrangement))
+    })?;
+    let own_key = config.signing_key().map_err(|error| setup(&error))?;
+    let keys = config.verifying_keys(&own_key).map_err(|error| setup(&error))?;
+    let blobs = open_blobs(&config.data_directory)?;
+    let other_blobs = other.map(open_blobs).transpose()?;
+    let subject = |leg: Leg, own: &Arc<dyn BlobStore>, theirs: Option<&Arc<dyn BlobStore>>| {
+        Subject::new(leg, &arrangement, &keys, own, theirs)
+    };
+    let own = subject(us, &blobs, other_blobs.as_ref())?;
+    let (own_report, own_history) = verify_ledger(&own, &config.data_directory)?;
+    let Some((directory, their_blobs)) = other.zip(other_blobs.as_ref()) else {
+        return Ok(Report { ledgers: vec![own_report], comparison: Vec::new() });
+    };
+    let theirs = subject(us.other(), their_blobs, Some(&blobs))?;
+    let (other_report, other_history) = verify_ledger(&theirs, directory)?;
+    let mut findings = Findings::default();
+    comparison::compare(&arrangement.parties, (us, &own_history), &other_history, &mut findings);
+    Ok(Report { ledgers: vec![own_report, other_report], comparison: findings.problems() })
+}
+
+/// One house's ledger and what is needed to judge it.
+struct Subject {
+    us: Leg,
+    arrangement: Arc<Arrangement>,
+    keys: VerifyingKeys,
+    blobs: Arc<dyn BlobStore>,
+    computer: Computer,
+}
+
+impl Subject {
+    fn new(
+        us: Leg,
+        arrangement: &Arc<Arrangement>,
+        keys: &VerifyingKeys,
+        own: &Arc<dyn BlobStore>,
+        theirs: Option<&Arc<dyn BlobStore>>,
+    ) -> Result<Self, AuditError> {
+        let stores = std::iter::once(own).chain(theirs).cloned().collect();
+        let blobs: Arc<dyn BlobStore> = Arc::new(ReadOnly::new(stores));
+        let computer = Computer::new(Arc::clone(arrangement), Arc::clone(&blobs));
+        let computer = computer.map_err(|error| AuditError::Setup(error.to_string()))?;
+        Ok(Self { us, arrangement: Arc::clone(arrangement), keys: keys.clone(), blobs, computer })
+    }
+
+    /// Judges records, in order.
+    fn inspect(&self, records: impl FnOnce(&mut dyn FnMut(Record))) -> (History, Findings, Counts) {
+        let (mut history, mut findings, mut counts) = (History::default(), Findings::default(), Counts::default());
+        records(&mut |record| words::take(self, &record, &mut history, &mut findings, &mut counts));
+        rounds::check(self, &history, &mut findings, &mut counts);
+        (history, findings, counts)
+    }
+}
+
+fn verify_ledger(subject: &Subject, directory: &Path) -> Result<(LedgerReport, History), AuditError> {
+    let path = directory.join(LEDGER);
+    let house = subject.arrangement.parties.houses[subject.us].to_string();
+    let verifier = node::head_verifier(&subject.keys, &house);
+    let mut options = VerifyOptions::new(path.clone(), Arc::new(verifier));
+    options.house = Some(house);
+    let chain = ledger::verify(&options)?;
+    let mut failure = None;
+    let (history, findings, counts) = subject.inspect(|take| {
+        failure = ledger::read_offline(&path, chain.head.seq, take).err();
+    });
+    match failure {
+        Some(error) => Err(error.into()),
+        None => Ok((LedgerReport::new(&path, &chain, counts, findings), history)),
+    }
+}
+
+fn open_blobs(directory: impl AsRef<Path>) -> Result<Arc<dyn BlobStore>, AuditError> {
+    let store = FileBlobStore::open_for_reading(directory.as_ref().join(BLOBS));
+    Ok(Arc::new(store.map_err(|error| AuditError::Setup(error.to_string()))?))
+}

@@ -1,0 +1,133 @@
+//! What goes on record, in order, and who waits for it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+
+use super::{Core, answer, refuse};
+use crate::{
+    arrangement::{evidence::Evidence, fact::Fact},
+    ledger::{Epoch, Ticket},
+    node::{
+        context::Context,
+        entry::{Entry, Held, Keeping},
+        input::{Input, Pending, Receipt, RequestError, Waiting},
+    },
+};
+
+impl Core {
+    pub(super) fn append_evidence(&mut self, evidence: Evidence, keeping: Keeping, waiting: Waiting) {
+        let refusal = self.context.catalog.read().refusal_to_sign.clone();
+        if let Some(reason) = refusal {
+            tracing::error!(%reason, kind = ?evidence.kind(), "not signed");
+            waiting.fail(&RequestError::Precondition(reason));
+            return;
+        }
+        let held = self.context.sign(evidence, keeping);
+        self.append_held(held, waiting);
+    }
+
+    pub(super) fn append_held(&mut self, held: Held, waiting: Waiting) {
+        self.append(vec![Pending { entry: Entry::Evidence(Arc::new(held)), book: None, waiting }]);
+    }
+
+    pub(super) fn append(&mut self, pending: Vec<Pending>) {
+        let now = self.context.clock.now();
+        let records: Vec<_> =
+            pending.iter().map(|pending| pending.entry.to_record(&self.context.parties, now)).collect();
+        let count = records.len();
+        let ticket = self.context.ledger.append(self.next, Epoch::default(), records);
+        self.next = self.next.plus(count);
+        // A closed channel means that the node stops: nobody is told, and nothing is acknowledged.
+        drop(self.commits.send((pending, now, ticket)));
+    }
+
+    pub(super) fn on_durable(&mut self, pending: Pending, recorded_at: Timestamp) {
+        let Pending { entry, book, waiting } = pending;
+        let facts = match entry.facts() {
+            Ok(facts) => facts,
+            // Invariant: the record was made here from checked parts.
+            Err(error) => return tracing::error!(%error, "a record of this node cannot be read"),
+        };
+        self.context.catalog.write().apply(&entry, &facts, book, recorded_at);
+        self.forget_request(&entry);
+        let mut effects = Vec::new();
+        for fact in &facts {
+            effects.extend(self.machine.on_fact(fact));
+        }
+        // The record is part of what the rules know before anybody hears of it.
+        for fact in &facts {
+            if let Some(more) = self.receiving.remove(fact) {
+                more.into_iter().for_each(|reply| drop(reply.send(Receipt::Duplicate)));
+            }
+        }
+        self.carry_out(effects);
+        self.refresh_after(&facts, recorded_at);
+        self.tell_who_cut_off(&facts);
+        waiting.tell();
+    }
+
+    /// Answers the operators whose cut-off has its outcome on record.
+    pub(super) fn tell_who_cut_off(&mut self, facts: &[Fact]) {
+        for fact in facts {
+            if let Fact::CutOff { cycle } | Fact::Outcome { cycle, .. } = fact {
+                let us = self.context.us;
+                let record = self.machine.on_record().cycle(*cycle);
+                if record.is_some_and(|record| record.is_cut_off && record.outcomes[us].is_some()) {
+                    for reply in self.cutting_off.remove(cycle).unwrap_or_default() {
+                        answer(Some(reply), Ok(()));
+                    }
+                }
+            }
+        }
+    }
+
+    pub(super) fn on_ledger_failure(&mut self, pending: Vec<Pending>, error: &str) {
+        tracing::error!(%error, "the ledger failed: nothing more is acknowledged or signed; the node stops");
+        for pending in pending {
+            pending.waiting.fail(&RequestError::Unavailable(format!("the ledger failed: {error}")));
+        }
+        self.context.stop.cancel();
+    }
+}
+
+impl Waiting {
+    fn tell(self) {
+        match self {
+            Self::Nobody | Self::Done(None) => {}
+            Self::Caller(reply, answer) => drop(reply.send(Ok(answer))),
+            Self::Done(Some(reply)) => drop(reply.send(Ok(()))),
+            Self::Peer(replies, receipt) => {
+                replies.into_iter().for_each(|reply| drop(reply.send(receipt.clone())));
+            }
+        }
+    }
+
+    fn fail(self, error: &RequestError) {
+        match self {
+            Self::Nobody | Self::Done(None) => {}
+            Self::Caller(reply, _) => refuse(reply, error.clone()),
+            Self::Done(Some(reply)) => refuse(reply, error.clone()),
+            // The other house gets no receipt, and delivers again.
+            Self::Peer(replies, _) => drop(replies),
+        }
+    }
+}
+
+/// Waits for commits in their order and tells the loop of each.
+pub(super) fn spawn_commits(
+    context: &Arc<Context>,
+    internal: mpsc::UnboundedSender<Input>,
+) -> mpsc::UnboundedSender<(Vec<Pending>, Timestamp, Ticket)> {
+    let (sender, mut receiver) = mpsc::unbounded_channel::<(Vec<Pending>, Timestamp, Ticket)>();
+    context.tasks.spawn(async move {
+        while let Some((pending, recorded_at, ticket)) = receiver.recv().await {
+            let result = ticket.await;
+            if internal.send(Input::Durable { pending, recorded_at, result }).is_err() {
+                return;
+            }
+        }
+    });
+    sender
+}

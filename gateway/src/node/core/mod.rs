@@ -1,0 +1,197 @@
+//! The node's loop: feeds the rules with what happens, puts on record what they ask for, and hands out work.
+//!
+//! One task owns the rules. Everything else talks to it by [`Input`]s, and reads the catalog.
+
+mod commits;
+mod effects;
+mod received;
+mod requests;
+mod views;
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use jiff::{Timestamp, civil::Date};
+use tokio::sync::{mpsc, oneshot};
+
+use self::commits::spawn_commits;
+use super::{
+    context::Context,
+    drafts,
+    entry::Keeping,
+    input::{Input, Pending, Receipt, Reply, RequestError, Waiting},
+    snapshot,
+    work::Workshop,
+};
+use crate::{
+    arrangement::{
+        cycle_id::{CycleId, Round},
+        digest::Digest,
+        evidence::{Evidence, MarketManifest, Statement},
+        fact::{Event, Fact},
+        machine::Machine,
+        registry::Registry,
+    },
+    compute::Computed,
+    ledger::{Sequence, Ticket},
+};
+
+/// Inputs that clients may have waiting, at most.
+pub(crate) const REQUESTS_MAX: usize = 1024;
+
+/// The loop and what it owns.
+pub(crate) struct Core {
+    context: Arc<Context>,
+    machine: Machine,
+    workshop: Workshop,
+    /// The place of the next record.
+    next: Sequence,
+    /// Commits in order, on their way to the disk.
+    commits: mpsc::UnboundedSender<(Vec<Pending>, Timestamp, Ticket)>,
+    /// Evidence of the other house on its way to the disk, with more callers that delivered the same.
+    receiving: HashMap<Fact, Vec<oneshot::Sender<Receipt>>>,
+    /// Request ids on their way to the disk.
+    requests: BTreeSet<String>,
+    /// The join of the registry logs with the entries on their way.
+    registry_ahead: Registry,
+    /// Versions of market data on their way: the newest manifest of each business date.
+    markets_ahead: HashMap<Date, MarketManifest>,
+    /// The newest version of the book, on the disk or on its way.
+    book_version: u64,
+    /// What was computed and matched, until it is on record.
+    computed: HashMap<(CycleId, Round), Arc<Computed>>,
+    matched: HashMap<Digest, (Statement, Digest)>,
+    /// Operators who wait for the outcome of a cycle that they cut off.
+    cutting_off: HashMap<CycleId, Vec<Reply<()>>>,
+}
+
+/// The state that replay leaves.
+pub(crate) struct Replayed {
+    pub(crate) machine: Machine,
+    pub(crate) next: Sequence,
+}
+
+impl Core {
+    pub(crate) fn new(context: Arc<Context>, replayed: Replayed, internal: mpsc::UnboundedSender<Input>) -> Self {
+        let commits = spawn_commits(&context, internal.clone());
+        let (registry_ahead, book_version) = {
+            let catalog = context.catalog.read();
+            let book_version = catalog.book().map_or(0, |book| book.version);
+            (catalog.registry.as_ref().clone(), book_version)
+        };
+        Self {
+            workshop: Workshop::new(Arc::clone(&context), internal),
+            context,
+            machine: replayed.machine,
+            next: replayed.next,
+            commits,
+            receiving: HashMap::new(),
+            requests: BTreeSet::new(),
+            registry_ahead,
+            markets_ahead: HashMap::new(),
+            book_version,
+            computed: HashMap::new(),
+            matched: HashMap::new(),
+            cutting_off: HashMap::new(),
+        }
+    }
+
+    /// Runs until the node stops.
+    pub(crate) async fn run(
+        mut self,
+        mut requests: mpsc::Receiver<Input>,
+        mut internal: mpsc::UnboundedReceiver<Input>,
+    ) {
+        self.adopt_arrangement();
+        let effects = self.machine.resume();
+        self.carry_out(effects);
+        self.refresh_all();
+        loop {
+            let input = tokio::select! {
+                biased;
+                () = self.context.stop.cancelled() => break,
+                Some(input) = internal.recv() => input,
+                Some(input) = requests.recv() => input,
+                else => break,
+            };
+            self.take(input);
+        }
+    }
+
+    fn take(&mut self, input: Input) {
+        match input {
+            Input::SubmitBook { submission, book, base_version, chunks, reply } => {
+                self.submit_book(&submission, book, base_version, chunks, reply);
+            }
+            Input::SubmitMarket { request_id, business_date, items, reply } => {
+                self.submit_market(request_id, business_date, &items, reply);
+            }
+            Input::RecordLinks { request_id, links, reply } => self.record_links(request_id, links, reply),
+            Input::OpenCycle { cycle, as_of, cut_off, reply } => self.open_cycle(cycle, as_of, cut_off, reply),
+            Input::CutOff { cycle, reply } => self.cut_off(cycle, reply),
+            Input::Received { held, reply } => self.receive(*held, reply),
+            Input::Greeted { own_head, peer_head, known_registry_sequence } => {
+                self.greeted(own_head, peer_head, known_registry_sequence);
+            }
+            Input::Durable { pending, recorded_at, result } => match result {
+                Ok(appended) => {
+                    self.context.catalog.write().head = Some((appended.last, appended.hash));
+                    pending.into_iter().for_each(|pending| self.on_durable(pending, recorded_at));
+                    if appended.first.0 / snapshot::INTERVAL < appended.last.next().0 / snapshot::INTERVAL {
+                        self.workshop.take_snapshot();
+                    }
+                }
+                Err(error) => self.on_ledger_failure(pending, &error.to_string()),
+            },
+            Input::Event(event) => self.on_event(&event),
+            Input::Frozen { cycle, revision, book_version, chunks, started } => {
+                let as_of = self.context.catalog.read().cycles.get(&cycle).and_then(|view| view.as_of);
+                let evidence = drafts::manifest(cycle, revision, as_of.unwrap_or(started), book_version, chunks);
+                self.time(cycle, "freeze", Round(0), started);
+                self.append_evidence(evidence, Keeping::default(), Waiting::Nobody);
+            }
+            Input::Computed { cycle, round, computed, started } => {
+                for (step, micros) in &computed.steps {
+                    self.note_timing(cycle, step, round, *micros);
+                }
+                self.time(cycle, "compute", round, started);
+                let event = Event::Computed { cycle, round, inputs: computed.inputs, root: computed.tree.root() };
+                self.workshop.keep_tree(computed.as_ref());
+                self.computed.insert((cycle, round), computed);
+                self.on_event(&event);
+            }
+            Input::NotComputable { event, reason } => {
+                if let Event::NotComputable { cycle, .. } = event {
+                    tracing::error!(%cycle, %reason, "margins cannot be computed");
+                    self.note(cycle, "compute", reason);
+                }
+                self.on_event(&event);
+            }
+            Input::Matched { statement, breaks, started } => {
+                let (cycle, round) = (statement.cycle, statement.round);
+                self.time(cycle, "match", round, started);
+                let payload = Evidence::Statement(*statement.clone()).encode(&self.context.parties, self.context.us);
+                let content = Digest::of(&payload);
+                self.matched.insert(content, (*statement, breaks));
+                self.on_event(&Event::Matched { cycle, round, content });
+            }
+            Input::StandAlone { cycle, outcome, leaves } => {
+                let evidence = drafts::outcome(cycle, outcome);
+                self.append_evidence(evidence, Keeping { attachment: leaves, ..Keeping::default() }, Waiting::Nobody);
+            }
+            Input::Note { cycle, topic, text } => self.note(cycle, topic, text),
+        }
+    }
+}
+
+fn refuse<T>(reply: Reply<T>, error: RequestError) {
+    drop(reply.send(Err(error)));
+}
+
+fn answer<T>(reply: Option<Reply<T>>, result: Result<T, RequestError>) {
+    if let Some(reply) = reply {
+        drop(reply.send(result));
+    }
+}
