@@ -90,7 +90,7 @@ fn list(views: &[AgreementView]) -> String {
             view.breaks.iter().map(|found| found.count).sum::<u64>().to_string(),
             view.signatures.len().to_string(),
             output::short(&view.digest),
-            view.agreed_at.clone(),
+            output::seconds(&view.agreed_at),
         ]);
     }
     table.to_string()
@@ -100,7 +100,7 @@ fn one(view: &AgreementView) -> String {
     let mut lines = vec![
         format!("{} round {}", view.cycle, view.round),
         format!("  digest     {}", view.digest),
-        format!("  agreed at  {}", view.agreed_at),
+        format!("  agreed at  {}", output::seconds(&view.agreed_at)),
         format!("  links      {} live, {} in rehearsal", view.live_count, view.rehearsal_count),
     ];
     for found in &view.breaks {

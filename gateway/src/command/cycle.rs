@@ -162,9 +162,13 @@ fn one(view: &CycleView) -> String {
             "  positions        revision {} here, {} of the other house",
             view.own_manifest_revision, view.peer_manifest_revision
         ),
-        format!("  opened           {}", view.opened_at),
-        format!("  as of            {}", view.as_of),
-        format!("  cut-off          {}{}", view.cut_off, if view.is_cut_off { "  (on record)" } else { "" }),
+        format!("  opened           {}", output::seconds(&view.opened_at)),
+        format!("  as of            {}", output::seconds(&view.as_of)),
+        format!(
+            "  cut-off          {}{}",
+            output::seconds(&view.cut_off),
+            if view.is_cut_off { "  (on record)" } else { "" }
+        ),
     ];
     if view.agreed_round > 0 {
         lines.push(format!("  agreed           round {}, {}", view.agreed_round, view.agreement_digest));
@@ -201,7 +205,7 @@ fn list(views: &[CycleView]) -> String {
             view.round.to_string(),
             view.agreed_round.to_string(),
             output::short(&view.agreement_digest),
-            view.cut_off.clone(),
+            output::seconds(&view.cut_off),
         ]);
     }
     table.to_string()
@@ -220,7 +224,8 @@ fn breaks(cycle: CycleId, round: u32, views: &[BreakView]) -> String {
             output::short(&view.futures_leaf),
         ]);
     }
-    format!("{cycle} round {round}: {} breaks\n{table}", views.len())
+    let count = if views.len() == 1 { "1 break".to_owned() } else { format!("{} breaks", views.len()) };
+    format!("{cycle} round {round}: {count}\n{table}")
 }
 
 #[cfg(test)]

@@ -73,7 +73,8 @@ impl<T> Told<T> for Result<Response<T>, Status> {
 /// What a status means, then its message, with the cause where the call never reached the node.
 fn said(status: &Status, message: &str) -> String {
     let what = match status.code() {
-        Code::Unavailable => "the node cannot be reached or is not ready",
+        Code::Unavailable if status.source().is_some() => "the node cannot be reached (--node, CROSSMARGIN_NODE)",
+        Code::Unavailable => "the node is not ready",
         Code::PermissionDenied => "the certificate's role does not allow it",
         Code::Unauthenticated => "the node does not accept the certificate",
         Code::InvalidArgument => "the node refused it",
@@ -84,7 +85,8 @@ fn said(status: &Status, message: &str) -> String {
         Code::ResourceExhausted => "too much",
         _ => status.code().description(),
     };
-    let cause = status.source().map(|source| format!(" ({})", chain(source)));
+    let cause = status.source().map(chain).filter(|cause| !cause.contains(message));
+    let cause = cause.map(|cause| format!(" ({cause})"));
     format!("{what}: {message}{}", cause.unwrap_or_default())
 }
 

@@ -101,6 +101,12 @@ pub fn instant(at: Option<&prost_types::Timestamp>) -> String {
     parsed.map(|at| at.to_string()).unwrap_or_default()
 }
 
+/// An instant in RFC 3339 without fractions of a second, for people.
+#[must_use]
+pub fn seconds(instant: &str) -> String {
+    instant.split_once('.').map_or_else(|| instant.to_owned(), |(whole, _)| format!("{whole}Z"))
+}
+
 /// A cycle as its text form; empty where there is none.
 #[must_use]
 pub fn cycle(id: Option<&v1::CycleId>) -> String {
@@ -155,6 +161,17 @@ mod tests {
     fn names_of_the_wire_are_shown_in_small_letters() {
         assert_eq!(small(v1::CyclePhase::FallenBack.as_str_name(), "CYCLE_PHASE_"), "fallen_back");
         assert_eq!(small(v1::CyclePhase::Unspecified.as_str_name(), "CYCLE_PHASE_"), "");
+    }
+
+    #[test]
+    fn people_are_spared_fractions_of_a_second() {
+        let at = jiff::Timestamp::new(1_770_000_000, 123_456_789).unwrap();
+        let text = instant(Some(&crate::wire::to_timestamp(at)));
+        assert_eq!(
+            (text.as_str(), seconds(&text).as_str()),
+            ("2026-02-02T02:40:00.123456789Z", "2026-02-02T02:40:00Z")
+        );
+        assert_eq!((seconds(""), seconds("2026-02-02T02:40:00Z")), (String::new(), "2026-02-02T02:40:00Z".into()));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use prost::bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
+use tracing::{Instrument, Span};
 
 use crate::{
     arrangement::digest::Digest,
@@ -16,7 +17,7 @@ use crate::{
         input::{Input, Receipt},
         trees,
     },
-    wire,
+    telemetry, wire,
 };
 
 /// Bytes of content in one answer.
@@ -73,6 +74,7 @@ impl PeerService for PeerApi {
     }
 
     async fn deliver(&self, request: Request<v1::DeliverRequest>) -> Result<Response<v1::DeliverResponse>, Status> {
+        let span = call_span("deliver", &request);
         let envelopes = request.into_inner().envelopes;
         if envelopes.len() > ENVELOPES_MAX {
             let count = envelopes.len();
@@ -80,7 +82,7 @@ impl PeerService for PeerApi {
         }
         let mut receipts = Vec::with_capacity(envelopes.len());
         for envelope in envelopes {
-            receipts.push(self.receive(envelope).await?);
+            receipts.push(self.receive(envelope).instrument(span.clone()).await?);
         }
         Ok(Response::new(v1::DeliverResponse { receipts }))
     }
@@ -91,6 +93,7 @@ impl PeerService for PeerApi {
         &self,
         request: Request<v1::FetchBlobsRequest>,
     ) -> Result<Response<Self::FetchBlobsStream>, Status> {
+        let span = call_span("fetch blobs", &request);
         let digests = request.into_inner().digests;
         if digests.len() > KEYS_MAX {
             return Err(Status::invalid_argument(format!("{} digests, at most {KEYS_MAX} are allowed", digests.len())));
@@ -106,6 +109,7 @@ impl PeerService for PeerApi {
         let (sender, receiver) = mpsc::channel(4);
         // It ends with the stream: a reader that goes away closes the channel.
         self.context.tasks.spawn_blocking(move || {
+            let _entered = span.enter();
             for (digest, is_shared) in digests {
                 let blob = if is_shared { blobs.get(&digest) } else { Ok(None) };
                 let bytes = match blob {
@@ -134,6 +138,7 @@ impl PeerService for PeerApi {
         &self,
         request: Request<v1::ReadNodesRequest>,
     ) -> Result<Response<v1::ReadNodesResponse>, Status> {
+        let span = call_span("read nodes", &request);
         let request = request.into_inner();
         if request.paths.len() > KEYS_MAX {
             let count = request.paths.len();
@@ -142,7 +147,7 @@ impl PeerService for PeerApi {
         let claim = Digest::try_from(&request.claim[..]);
         let claim = claim.map_err(|error| Status::invalid_argument(format!("claim: {error}")))?;
         let context = Arc::clone(&self.context);
-        let tree = tokio::task::spawn_blocking(move || trees::of_claim(&context, claim)).await;
+        let tree = tokio::task::spawn_blocking(move || span.in_scope(|| trees::of_claim(&context, claim))).await;
         let tree = tree.map_err(|error| Status::internal(error.to_string()))?;
         let tree = tree.map_err(|error| Status::not_found(error.to_string()))?;
         let nodes = request.paths.iter().map(|path| {
@@ -191,6 +196,13 @@ fn pieces(digest: Digest, bytes: &Bytes) -> impl Iterator<Item = v1::FetchBlobsR
             is_last: piece + 1 == count,
         }
     })
+}
+
+/// A span of a call. The other house's trace context is not trusted: it becomes a link, not the parent.
+fn call_span<T>(method: &'static str, request: &Request<T>) -> Span {
+    let span = tracing::info_span!("peer call", method);
+    telemetry::link(&span, request.metadata());
+    span
 }
 
 fn stopping() -> Status {

@@ -28,8 +28,8 @@ impl Stage {
         )
     }
 
-    /// Where everything is, and how to go on by hand.
-    pub(super) fn closing_words(&self, keep_running: bool) -> String {
+    /// Where everything is, and how to go on by hand; `left` are the nodes that still run.
+    pub(super) fn closing_words(&self, left: &[u32]) -> String {
         let program = std::env::current_exe().unwrap_or_else(|_| "crossmargin".into());
         let here = std::env::current_dir().unwrap_or_default();
         let program = program.strip_prefix(&here).unwrap_or(&program).display();
@@ -38,8 +38,9 @@ impl Stage {
             text.push_str(&format!("  {:<5} {}\n", house.name, self.folder.ledger(&house.name).display()));
         }
         text.push_str("\nGo on by hand\n");
-        if keep_running {
-            text.push_str("  # both nodes are still running\n");
+        if !left.is_empty() {
+            let ids: Vec<String> = left.iter().map(ToString::to_string).collect();
+            text.push_str(&format!("  # both nodes are still running; to stop them: kill {}\n", ids.join(" ")));
         } else {
             for (_, house) in self.houses.iter() {
                 let config = self.folder.config(&house.name);

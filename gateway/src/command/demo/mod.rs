@@ -90,9 +90,12 @@ async fn show(args: &DemoArgs) -> Result<(), Failure> {
     tell(&table::shown(&cycle, |account| account.kind == "house"))?;
     report.cycles.push(cycle);
 
-    let closing = stage.closing_words(args.keep_running);
-    stage.close(args.keep_running).await?;
-    if args.json { output::answer(true, &report, |_| String::new()) } else { output::print(&closing) }
+    let left = stage.close(args.keep_running).await?;
+    if args.json {
+        output::answer(true, &report, |_| String::new())
+    } else {
+        output::print(&stage.closing_words(&left))
+    }
 }
 
 fn first(business_date: Date, kind: CycleKind) -> CycleId {

@@ -155,19 +155,20 @@ impl Stage {
         })
     }
 
-    /// Stops both nodes, or leaves them running.
-    pub(super) async fn close(&mut self, keep_running: bool) -> Result<(), Failure> {
+    /// Stops both nodes, or leaves them running and gives their process ids.
+    pub(super) async fn close(&mut self, keep_running: bool) -> Result<Vec<u32>, Failure> {
+        let mut left = Vec::new();
         for leg in Leg::BOTH {
             let house = &mut self.houses[leg];
             if keep_running {
-                house.leave();
+                left.extend(house.leave());
             } else {
                 self.progress.step(format!("{}'s node stopped", house.name));
                 house.stop().await?;
             }
         }
         self.progress.end();
-        Ok(())
+        Ok(left)
     }
 
     async fn start_nodes(&mut self) -> Result<(), Failure> {
