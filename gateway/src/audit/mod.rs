@@ -54,7 +54,8 @@ pub enum AuditError {
 /// What to verify beside the ledger of a node's configuration.
 #[derive(Clone, Debug, Default)]
 pub struct Choice {
-    /// Another copy of the ledger than the configured one, its guard file beside it.
+    /// Another copy of the ledger than the configured one, its guard file beside it; and its blobs, else the
+    /// configured ones are read.
     pub ledger: Option<PathBuf>,
     /// The other house's data directory: its ledger is verified too, and that both tell one story.
     pub other: Option<PathBuf>,
@@ -73,7 +74,8 @@ pub fn verify(config: &Config, choice: &Choice) -> Result<Report, AuditError> {
     })?;
     let own_key = config.signing_key().map_err(|error| setup(&error))?;
     let keys = config.verifying_keys(&own_key).map_err(|error| setup(&error))?;
-    let blobs = open_blobs(&config.data_directory)?;
+    let beside = choice.ledger.as_ref().and_then(|ledger| ledger.parent()).filter(|folder| folder.join(BLOBS).is_dir());
+    let blobs = open_blobs(beside.unwrap_or(&config.data_directory))?;
     let other_blobs = choice.other.as_ref().map(open_blobs).transpose()?;
     let subject = |leg: Leg, own: &Arc<dyn BlobStore>, theirs: Option<&Arc<dyn BlobStore>>| {
         Subject::new(leg, &arrangement, &keys, own, theirs)
