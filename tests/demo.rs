@@ -1,4 +1,5 @@
 //! The demo is one command, and its JSON says what the documentation says it does.
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a failure is a panic")]
 
 use std::{path::Path, process::Command};
 
