@@ -37,7 +37,7 @@ impl Clients {
         Self { pki, house: house.to_owned(), address }
     }
 
-    /// A channel with the certificate of a role of this house, such as `operator` or `member-MERIDIAN`.
+    /// A channel with the certificate of a role of this house, such as `operator` or `member-alder-point`.
     pub fn channel(&self, role: &str) -> Channel {
         let house = self.pki.join(&self.house);
         let client = house.join("clients").join(role);
