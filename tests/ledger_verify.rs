@@ -1,4 +1,5 @@
 //! A ledger can be believed without believing its node: verified offline, every granted factor computed again.
+#![allow(clippy::unwrap_used, reason = "a failure of a test is a panic")]
 
 #[path = "support/mod.rs"]
 mod support;

@@ -1,4 +1,5 @@
 //! Who reads what: the house everything, a member and a customer their own accounts, and always an answer.
+#![allow(clippy::unwrap_used, reason = "a failure of a test is a panic")]
 
 #[path = "support/mod.rs"]
 mod support;
