@@ -40,8 +40,10 @@ async fn members_and_customers_see_their_own_accounts_and_no_others_exist_for_th
     let clients = houses.clients(Leg::Treasury);
     let links = sample::book::links();
     type Owns = fn(&v1::LinkTerms) -> bool;
-    let callers: [(&str, Owns); 2] =
-        [("member-alder-point", |link| link.member == "alder-point"), ("customer-C-7F3A", |link| link.owner == "C-7F3A")];
+    let callers: [(&str, Owns); 2] = [
+        ("member-alder-point", |link| link.member == "alder-point"),
+        ("customer-C-7F3A", |link| link.owner == "C-7F3A"),
+    ];
     for (role, is_theirs) in callers {
         let (own, others): (Vec<_>, Vec<_>) = links.iter().partition(|link| is_theirs(link));
         assert!(!own.is_empty() && !others.is_empty(), "the sample has links of {role} and of others");

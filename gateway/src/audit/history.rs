@@ -1,7 +1,7 @@
 //! A ledger's evidence, put in order for judging it.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -47,11 +47,15 @@ pub(super) enum Place {
 }
 
 /// The evidence of a ledger.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct History {
     pub(super) by_digest: HashMap<(Leg, Digest), Word>,
     pub(super) places: BTreeMap<(Leg, Place), Word>,
     pub(super) logs: Pair<Vec<Word>>,
+    /// Both logs so far.
+    registry: Registry,
+    /// Content that was found whole.
+    pub(super) whole: HashSet<Digest>,
     pub(super) rounds: BTreeMap<(CycleId, Round), RoundWords>,
     /// This house's outcomes, in the order of the ledger.
     pub(super) outcomes: Vec<Word>,
@@ -107,6 +111,27 @@ impl Place {
 }
 
 impl History {
+    pub(super) fn new(mode: ArrangementMode) -> Self {
+        Self {
+            by_digest: HashMap::new(),
+            places: BTreeMap::new(),
+            logs: Pair::default(),
+            registry: Registry::new(mode),
+            whole: HashSet::new(),
+            rounds: BTreeMap::new(),
+            outcomes: Vec::new(),
+            cut_offs: BTreeMap::new(),
+        }
+    }
+
+    /// Takes an entry of a registry log.
+    ///
+    /// # Errors
+    /// It does not follow on the entry before, or its links have problems.
+    pub(super) fn record(&mut self, by: Leg, entry: &RegistryEntry, digest: Digest) -> Result<(), RegistryError> {
+        self.registry.record(by, entry, digest).map(drop)
+    }
+
     /// Takes in what was signed. The first word in a place stands; a second, different one is given back.
     pub(super) fn add(&mut self, us: Leg, word: &Word) -> Option<Word> {
         let held = &word.held;
@@ -136,7 +161,7 @@ impl History {
         None
     }
 
-    /// The registry as it was when both logs had these lengths.
+    /// The registry as it was when both logs had these lengths. It reads both logs again.
     ///
     /// # Errors
     /// A log is shorter, or an entry does not follow on the one before.

@@ -126,7 +126,8 @@ impl Subject {
 
     /// Judges records, in order.
     fn inspect(&self, records: impl FnOnce(&mut dyn FnMut(Record))) -> (History, Findings, Counts) {
-        let (mut history, mut findings, mut counts) = (History::default(), Findings::default(), Counts::default());
+        let mut history = History::new(self.arrangement.parties.mode);
+        let (mut findings, mut counts) = (Findings::default(), Counts::default());
         records(&mut |record| words::take(self, &record, &mut history, &mut findings, &mut counts));
         rounds::check(self, &history, &mut findings, &mut counts);
         (history, findings, counts)

@@ -1,6 +1,6 @@
 //! Judging each record for itself: what was signed, by whom, and whether it was said once.
 
-use std::sync::Arc;
+use std::{collections::HashSet, sync::Arc};
 
 use crossmargin::v1;
 use jiff::Timestamp;
@@ -38,7 +38,7 @@ pub(super) fn take(
             if let Err(reason) = check_signature(subject, &held.envelope, recorded_at) {
                 findings.problem(sequence, "signature", reason);
             }
-            check_content(subject, sequence, &held, findings, counts);
+            check_content(subject, sequence, &held, &mut history.whole, findings, counts);
             let word = Word { sequence, held };
             if let Some(first) = history.add(subject.us, &word) {
                 let (house, kind) = (name(subject, word.held.by), word.held.evidence.kind().as_str_name());
@@ -50,7 +50,7 @@ pub(super) fn take(
         }
         Entry::Book(book) => {
             for chunk in &book.chunks {
-                check_blob(subject, sequence, &chunk.digest, findings, counts);
+                check_blob(subject, sequence, &chunk.digest, &mut history.whole, findings, counts);
             }
         }
         Entry::CutOff { cycle, .. } => {
@@ -83,7 +83,14 @@ fn check_signature(subject: &Subject, envelope: &v1::SignedEnvelope, at: Timesta
 }
 
 /// What a house's manifests name must be in its own store; market data only from its authority.
-fn check_content(subject: &Subject, sequence: u64, held: &Held, findings: &mut Findings, counts: &mut Counts) {
+fn check_content(
+    subject: &Subject,
+    sequence: u64,
+    held: &Held,
+    whole: &mut HashSet<Digest>,
+    findings: &mut Findings,
+    counts: &mut Counts,
+) {
     let is_ours = held.by == subject.us;
     match &held.evidence {
         Evidence::MarketManifest(manifest) => {
@@ -92,23 +99,36 @@ fn check_content(subject: &Subject, sequence: u64, held: &Held, findings: &mut F
                 findings.problem(sequence, "authority", meaning);
             }
             for item in manifest.items.iter().filter(|_| is_ours) {
-                check_blob(subject, sequence, item.digest.as_bytes(), findings, counts);
+                check_blob(subject, sequence, item.digest.as_bytes(), whole, findings, counts);
             }
         }
         Evidence::PositionManifest(manifest) => {
             for chunk in manifest.chunks.iter().filter(|_| is_ours) {
-                check_blob(subject, sequence, chunk.digest.as_bytes(), findings, counts);
+                check_blob(subject, sequence, chunk.digest.as_bytes(), whole, findings, counts);
             }
         }
         _ => {}
     }
 }
 
-fn check_blob(subject: &Subject, sequence: u64, digest: &[u8], findings: &mut Findings, counts: &mut Counts) {
-    counts.contents += 1;
+fn check_blob(
+    subject: &Subject,
+    sequence: u64,
+    digest: &[u8],
+    whole: &mut HashSet<Digest>,
+    findings: &mut Findings,
+    counts: &mut Counts,
+) {
     let found = Digest::try_from(digest).map_err(|error| error.to_string()).and_then(|digest| {
+        // A version of market data names again what the one before it named.
+        if whole.contains(&digest) {
+            return Ok(());
+        }
+        counts.contents += 1;
         let found = subject.blobs.get(&digest).map_err(|error| error.to_string())?;
-        found.map(drop).ok_or_else(|| format!("content {digest} is not in the store"))
+        found.ok_or_else(|| format!("content {digest} is not in the store"))?;
+        whole.insert(digest);
+        Ok(())
     });
     if let Err(reason) = found {
         findings.problem(sequence, "content", reason);
@@ -116,12 +136,10 @@ fn check_blob(subject: &Subject, sequence: u64, digest: &[u8], findings: &mut Fi
 }
 
 /// An entry of a registry log follows on the one before, and its links are well-formed.
-fn check_registry(subject: &Subject, word: &Word, history: &History, findings: &mut Findings) {
+fn check_registry(subject: &Subject, word: &Word, history: &mut History, findings: &mut Findings) {
     let Evidence::RegistryEntry(entry) = &word.held.evidence else { return };
     let by = word.held.by;
-    let mut sequences = crate::arrangement::leg::Pair::default();
-    sequences[by] = entry.sequence;
-    if let Err(reason) = history.registry(subject.arrangement.parties.mode, sequences) {
+    if let Err(reason) = history.record(by, entry, word.held.digest) {
         findings.problem(word.sequence, "registry", format!("the registry log of {}: {reason}", name(subject, by)));
     }
 }

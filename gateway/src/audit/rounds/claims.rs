@@ -31,16 +31,20 @@ use crate::{
 pub(super) struct Recomputer<'a> {
     subject: &'a Subject,
     history: &'a History,
-    last: Option<(fact::Inputs, Result<Arc<Computed>, String>)>,
+    last: Option<(fact::Inputs, Outcome<Computed>)>,
+    registry: Option<(Pair<u64>, Outcome<Registry>)>,
 }
+
+/// What came out, or why nothing did.
+type Outcome<T> = Result<Arc<T>, String>;
 
 impl<'a> Recomputer<'a> {
     pub(super) fn new(subject: &'a Subject, history: &'a History) -> Self {
-        Self { subject, history, last: None }
+        Self { subject, history, last: None, registry: None }
     }
 
     /// The margins that follow from what a claim names.
-    fn compute(&mut self, claim: &Claim) -> Result<Arc<Computed>, String> {
+    fn compute(&mut self, claim: &Claim) -> Outcome<Computed> {
         let inputs = &claim.inputs;
         let inputs =
             fact::Inputs { manifests: inputs.manifests, markets: inputs.market, registry: inputs.registry_sequences };
@@ -49,7 +53,8 @@ impl<'a> Recomputer<'a> {
         {
             return computed.clone();
         }
-        let computed = self.job(claim, inputs).and_then(|job| {
+        let registry = self.registry(claim);
+        let computed = registry.and_then(|registry| self.job(claim, inputs, registry)).and_then(|job| {
             let computed = self.subject.computer.joint(&job);
             computed.map(Arc::new).map_err(|error| error.to_string())
         });
@@ -57,7 +62,7 @@ impl<'a> Recomputer<'a> {
         computed
     }
 
-    fn job(&self, claim: &Claim, inputs: fact::Inputs) -> Result<Job, String> {
+    fn job(&self, claim: &Claim, inputs: fact::Inputs, registry: Arc<Registry>) -> Result<Job, String> {
         let manifest = |leg: Leg| -> Result<PositionManifest, String> {
             match self.evidence(leg, inputs.manifests[leg]) {
                 Some(Evidence::PositionManifest(manifest)) => Ok(manifest.clone()),
@@ -75,12 +80,21 @@ impl<'a> Recomputer<'a> {
             inputs,
             manifests: Pair { treasury: manifest(Leg::Treasury)?, futures: manifest(Leg::Futures)? },
             markets: Pair { treasury: market(Leg::Treasury)?, futures: market(Leg::Futures)? },
-            registry: Arc::new(self.registry(claim)?),
+            registry,
         })
     }
 
-    fn registry(&self, claim: &Claim) -> Result<Registry, String> {
-        self.history.registry(self.subject.arrangement.parties.mode, claim.inputs.registry_sequences)
+    /// The links as of the registry entries that a claim names.
+    fn registry(&mut self, claim: &Claim) -> Outcome<Registry> {
+        let sequences = claim.inputs.registry_sequences;
+        if let Some((known, registry)) = &self.registry
+            && *known == sequences
+        {
+            return registry.clone();
+        }
+        let registry = self.history.registry(self.subject.arrangement.parties.mode, sequences).map(Arc::new);
+        self.registry = Some((sequences, registry.clone()));
+        registry
     }
 
     fn evidence(&self, leg: Leg, digest: Digest) -> Option<&Evidence> {
@@ -155,7 +169,7 @@ fn kept(subject: &Subject, word: &Word, claim: &Claim, findings: &mut Findings) 
 
 /// Every leaf follows from its own figures, and is of a link that was in force.
 fn check_leaves(
-    recomputer: &Recomputer<'_>,
+    recomputer: &mut Recomputer<'_>,
     word: &Word,
     claim: &Claim,
     tree: &MarginTree,
