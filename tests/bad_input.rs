@@ -1,4 +1,5 @@
 //! Bad input gets a clear error that names field, row and reason; nothing is half-applied.
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a failure is a panic")]
 
 #[path = "support/mod.rs"]
 mod support;

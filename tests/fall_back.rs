@@ -24,8 +24,8 @@ async fn a_house_whose_peer_is_gone_charges_stand_alone_at_its_cut_off() {
     for leg in Leg::BOTH {
         houses.clients(leg).wait_agreed(&itd, 1).await;
     }
-    for survivor in Leg::BOTH {
-        let eod = cycle(v1::CycleKind::Eod, survivor.index() as u32 + 1);
+    for (run, survivor) in (1..).zip(Leg::BOTH) {
+        let eod = cycle(v1::CycleKind::Eod, run);
         houses.kill(survivor.other());
         let clients = houses.clients(survivor);
         clients.open(&eod, 4).await;

@@ -1,5 +1,6 @@
 //! Kill either node with -9 at any step of a cycle and start it again: the cycle goes on, nothing that was acknowledged
 //! is lost, and nothing is signed twice differently.
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a failure is a panic")]
 
 #[path = "support/mod.rs"]
 mod support;

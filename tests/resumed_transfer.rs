@@ -1,4 +1,5 @@
 //! A transfer that breaks off goes on where it was: what is here is not fetched again, and what is missing is.
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a failure is a panic")]
 
 #[path = "support/mod.rs"]
 mod support;

@@ -2,13 +2,13 @@
 
 use std::{fmt, str::FromStr};
 
-/// A BLAKE3 digest. Text: 64 hexadecimal digits.
+/// A BLAKE3 digest. Text: 64 hexadecimal digits in lower case, so that a digest has one spelling.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Digest(pub [u8; 32]);
 
 /// Why bytes or a text are not a digest.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a digest has 32 bytes or 64 hexadecimal digits, but {0} were given")]
+#[error("a digest has 32 bytes or 64 lower-case hexadecimal digits, but {0} were given")]
 pub struct DigestError(usize);
 
 impl Digest {
@@ -55,7 +55,11 @@ impl FromStr for Digest {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let mut bytes = [0; 32];
-        hex::decode_to_slice(text, &mut bytes).map_err(|_| DigestError(text.len()))?;
+        let wrong = || DigestError(text.len());
+        if text.bytes().any(|letter| letter.is_ascii_uppercase()) {
+            return Err(wrong());
+        }
+        hex::decode_to_slice(text, &mut bytes).map_err(|_| wrong())?;
         Ok(Self(bytes))
     }
 }
