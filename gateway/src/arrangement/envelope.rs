@@ -9,7 +9,7 @@ use super::{
     digest::Digest,
     evidence::{Evidence, EvidenceError},
     leg::Leg,
-    name::HouseName,
+    name::HouseId,
     parties::Parties,
 };
 
@@ -48,7 +48,7 @@ pub enum EnvelopeError {
     #[error("signature: not made by key {key_id:?} of {house} over this envelope: {reason}")]
     Signature {
         /// The house that is said to have signed.
-        house: HouseName,
+        house: HouseId,
         /// The key.
         key_id: String,
         /// What the verifier says.
@@ -118,7 +118,7 @@ pub fn seal(
 pub fn open<E: fmt::Display>(
     envelope: &v1::SignedEnvelope,
     parties: &Parties,
-    verify: impl FnOnce(&HouseName, &str, &[u8], &[u8]) -> Result<(), E>,
+    verify: impl FnOnce(&HouseId, &str, &[u8], &[u8]) -> Result<(), E>,
 ) -> Result<Opened, EnvelopeError> {
     let field = |field, reason: String| Err(EnvelopeError::Field { field, reason });
     if envelope.arrangement != parties.arrangement.as_str() {
@@ -163,7 +163,7 @@ mod tests {
         [digest.0, digest.0].concat().try_into().unwrap()
     }
 
-    fn verify(house: &HouseName, key_id: &str, bytes: &[u8], signature: &[u8]) -> Result<(), &'static str> {
+    fn verify(house: &HouseId, key_id: &str, bytes: &[u8], signature: &[u8]) -> Result<(), &'static str> {
         if sign(house.as_str(), key_id, bytes) == signature { Ok(()) } else { Err("the signature does not match") }
     }
 

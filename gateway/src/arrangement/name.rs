@@ -1,17 +1,25 @@
 //! Names that both houses write the same: plain ASCII, bounded, compared byte by byte.
+//!
+//! A name holds letters, digits, `-`, `_` and `.`, starts and ends with a letter or a digit, and has no two dots in a row.
+//! So it can stand in a certificate's URI, a file name and a metric label without quoting.
 
 use std::{borrow::Borrow, fmt, str::FromStr, sync::Arc};
+
+use serde::{Deserialize, Serialize};
 
 /// Why a text is not a name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{found:?} is not a {what}: 1 to {limit} letters, digits, '-', '_' or '.' are needed, the first a letter or a digit"
+    "{found:?} is not a name of a {what}: {problem}; a name is 1 to {limit} of A-Z a-z 0-9 - _ . and starts and ends with \
+     a letter or a digit"
 )]
 pub struct NameError {
     /// What was to be named.
     pub what: &'static str,
     /// The text, cut where it is very long.
     pub found: String,
+    /// Which rule it breaks.
+    pub problem: &'static str,
     /// The most characters that the name may have.
     pub limit: usize,
 }
@@ -19,12 +27,21 @@ pub struct NameError {
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $what:literal, $limit:literal) => {
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
         pub struct $name(Arc<str>);
 
         impl $name {
             /// The most characters that it may have.
             pub const CHARACTERS_MAX: usize = $limit;
+
+            /// Reads a name.
+            ///
+            /// # Errors
+            /// [`NameError`] says which rule the text breaks.
+            pub fn new(text: &str) -> Result<Self, NameError> {
+                parse(text, $what, $limit).map(Self)
+            }
 
             /// The name as text.
             #[must_use]
@@ -37,7 +54,7 @@ macro_rules! name {
             type Err = NameError;
 
             fn from_str(text: &str) -> Result<Self, Self::Err> {
-                parse(text, $what, $limit).map(Self)
+                Self::new(text)
             }
         }
 
@@ -45,13 +62,19 @@ macro_rules! name {
             type Error = NameError;
 
             fn try_from(text: String) -> Result<Self, Self::Error> {
-                text.parse()
+                Self::new(&text)
             }
         }
 
         impl From<$name> for String {
             fn from(name: $name) -> Self {
                 name.as_str().to_owned()
+            }
+        }
+
+        impl AsRef<str> for $name {
+            fn as_ref(&self) -> &str {
+                &self.0
             }
         }
 
@@ -80,12 +103,16 @@ name! {
     ArrangementId, "arrangement", 32
 }
 name! {
-    /// Names a clearing house within an arrangement: `FICC`.
-    HouseName, "house", 32
+    /// A clearing house: `FICC`.
+    HouseId, "house", 32
 }
 name! {
     /// A clearing member that both houses know.
     MemberId, "member", 32
+}
+name! {
+    /// A customer of a member, by an opaque id.
+    CustomerId, "customer", 32
 }
 name! {
     /// The owner of an account: a member, an affiliate, or a customer by an opaque id.
@@ -101,15 +128,27 @@ name! {
 }
 
 fn parse(text: &str, what: &'static str, limit: usize) -> Result<Arc<str>, NameError> {
-    let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    let well_formed = (1..=limit).contains(&text.len())
-        && text.as_bytes()[0].is_ascii_alphanumeric()
-        && text.as_bytes().iter().all(allowed);
-    if well_formed {
-        return Ok(text.into());
+    match broken_rule(text, limit) {
+        None => Ok(text.into()),
+        // A hostile text must not fill a log.
+        Some(problem) => Err(NameError { what, found: text.chars().take(2 * limit).collect(), problem, limit }),
     }
-    // A hostile text must not fill a log.
-    Err(NameError { what, found: text.chars().take(2 * limit).collect(), limit })
+}
+
+fn broken_rule(text: &str, limit: usize) -> Option<&'static str> {
+    let bytes = text.as_bytes();
+    let (Some(first), Some(last)) = (bytes.first(), bytes.last()) else { return Some("it is empty") };
+    if bytes.len() > limit {
+        return Some("it is too long");
+    }
+    if !bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte)) {
+        return Some("it holds another character");
+    }
+    if !first.is_ascii_alphanumeric() || !last.is_ascii_alphanumeric() {
+        return Some("it starts or ends with a sign");
+    }
+    // Go's certificate parser refuses a URI whose host has an empty label, and a path segment `..` climbs.
+    text.contains("..").then_some("it has two dots in a row")
 }
 
 #[cfg(test)]
@@ -130,12 +169,44 @@ mod tests {
         }
         assert!("x".repeat(64).parse::<AccountId>().is_ok());
         assert!("x".repeat(65).parse::<AccountId>().is_err());
-        assert!("x".repeat(33).parse::<HouseName>().is_err());
+        assert!("x".repeat(33).parse::<HouseId>().is_err());
     }
 
     #[test]
     fn an_error_repeats_only_the_beginning_of_a_long_text() {
         let error = "y".repeat(1_000_000).parse::<LinkId>().unwrap_err();
         assert_eq!(error.found.len(), 128);
+    }
+
+    #[test]
+    fn a_name_is_kept_byte_for_byte() {
+        for text in ["FICC", "a", "9", "fund-7_b.x", &"x".repeat(32)] {
+            assert_eq!(HouseId::new(text).unwrap().as_str(), text);
+        }
+        assert_ne!(HouseId::new("FICC").unwrap(), HouseId::new("ficc").unwrap());
+    }
+
+    #[test]
+    fn what_is_not_a_name_is_refused_with_the_rule() {
+        for (text, part) in [
+            ("", "empty"),
+            (&"x".repeat(33)[..], "too long"),
+            ("a b", "another character"),
+            ("a/b", "another character"),
+            ("é", "another character"),
+            ("-a", "starts or ends"),
+            ("a.", "starts or ends"),
+            ("a..b", "two dots"),
+        ] {
+            let error = MemberId::new(text).unwrap_err().to_string();
+            assert!(error.contains(part), "{text:?}: {error}");
+            assert!(error.contains("member"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_name_in_json_is_checked_when_read() {
+        assert_eq!(serde_json::from_str::<CustomerId>("\"fund-1\"").unwrap(), CustomerId::new("fund-1").unwrap());
+        assert!(serde_json::from_str::<CustomerId>("\"fund 1\"").unwrap_err().to_string().contains("customer"));
     }
 }

@@ -4,7 +4,7 @@ use crossmargin::v1;
 
 use super::{
     leg::{Leg, Pair},
-    name::{ArrangementId, HouseName},
+    name::{ArrangementId, HouseId},
 };
 
 /// Whether an arrangement as a whole is live.
@@ -25,7 +25,7 @@ pub struct Parties {
     /// Whether it is live.
     pub mode: ArrangementMode,
     /// The house that carries each leg; two different names.
-    pub houses: Pair<HouseName>,
+    pub houses: Pair<HouseId>,
 }
 
 impl Parties {

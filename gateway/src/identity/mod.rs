@@ -12,7 +12,6 @@ pub mod caller;
 pub mod connections;
 pub mod connector;
 pub mod limits;
-pub mod name;
 pub mod outgoing;
 pub mod pem;
 pub mod role;
@@ -24,13 +23,13 @@ pub mod verifier;
 #[cfg(test)]
 mod tests;
 
+pub use crate::arrangement::name::{self, CustomerId, HouseId, MemberId};
 pub use acceptor::{Connection, Listen, accept};
 pub use admission::{AdmissionLayer, AdmissionTable};
 pub use caller::{ClientIdentity, caller};
 pub use connections::Connections;
 pub use connector::{Dial, TcpDial, channel};
 pub use limits::Limits;
-pub use name::{CustomerId, HouseId, MemberId};
 pub use role::{Role, RoleKind};
 pub use signing::{KeyId, SigningKey, VerifyingKeys};
 pub use tls::{ClientTls, NodeTls, ServerTls, Tls};

@@ -18,7 +18,7 @@ use crate::arrangement::{
     digest::Digest,
     leaf::FactorBounds,
     leg::Pair,
-    name::{ArrangementId, HouseName},
+    name::{ArrangementId, HouseId},
     parties::{ArrangementMode, Parties},
 };
 
@@ -137,8 +137,8 @@ impl Document {
         let mut check = Check::default();
         let arrangement: Option<ArrangementId> = check.parse("id", &self.id);
         let names = Pair {
-            treasury: check.parse::<HouseName>("houses.treasury.name", &self.houses.treasury.name),
-            futures: check.parse::<HouseName>("houses.futures.name", &self.houses.futures.name),
+            treasury: check.parse::<HouseId>("houses.treasury.name", &self.houses.treasury.name),
+            futures: check.parse::<HouseId>("houses.futures.name", &self.houses.futures.name),
         };
         check.that(self.houses.treasury.name != self.houses.futures.name, "houses.futures.name", || {
             "is the other house's too: two houses are needed".to_owned()
