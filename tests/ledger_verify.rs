@@ -57,7 +57,8 @@ async fn both_ledgers_are_sound_while_the_nodes_run_and_after_a_kill() {
     }
 }
 
-#[tokio::test]
+// A client that does not answer the node's farewell holds its stop up: this one answers beside the wait for the node.
+#[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_ledger_fails_its_verification_and_says_where() {
     let mut houses = Houses::running(BINARY).await;
     for leg in Leg::BOTH {
