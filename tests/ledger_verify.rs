@@ -63,7 +63,7 @@ async fn a_damaged_ledger_fails_its_verification_and_says_where() {
     let mut houses = Houses::running(BINARY).await;
     for leg in Leg::BOTH {
         houses.clients(leg).submit_sample(leg).await;
-        assert!(houses.stop(leg).success());
+        assert!(houses.stop(leg).await.success());
     }
     let blobs = houses.data(Leg::Treasury).join("blobs");
     let largest = walk(&blobs).into_iter().max_by_key(|path| path.metadata().unwrap().len()).unwrap();

@@ -96,7 +96,7 @@ async fn a_node_stopped_by_a_signal_ends_in_time_and_starts_from_its_snapshot() 
     // An open stream does not keep the node from stopping.
     let mut watcher = houses.clients(Leg::Treasury).margin();
     let stream = watcher.watch_results(v1::WatchResultsRequest::default()).await.unwrap();
-    let status = houses.stop(Leg::Treasury);
+    let status = houses.stop(Leg::Treasury).await;
     assert!(status.success(), "{status}: {}", houses.log_text(Leg::Treasury));
     drop(stream);
     houses.start(Leg::Treasury).await;

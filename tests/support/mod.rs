@@ -132,12 +132,13 @@ impl Houses {
         }
     }
 
-    /// Stops a node with SIGTERM and waits for it; its exit status.
-    pub fn stop(&mut self, leg: Leg) -> std::process::ExitStatus {
+    /// Stops a node with SIGTERM and waits for it; its exit status. The runtime goes on meanwhile, so that clients can
+    /// answer the node's farewell.
+    pub async fn stop(&mut self, leg: Leg) -> std::process::ExitStatus {
         let mut child = self.processes[leg].take().expect("the node runs");
         let pid = child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        child.wait().unwrap()
+        tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap()
     }
 
     /// Clients of a house's node, with the certificates of their roles.

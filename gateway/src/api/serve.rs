@@ -63,7 +63,8 @@ pub async fn serve(
     }
     let router =
         identity::server::server(limits).layer(AdmissionLayer::new(table)).add_routes(routes.add_service(health));
-    let draining = CancellationToken::new();
+    // Cancelled, it also ends streams that would go on for ever.
+    let draining = handle.context.farewell.clone();
     let server = router.serve_with_incoming_shutdown(incoming, draining.clone().cancelled_owned());
     tokio::pin!(server, stop);
     tokio::select! {

@@ -44,7 +44,7 @@ pub(super) fn results(
         loop {
             let change = tokio::select! {
                 () = answers.closed() => return,
-                () = context.stop.cancelled() => {
+                () = context.farewell.cancelled() => {
                     return drop(answers.try_send(Err(Status::unavailable("the node is stopping"))));
                 }
                 change = changes.recv() => change,

@@ -46,7 +46,10 @@ pub(crate) struct Context {
     pub(crate) peer: Link,
     pub(crate) computer: Computer,
     pub(crate) changes: broadcast::Sender<CycleId>,
+    /// The node stops: its loop and its work end.
     pub(crate) stop: CancellationToken,
+    /// The services stop: open streams end, so that calls under way can finish before the node does.
+    pub(crate) farewell: CancellationToken,
     pub(crate) tasks: TaskTracker,
     pub(crate) catalog: Shared<Catalog>,
     pub(crate) trees: Shared<Trees>,

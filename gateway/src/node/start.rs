@@ -154,6 +154,7 @@ pub async fn start(parts: Parts) -> Result<Running, NodeError> {
         computer,
         changes,
         stop: stop.clone(),
+        farewell: stop.child_token(),
         tasks: tasks.clone(),
         catalog: Shared::new(catalog),
         trees: Shared::default(),
