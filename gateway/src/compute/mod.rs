@@ -7,6 +7,8 @@ mod leaves;
 mod models;
 mod positions;
 mod prepared;
+#[cfg(test)]
+mod tests;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
