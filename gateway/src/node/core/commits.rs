@@ -64,8 +64,20 @@ impl Core {
         }
         self.carry_out(effects);
         self.refresh_after(&facts, recorded_at);
+        self.tell_who_opened(&facts);
         self.tell_who_cut_off(&facts);
         waiting.tell();
+    }
+
+    /// Answers those who asked for an opening while it was on its way.
+    fn tell_who_opened(&mut self, facts: &[Fact]) {
+        for fact in facts {
+            if let Fact::Opened { by, cycle } = fact
+                && *by == self.context.us
+            {
+                self.opening.remove(cycle).into_iter().flatten().for_each(|reply| answer(Some(reply), Ok(())));
+            }
+        }
     }
 
     /// Answers the operators whose cut-off has its outcome on record.

@@ -63,6 +63,8 @@ pub(crate) struct Core {
     /// What was computed and matched, until it is on record.
     computed: HashMap<(CycleId, Round), Arc<Computed>>,
     matched: HashMap<Digest, (Statement, Digest)>,
+    /// Openings on their way to the disk, with more callers that asked for the same.
+    opening: HashMap<CycleId, Vec<Reply<()>>>,
     /// Operators who wait for the outcome of a cycle that they cut off.
     cutting_off: HashMap<CycleId, Vec<Reply<()>>>,
 }
@@ -94,6 +96,7 @@ impl Core {
             book_version,
             computed: HashMap::new(),
             matched: HashMap::new(),
+            opening: HashMap::new(),
             cutting_off: HashMap::new(),
         }
     }

@@ -6,6 +6,7 @@ use tokio::sync::oneshot;
 use super::Core;
 use crate::{
     arrangement::{
+        cycle_id::CycleId,
         evidence::Evidence,
         fact::{Fact, Verdict},
     },
@@ -50,8 +51,16 @@ impl Core {
                 self.append_held(held, Waiting::Peer(vec![reply], Receipt::Recorded));
             }
             Verdict::Contradiction => {
+                let record = self.machine.on_record();
+                let is_news = |id: &CycleId| record.cycle(*id).is_none_or(|cycle| !cycle.is_contradicted);
+                let mut cycles = self.machine.cycles_touched_by(&fact);
+                cycles.retain(is_news);
+                if cycles.is_empty() {
+                    // One contradiction is evidence enough: more of them must not fill the ledger.
+                    drop(reply.send(Receipt::Contradiction));
+                    return;
+                }
                 tracing::error!(?fact, "ALARM: the other house contradicts what it signed");
-                let cycles = self.machine.cycles_touched_by(&fact);
                 let first = self.context.catalog.read().what_contradicts(&fact).map(|held| held.envelope.clone());
                 let entry = drafts::contradiction(&self.context.parties, first, held.envelope, cycles);
                 let waiting = Waiting::Peer(vec![reply], Receipt::Contradiction);

@@ -63,6 +63,7 @@ impl Core {
         reply: Reply<Answer>,
     ) {
         let Some(reply) = self.unless_asked_before(&request_id, reply) else { return };
+        let Some(reply) = self.unless_refusing(reply) else { return };
         let before = self.markets_ahead.get(&business_date).cloned().or_else(|| self.newest_market(business_date));
         let manifest = drafts::market_manifest(business_date, before.as_ref(), items);
         self.markets_ahead.insert(business_date, manifest.clone());
@@ -79,6 +80,7 @@ impl Core {
 
     pub(super) fn record_links(&mut self, request_id: String, links: Vec<v1::LinkTerms>, reply: Reply<Answer>) {
         let Some(reply) = self.unless_asked_before(&request_id, reply) else { return };
+        let Some(reply) = self.unless_refusing(reply) else { return };
         if let Err(found) = self.registry_ahead.check_links(self.context.us, &links) {
             let mut problems = Collector::default();
             for problem in &found {
@@ -118,7 +120,8 @@ impl Core {
 
     /// The first entry of the registry log: this house adopts the arrangement that it is configured with.
     pub(super) fn adopt_arrangement(&mut self) {
-        if self.registry_ahead.sequence(self.context.us) == 0 {
+        let may_sign = self.context.catalog.read().refusal_to_sign.is_none();
+        if may_sign && self.registry_ahead.sequence(self.context.us) == 0 {
             let content = RegistryContent::Adoption(self.context.arrangement.digest());
             self.append_registry(content, Keeping::default(), |_| Waiting::Nobody);
         }
@@ -142,6 +145,12 @@ impl Core {
             answer(reply, Err(error.into()));
             return;
         }
+        // Schedule and operator may open a cycle at the same moment: it has one opening.
+        if let Some(waiting) = self.opening.get_mut(&cycle) {
+            waiting.extend(reply);
+            return;
+        }
+        self.opening.insert(cycle, Vec::new());
         let evidence = Evidence::CycleOpening(CycleOpening { cycle, as_of, cut_off });
         self.append_evidence(evidence, Keeping::default(), Waiting::Done(reply));
     }
@@ -158,6 +167,18 @@ impl Core {
                 self.on_event(&Event::CutOffReached(cycle));
             }
             _ => refuse(reply, RequestError::NotFound(format!("cycle {cycle} is not open at this house"))),
+        }
+    }
+
+    /// The reply, unless the node refuses to sign.
+    fn unless_refusing(&self, reply: Reply<Answer>) -> Option<Reply<Answer>> {
+        let refusal = self.context.catalog.read().refusal_to_sign.clone();
+        match refusal {
+            None => Some(reply),
+            Some(reason) => {
+                refuse(reply, RequestError::Precondition(reason));
+                None
+            }
         }
     }
 
