@@ -20,7 +20,7 @@ pub struct CycleArgs {
     pub action: CycleAction,
 }
 
-/// What to do with cycles. A cycle is written <business date>/<kind>/<run>, such as 2026-02-13/ITD/1.
+/// What to do with cycles. A cycle is written DATE/KIND/RUN, such as 2026-02-13/ITD/1.
 #[derive(Clone, Debug, Subcommand)]
 pub enum CycleAction {
     /// Open a cycle at one house; the other opens it too. A run above 1 that the other house asked for is accepted so.
