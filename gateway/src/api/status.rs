@@ -3,19 +3,15 @@
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
-use crate::{arrangement::cycle_id::CycleIdError, node::RequestError, reading::ReadError, wire::WireError};
+use crate::{
+    arrangement::cycle_id::CycleIdError, node::RequestError, problem::Problems, reading::ReadError, wire::WireError,
+};
 
 impl From<RequestError> for Status {
     fn from(error: RequestError) -> Self {
         let message = error.to_string();
         match error {
-            RequestError::Invalid(problems) => {
-                let mut details = ErrorDetails::new();
-                for problem in problems.list() {
-                    details.add_bad_request_violation(&problem.field, &problem.description);
-                }
-                Self::with_error_details(Code::InvalidArgument, message, details)
-            }
+            RequestError::Invalid(problems) => of_problems(&problems),
             RequestError::Conflict(_) => Self::new(Code::Aborted, message),
             RequestError::NotFound(_) => Self::new(Code::NotFound, message),
             RequestError::Precondition(reason) => {
@@ -26,6 +22,38 @@ impl From<RequestError> for Status {
             RequestError::Unavailable(_) => Self::new(Code::Unavailable, message),
         }
     }
+}
+
+/// Bytes of problems that one status names. A status travels in trailers, encoded in base64, and clients take 8 to 16 KiB
+/// of them.
+const DETAILS_BYTES_MAX: usize = 4 << 10;
+
+/// Every problem by field, as far as they fit a status; the rest are counted.
+fn of_problems(problems: &Problems) -> Status {
+    let all = problems.list();
+    let mut details = ErrorDetails::new();
+    let mut bytes = 0;
+    let mut named = 0;
+    for problem in all {
+        bytes += problem.field.len() + problem.description.len() + 16;
+        if named > 0 && bytes > DETAILS_BYTES_MAX {
+            break;
+        }
+        details.add_bad_request_violation(&problem.field, &problem.description);
+        named += 1;
+    }
+    if named < all.len() {
+        let more = all.len() - named;
+        details.add_bad_request_violation("...", format!("and {more} more problems: mend these and submit again"));
+    }
+    let message = match all {
+        [only] => format!("{}: {}", only.field, only.description),
+        [first, ..] => format!("{} problems; the first: {}: {}", all.len(), first.field, first.description),
+        [] => "invalid".to_owned(),
+    };
+    // A text of the caller's own may be long; the details repeat it.
+    let message: String = message.chars().take(512).collect();
+    Status::with_error_details(Code::InvalidArgument, message, details)
 }
 
 impl From<ReadError> for Status {

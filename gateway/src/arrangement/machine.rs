@@ -95,6 +95,11 @@ impl Machine {
             && *by == self.us
         {
             effects.push(Effect::SetDeadline(*cycle));
+            // It may have been signed while the other house was away and this house restarted since.
+            if let Some(version) = self.record.markets(cycle.business_date)[self.us] {
+                let market = Fact::Market { by: self.us, business_date: cycle.business_date, version };
+                effects.push(Effect::Send(market));
+            }
         }
         match cycle_of(fact) {
             Some(cycle) => self.advance(cycle, &mut effects),

@@ -199,6 +199,11 @@ impl Registry {
         self.logs[leg].accounts[leg].contains_key(account)
     }
 
+    /// The accounts of its own that the house of `leg` has recorded in links, in force or not, ascending.
+    pub fn recorded_accounts(&self, leg: Leg) -> impl Iterator<Item = &AccountId> {
+        self.logs[leg].accounts[leg].keys()
+    }
+
     /// The link in force that an account of a leg stands in.
     #[must_use]
     pub fn link_of_account(&self, leg: Leg, account: &AccountId) -> Option<(&LinkTerms, LinkMode)> {

@@ -4,6 +4,7 @@
 //! submission makes the next one, which shares the accounts that did not change.
 
 pub mod columns;
+pub(crate) mod frozen;
 pub mod intake;
 
 use std::{collections::BTreeMap, sync::Arc};

@@ -132,10 +132,11 @@ impl Computer {
         let links: Vec<Legs<'_>> = job
             .registry
             .links()
-            .map(|(terms, mode)| Legs {
-                terms,
-                mode,
-                holdings: Pair::from_fn(|leg| books[leg].holdings(&terms.accounts[leg])),
+            .filter_map(|(terms, mode)| {
+                // A link that came into force after a book was frozen counts from the next freeze on: its account is
+                // not flat, it is not there.
+                let holdings = Pair::from_fn(|leg| books[leg].holdings(&terms.accounts[leg])).both()?;
+                Some(Legs { terms, mode, holdings })
             })
             .collect();
         clock.done("load");
@@ -181,14 +182,19 @@ impl Computer {
         let links: Vec<Legs<'_>> = job
             .registry
             .links()
-            .map(|(terms, mode)| Legs {
-                terms,
-                mode,
-                holdings: Pair::from_fn(|leg| if leg == job.leg { book.holdings(&terms.accounts[leg]) } else { &[] }),
+            .filter_map(|(terms, mode)| {
+                let own = book.holdings(&terms.accounts[job.leg])?;
+                Some(Legs { terms, mode, holdings: Pair::from_fn(|leg| if leg == job.leg { own } else { &[] }) })
             })
             .collect();
+        let dictionary = positions::dictionary(&links);
         let markets = job.markets.as_ref().map(Option::as_ref);
-        let prepared = self.prepare(job.business_date, markets, &positions::dictionary(&links))?;
+        // What the other house sent may be wrong: then this house's own market data has to do, where it can.
+        let prepared = self.prepare(job.business_date, markets, &dictionary).or_else(|error| {
+            let own = Pair::from_fn(|leg| if leg == job.leg { markets[leg] } else { None });
+            tracing::warn!(%error, "stand-alone margins from this house's own market data alone");
+            self.prepare(job.business_date, own, &dictionary).map_err(|_| error)
+        })?;
         let digests = positions::digests(&prepared, &links);
         let margins = leaves::margins(&prepared, &links, &self.terms())?;
         let leaves = leaves::encode(&links, &digests, &margins)?;

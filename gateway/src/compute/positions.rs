@@ -32,9 +32,9 @@ pub(super) struct Legs<'a> {
 }
 
 impl FrozenBook {
-    /// The positions of an account; none where the book has no such account.
-    pub(super) fn holdings(&self, account: &AccountId) -> &[Holding] {
-        self.0.get(account).map_or(&[], |holdings| holdings)
+    /// The positions of an account; `None` where the book was frozen without it. A flat account is there, and empty.
+    pub(super) fn holdings(&self, account: &AccountId) -> Option<&[Holding]> {
+        self.0.get(account).map(AsRef::as_ref)
     }
 }
 

@@ -12,6 +12,7 @@ use risk::{
     instrument::{Contract, Cusip, Instrument},
 };
 
+use super::is_price;
 use crate::{problem::Collector, wire};
 
 /// Reads contract specifications.
@@ -165,8 +166,8 @@ pub fn read_prices(wire: &v1::ContractPrices, field: &str, problems: &mut Collec
         let contract = problems.check(|| path("contract"), read_contract(&price.contract));
         let settlement = problems.check(|| path("settlement_price"), price.settlement_price.parse::<Fixed8>());
         let (contract, settlement) = (contract?, settlement?);
-        if settlement.units() <= 0 {
-            problems.add(path("settlement_price"), format!("{contract}: a price above zero is needed"));
+        if !is_price(settlement) {
+            problems.add(path("settlement_price"), format!("{contract}: a price above 0 and up to 1000 is needed"));
         }
         if !seen.insert(contract) {
             problems.add(path("contract"), format!("{contract} is there twice"));

@@ -9,6 +9,7 @@ pub mod treasuries;
 use crossmargin::v1::{self, market_item::Item};
 use jiff::civil::Date;
 use risk::{
+    fixed::Fixed8,
     history::{CurveHistory, OvernightHistory},
     market::{Market, MarketInput, MarketProblems},
 };
@@ -75,6 +76,11 @@ pub const KINDS: [v1::MarketItemKind; 7] = [
     v1::MarketItemKind::Baskets,
     v1::MarketItemKind::ContractPrices,
 ];
+
+/// Whether a price can be one: above 0 and up to 1,000, as the engine takes it.
+pub(crate) fn is_price(price: Fixed8) -> bool {
+    price.units() > 0 && price.units() <= 1_000 * Fixed8::ONE
+}
 
 /// Checks one item for itself; `field` names it in problems.
 pub fn check(item: &Item, field: &str, problems: &mut Collector) {

@@ -10,6 +10,7 @@ use risk::{
     treasury::{TreasuryIssue, TreasuryKind, TreasuryTerms},
 };
 
+use super::is_price;
 use crate::{problem::Collector, wire};
 
 /// What is known of an issue: full terms of a note or bond, kind and maturity of anything else.
@@ -84,8 +85,8 @@ pub fn read_prices(wire: &v1::IssuePrices, field: &str, problems: &mut Collector
         let cusip = problems.check(|| path("cusip"), price.cusip.parse::<Cusip>());
         let clean = problems.check(|| path("clean_price"), price.clean_price.parse::<Fixed8>());
         let (Some(cusip), Some(clean)) = (cusip, clean) else { continue };
-        if clean.units() <= 0 {
-            problems.add(path("clean_price"), format!("{cusip}: a price above zero is needed"));
+        if !is_price(clean) {
+            problems.add(path("clean_price"), format!("{cusip}: a price above 0 and up to 1000 is needed"));
         }
         if prices.insert(cusip, clean).is_some() {
             problems.add(path("cusip"), format!("{cusip} is there twice"));

@@ -203,6 +203,15 @@ impl Catalog {
         }
     }
 
+    /// Whether a contradiction with this payload is on record.
+    #[must_use]
+    pub fn has_contradiction(&self, payload: &[u8]) -> bool {
+        let is_it = |record: &Arc<v1::RecordedContradiction>| {
+            record.second.as_ref().is_some_and(|second| second.payload[..] == *payload)
+        };
+        self.contradictions.iter().any(is_it)
+    }
+
     /// The newest head of this house's own ledger.
     #[must_use]
     pub fn own_head(&self) -> v1::LedgerHead {

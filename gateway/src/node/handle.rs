@@ -44,6 +44,9 @@ impl Handle {
         let context = Arc::clone(&self.context);
         let prepared = blocking(move || {
             let reference = reference(&context)?;
+            if let Ok(date) = crate::wire::date("header.business_date", &snapshot.header.business_date) {
+                check_business_day(&context, "header.business_date", date)?;
+            }
             let base = context.catalog.read().book().cloned();
             let base_version = base.as_ref().map_or(0, |book| book.version);
             let submission = intake::check(&snapshot, base_version, &reference)?;
@@ -171,8 +174,14 @@ fn check_market(context: &Context, request: &v1::SubmitMarketDataRequest) -> Res
         }
         market::check(item, &field, &mut problems);
     }
-    let date = date.unwrap_or_default();
-    Ok(problems.finish(date)?)
+    let date = problems.finish(date.unwrap_or_default())?;
+    check_business_day(context, "business_date", date)?;
+    Ok(date)
+}
+
+fn check_business_day(context: &Context, field: &str, date: Date) -> Result<(), RequestError> {
+    let checked = context.arrangement.check_business_day(date);
+    checked.map_err(|error| Problems::one(field, error.to_string()).into())
 }
 
 fn check_request_id(request_id: &str) -> Result<(), Problems> {

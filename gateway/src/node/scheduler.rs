@@ -20,7 +20,9 @@ pub(crate) async fn run(context: Arc<Context>, requests: mpsc::Sender<Input>) {
         }
         due = context.arrangement.next_after(now);
         let Some(open) = due.first().map(|scheduled| scheduled.open) else {
-            tracing::warn!("the arrangement's calendar has no more cycles: give it the next year's holidays");
+            if !context.arrangement.schedule.is_empty() {
+                tracing::warn!("the arrangement's calendar has no more cycles: give it the next year's holidays");
+            }
             return;
         };
         tokio::select! {

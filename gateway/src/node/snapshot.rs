@@ -70,11 +70,15 @@ pub(crate) async fn take(ledger: &dyn Ledger) -> Result<(), LedgerError> {
 fn compact(records: Vec<v1::KeptRecord>) -> Vec<v1::KeptRecord> {
     let books: Vec<Option<v1::RecordedBook>> = records.iter().map(book_of).collect();
     let dates: BTreeSet<&str> = books.iter().flatten().map(|book| book.business_date.as_str()).collect();
-    let Some(oldest) = dates.iter().rev().take(BOOK_DATES).next_back() else { return records };
-    let is_base =
-        |book: &v1::RecordedBook| book.scope() == v1::SnapshotScope::Full && book.business_date.as_str() <= *oldest;
-    // The last full book of the oldest date that counts, or of one before it: later ones are made from it.
-    let base = books.iter().rposition(|book| book.as_ref().is_some_and(is_base)).unwrap_or(0);
+    // The newest book of a date is made from the last full book up to it.
+    let base_of = |date: &&str| {
+        let is_of_date = |book: &v1::RecordedBook| book.business_date == **date;
+        let newest = books.iter().rposition(|book| book.as_ref().is_some_and(is_of_date))?;
+        let is_full = |book: &v1::RecordedBook| book.scope() == v1::SnapshotScope::Full;
+        books[..=newest].iter().rposition(|book| book.as_ref().is_some_and(is_full))
+    };
+    let newest_dates = dates.iter().rev().take(BOOK_DATES);
+    let Some(base) = newest_dates.map(|date| base_of(date).unwrap_or(0)).min() else { return records };
     let is_kept = |place: usize| books[place].is_none() || place >= base;
     records.into_iter().enumerate().filter(|(place, _)| is_kept(*place)).map(|(_, record)| record).collect()
 }
@@ -117,6 +121,14 @@ mod tests {
         let kept: Vec<u64> = compact(records).iter().map(|record| record.sequence).collect();
         // The oldest of four dates is 2026-02-04, whose amendment was made from the full book of the day before.
         assert_eq!(kept, [2, 3, 4, 5, 6, 7]);
+    }
+
+    #[test]
+    fn a_correction_of_an_earlier_day_takes_no_later_day_with_it() {
+        let full = v1::SnapshotScope::Full;
+        let records = vec![book(1, "2026-02-02", full), book(2, "2026-02-03", full), book(3, "2026-02-02", full)];
+        let kept: Vec<u64> = compact(records).iter().map(|record| record.sequence).collect();
+        assert_eq!(kept, [2, 3], "the book of the 3rd counts still");
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use prost::bytes::Bytes;
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
@@ -11,13 +10,13 @@ use crate::{
     arrangement::{
         cycle_id::{CycleId, Round},
         digest::Digest,
-        evidence::{ChunkRef, Claim, Evidence, MarketManifest, PositionManifest},
+        evidence::{Claim, Evidence, MarketManifest, PositionManifest},
         fact::{Event, Inputs, Outcome},
         leg::{Leg, Pair},
         matching::{self, NamedClaim},
         walk::{Progress, Walk},
     },
-    book::columns,
+    book::frozen,
     compute::{ComputeError, Computed, Job, StandAloneJob},
     peer::link::FetchError,
     telemetry,
@@ -47,26 +46,20 @@ impl Workshop {
                 let catalog = context.catalog.read();
                 (catalog.book_of(cycle.business_date).cloned(), Arc::clone(&catalog.registry))
             };
-            let Some(book) = book else { return note(cycle, "freeze", "the book is not in memory") };
-            let flat: Arc<[crate::book::Holding]> = Arc::from([]);
-            let mut accounts: Vec<_> = registry
-                .links()
-                .map(|(terms, _)| &terms.accounts[context.us])
-                .map(|account| (account, book.accounts.get(account).unwrap_or(&flat)))
-                .collect();
-            accounts.sort_unstable_by(|one, next| one.0.cmp(next.0));
-            let chunks = columns::chunks(&accounts);
-            let bytes: Vec<Bytes> = chunks.iter().map(|chunk| chunk.bytes.clone().into()).collect();
-            if let Err(error) = context.blobs.put_many(&bytes) {
-                return note(cycle, "freeze", format!("the frozen book cannot be stored: {error}"));
-            }
-            let chunks = chunks.iter().zip(&bytes).map(|(chunk, bytes)| ChunkRef {
-                digest: Digest::of(bytes),
-                size_bytes: chunk.reference.size_bytes,
-                account_count: chunk.reference.account_count,
-                position_count: chunk.reference.position_count,
-            });
-            Input::Frozen { cycle, revision, book_version: book.version, chunks: chunks.collect(), started }
+            let Some(book) = book else {
+                return note(cycle, "freeze", "the book of this date is no longer in memory: submit it again");
+            };
+            let chunks = loop {
+                match frozen::freeze(&book, context.us, &registry, &*context.blobs) {
+                    Ok(chunks) => break chunks,
+                    Err(error) if context.stop.is_cancelled() => return note(cycle, "freeze", error.to_string()),
+                    Err(error) => {
+                        tracing::error!(%cycle, %error, "the frozen book cannot be stored; it is tried again");
+                        std::thread::sleep(PAUSE_LONGEST);
+                    }
+                }
+            };
+            Input::Frozen { cycle, revision, book_version: book.version, chunks, started }
         });
     }
 
@@ -234,7 +227,17 @@ impl Workshop {
     fn blocking(&self, cycle: CycleId, step: &'static str, work: impl FnOnce() -> Input + Send + 'static) {
         let internal = self.internal.clone();
         let span = cycle_span(Some(cycle), &self.context, step);
-        self.context.tasks.spawn_blocking(move || drop(internal.send(span.in_scope(work))));
+        let stop = self.context.stop.clone();
+        self.context.tasks.spawn_blocking(move || {
+            // The rules wait for the outcome: without one the cycle would stand still and nobody would know.
+            match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| span.in_scope(work))) {
+                Ok(input) => drop(internal.send(input)),
+                Err(_) => {
+                    tracing::error!(%cycle, step, "ALARM: a step of the cycle panicked; the node stops");
+                    stop.cancel();
+                }
+            }
+        });
     }
 
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {

@@ -1,7 +1,7 @@
 //! Calls to the other house's gateway.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -20,6 +20,8 @@ use crate::{arrangement::digest::Digest, blobs::BlobStore, identity::Limits, tel
 const DIGESTS_MAX: usize = 4_096;
 /// Bytes that are kept in memory before they go to the store.
 const BATCH_BYTES: usize = 32 << 20;
+/// Bytes of one piece of content, at most: what a market item may have.
+const BLOB_BYTES_MAX: usize = 64 << 20;
 /// How long a unary call may take.
 const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -46,6 +48,9 @@ pub enum FetchError {
     /// What came is not what was asked for.
     #[error("the other house sent content that does not have the digest {0}")]
     Tampered(Digest),
+    /// The answer ended before everything had come.
+    #[error("the other house's answer ended before content {0} had come")]
+    Incomplete(Digest),
     /// It cannot be stored.
     #[error("{0}")]
     Store(String),
@@ -97,6 +102,7 @@ impl Link {
     pub async fn fetch(&self, digests: &[Digest], blobs: &Arc<dyn BlobStore>) -> Result<(), FetchError> {
         let missing = missing(digests, blobs).await?;
         for part in missing.chunks(DIGESTS_MAX) {
+            let asked: HashSet<Digest> = part.iter().copied().collect();
             let digests = part.iter().map(|digest| crate::wire::bytes_of(*digest)).collect();
             let request = traced(v1::FetchBlobsRequest { digests });
             let mut stream = self.client.clone().fetch_blobs(request).await?.into_inner();
@@ -110,8 +116,11 @@ impl Link {
                 };
                 let digest = Digest::try_from(&piece.digest[..]);
                 let digest = digest.map_err(|error| FetchError::Store(error.to_string()))?;
+                if !asked.contains(&digest) {
+                    break Err(FetchError::Tampered(digest));
+                }
                 let part = parts.entry(digest).or_default();
-                if part.len() as u64 != piece.offset {
+                if part.len() as u64 != piece.offset || part.len() + piece.data.len() > BLOB_BYTES_MAX {
                     break Err(FetchError::Tampered(digest));
                 }
                 part.extend_from_slice(&piece.data);
@@ -128,6 +137,10 @@ impl Link {
             };
             store(whole, blobs).await?;
             result?;
+            // A stream may end in peace and yet too early.
+            if let Some(digest) = self::missing(part, blobs).await?.first() {
+                return Err(FetchError::Incomplete(*digest));
+            }
         }
         Ok(())
     }

@@ -2,17 +2,15 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use prost::bytes::Bytes;
-
 use crate::{
     arrangement::{
         cycle_id::CycleId,
         digest::Digest,
-        evidence::{ChunkRef, MarketManifest, PositionManifest},
+        evidence::{MarketManifest, PositionManifest},
         leg::Pair,
         registry::Registry,
     },
-    book::{Book, Holding, columns},
+    book::{Book, frozen},
     compute::{ComputeError, StandAloneJob},
     node::context::Context,
 };
@@ -101,26 +99,7 @@ fn freeze(
     book: &Book,
     cycle: CycleId,
 ) -> Result<PositionManifest, ComputeError> {
-    let flat: Arc<[Holding]> = Arc::from([]);
-    let mut accounts: Vec<_> = registry
-        .links()
-        .map(|(terms, _)| &terms.accounts[context.us])
-        .map(|account| (account, book.accounts.get(account).unwrap_or(&flat)))
-        .collect();
-    accounts.sort_unstable_by(|one, next| one.0.cmp(next.0));
-    let chunks = columns::chunks(&accounts);
-    let bytes: Vec<Bytes> = chunks.iter().map(|chunk| chunk.bytes.clone().into()).collect();
-    let digests = context.blobs.put_many(&bytes).map_err(ComputeError::new)?;
-    let chunks: Vec<ChunkRef> = chunks
-        .iter()
-        .zip(digests)
-        .map(|(chunk, digest)| ChunkRef {
-            digest,
-            size_bytes: chunk.reference.size_bytes,
-            account_count: chunk.reference.account_count,
-            position_count: chunk.reference.position_count,
-        })
-        .collect();
+    let chunks = frozen::freeze(book, context.us, registry, &*context.blobs).map_err(ComputeError::new)?;
     Ok(PositionManifest {
         cycle,
         revision: 1,

@@ -65,8 +65,19 @@ impl Core {
         self.carry_out(effects);
         self.refresh_after(&facts, recorded_at);
         self.tell_who_opened(&facts);
+        self.forget_what_is_over(&facts);
         self.tell_who_cut_off(&facts);
         waiting.tell();
+    }
+
+    /// Lets go of what was computed or matched for a cycle that is cut off.
+    fn forget_what_is_over(&mut self, facts: &[Fact]) {
+        for fact in facts {
+            if let Fact::CutOff { cycle } = fact {
+                self.computed.retain(|(id, _), _| id != cycle);
+                self.matched.retain(|_, (statement, _)| statement.cycle != *cycle);
+            }
+        }
     }
 
     /// Answers those who asked for an opening while it was on its way.

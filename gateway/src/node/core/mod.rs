@@ -107,6 +107,8 @@ impl Core {
         mut requests: mpsc::Receiver<Input>,
         mut internal: mpsc::UnboundedReceiver<Input>,
     ) {
+        // However the loop ends, the node ends with it: it must not go on answering without its rules.
+        let _ending = self.context.stop.clone().drop_guard();
         self.adopt_arrangement();
         let effects = self.machine.resume();
         self.carry_out(effects);

@@ -53,9 +53,10 @@ impl Core {
             Verdict::Contradiction => {
                 let record = self.machine.on_record();
                 let is_news = |id: &CycleId| record.cycle(*id).is_none_or(|cycle| !cycle.is_contradicted);
-                let mut cycles = self.machine.cycles_touched_by(&fact);
-                cycles.retain(is_news);
-                if cycles.is_empty() {
+                let touched = self.machine.cycles_touched_by(&fact);
+                let cycles: Vec<CycleId> = touched.iter().copied().filter(is_news).collect();
+                let is_recorded = self.context.catalog.read().has_contradiction(&held.envelope.payload);
+                if is_recorded || (cycles.is_empty() && !touched.is_empty()) {
                     // One contradiction is evidence enough: more of them must not fill the ledger.
                     drop(reply.send(Receipt::Contradiction));
                     return;
@@ -96,8 +97,11 @@ impl Core {
             }
             catalog.registry.sequence(us)
         };
-        for sequence in known_registry_sequence + 1..=last {
-            self.send(&Fact::Registry { by: us, sequence });
+        // What waits for a receipt holds them already, or goes first.
+        if self.context.peer.undelivered() == 0 {
+            for sequence in known_registry_sequence.saturating_add(1)..=last {
+                self.send(&Fact::Registry { by: us, sequence });
+            }
         }
     }
 }

@@ -22,6 +22,9 @@ use crate::{
     problem::{Collector, Problems},
 };
 
+/// Bytes of the links of one registry entry: it must fit a message to the other house with what is around it.
+const LINKS_BYTES_MAX: usize = 3 << 20;
+
 impl Core {
     pub(super) fn submit_book(
         &mut self,
@@ -81,6 +84,13 @@ impl Core {
     pub(super) fn record_links(&mut self, request_id: String, links: Vec<v1::LinkTerms>, reply: Reply<Answer>) {
         let Some(reply) = self.unless_asked_before(&request_id, reply) else { return };
         let Some(reply) = self.unless_refusing(reply) else { return };
+        let size: usize = links.iter().map(prost::Message::encoded_len).sum();
+        if size > LINKS_BYTES_MAX {
+            let text =
+                format!("they take {size} bytes, at most {LINKS_BYTES_MAX} fit one entry; record them in several");
+            refuse(reply, Problems::one("links", text).into());
+            return;
+        }
         if let Err(found) = self.registry_ahead.check_links(self.context.us, &links) {
             let mut problems = Collector::default();
             for problem in &found {
@@ -145,6 +155,11 @@ impl Core {
             answer(reply, Err(error.into()));
             return;
         }
+        let refusal = self.context.catalog.read().refusal_to_sign.clone();
+        if let Some(reason) = refusal {
+            answer(reply, Err(RequestError::Precondition(reason)));
+            return;
+        }
         // Schedule and operator may open a cycle at the same moment: it has one opening.
         if let Some(waiting) = self.opening.get_mut(&cycle) {
             waiting.extend(reply);
@@ -163,7 +178,12 @@ impl Core {
                     answer(Some(reply), Ok(()));
                     return;
                 }
-                self.cutting_off.entry(cycle).or_default().push(reply);
+                let refusal = self.context.catalog.read().refusal_to_sign.clone();
+                if let Some(reason) = refusal {
+                    refuse(reply, RequestError::Precondition(reason));
+                } else {
+                    self.cutting_off.entry(cycle).or_default().push(reply);
+                }
                 self.on_event(&Event::CutOffReached(cycle));
             }
             _ => refuse(reply, RequestError::NotFound(format!("cycle {cycle} is not open at this house"))),
