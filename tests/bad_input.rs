@@ -88,6 +88,15 @@ async fn every_wrong_row_of_a_snapshot_is_named_and_nothing_is_applied() {
     let status = submit(&houses, Leg::Treasury, vec![Part::Header(header), Part::Positions(columns)]).await;
     assert_eq!(problems(&status).len(), 2, "{status:?}");
 
+    // So many wrong rows that they do not fit an answer are counted, and the answer still arrives.
+    let (header, mut columns) = snapshot("GSD-1001", &[(&treasury, 0)]);
+    columns.position_counts = vec![500];
+    columns.instrument_indexes = vec![0; 500];
+    columns.quantities = vec![0; 500];
+    let status = submit(&houses, Leg::Treasury, vec![Part::Header(header), Part::Positions(columns)]).await;
+    assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
+    assert!(problems(&status).last().unwrap().contains("more problems"), "{status:?}");
+
     // A stale version, a stream without its header.
     let (header, columns) = snapshot("GSD-1001", &[(&treasury, 100)]);
     let stale = v1::SnapshotHeader { book_version: 1, ..header };

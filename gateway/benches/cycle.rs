@@ -2,7 +2,7 @@
 //! the moment at which both houses hold both statements on their disks.
 //!
 //! `cargo bench -p gateway --bench cycle -- [PAIRS] [RUNS]`; 10,000 pairs of 30 + 30 positions and three runs otherwise.
-//! Run `numpy_var.py` of a good numpy user in the same minute and quote the ratio: docs/performance.md says how.
+//! docs/performance.md has the figures, and the yardstick that they are quoted against.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a benchmark stops at the first failure")]
 
 #[path = "../../tests/support/mod.rs"]

@@ -1,6 +1,6 @@
-//! `crossmargin ledger`: verifies a house's ledger offline.
+//! `crossmargin ledger`: verifies a house's ledger offline, and rebases its guard after a loss.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
@@ -9,6 +9,7 @@ use super::{failure::Failure, output};
 use crate::{
     audit::{self, Choice, Report},
     config::Config,
+    ledger, node,
 };
 
 /// Arguments of `crossmargin ledger`.
@@ -40,6 +41,13 @@ pub enum LedgerAction {
         #[arg(long)]
         json: bool,
     },
+    /// Give the guard the ledger as it is, where the newer ledger is gone for good: the last resort of docs/ledger.md.
+    /// The node must be stopped. Checks the whole chain first and keeps the old guard as evidence.
+    RebaseGuard {
+        /// The node's configuration.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
 }
 
 /// The ledger's file in a node's data directory.
@@ -57,9 +65,31 @@ struct ReportView<'a> {
 /// # Errors
 /// When the files cannot be opened, or anything in them is wrong.
 pub fn run(args: LedgerArgs) -> Result<(), Failure> {
-    let LedgerAction::Verify { config, ledger, other, json } = args.action;
-    let config = Config::load(&config).map_err(|error| Failure::of("--config", &error))?;
-    let report = audit::verify(&config, &Choice { ledger, other });
+    match args.action {
+        LedgerAction::Verify { config, ledger, other, json } => verify(&config, &Choice { ledger, other }, json),
+        LedgerAction::RebaseGuard { config } => rebase(&config),
+    }
+}
+
+fn rebase(config: &Path) -> Result<(), Failure> {
+    let config = Config::load(config).map_err(|error| Failure::of("--config", &error))?;
+    let key = config.signing_key().map_err(|error| Failure::of("statement_key", &error))?;
+    let keys = config.verifying_keys(&key).map_err(|error| Failure::of("statement keys", &error))?;
+    let rebased = ledger::rebase_guard(&node::ledger_options(&config, &key, &keys));
+    let text = match rebased.map_err(|error| Failure::of("rebasing the guard", &error))? {
+        Some(head) => format!(
+            "the guard now holds {}; the old one is kept beside it. Record the reason. Sign nothing for the cycles that \
+             the lost records may have touched: let them fall back",
+            head.head
+        ),
+        None => "ledger and guard agree; nothing was changed".to_owned(),
+    };
+    output::print(&text)
+}
+
+fn verify(config: &Path, choice: &Choice, json: bool) -> Result<(), Failure> {
+    let config = Config::load(config).map_err(|error| Failure::of("--config", &error))?;
+    let report = audit::verify(&config, choice);
     let report = report.map_err(|error| Failure::of("verifying the ledger", &error))?;
     let view = ReportView { is_sound: report.is_sound(), report: &report };
     output::answer(json, &view, |view| view.report.to_string())?;

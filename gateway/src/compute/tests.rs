@@ -169,6 +169,15 @@ fn without_header(book: &Book) -> String {
 }
 
 #[test]
+fn an_account_that_a_book_was_frozen_without_is_not_flat_and_its_link_has_no_margin() {
+    let mut books = sample_books();
+    books.futures = books.futures.of_accounts(|account| account != "XM-1003");
+    let (_, leaves) = Bench::new().joint(&books);
+    assert_eq!(leaves.len(), 27);
+    assert!(leaves.iter().all(|leaf| leaf.link_id != "LNK-0003"), "nothing is agreed on positions that are not there");
+}
+
+#[test]
 fn the_order_in_which_rounds_are_computed_changes_no_digit() {
     let (alone, _) = Bench::new().joint(&sample_books());
     let bench = Bench::new();
