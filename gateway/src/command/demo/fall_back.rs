@@ -34,6 +34,8 @@ pub(super) async fn show(stage: &mut Stage, id: CycleId) -> Result<CycleReport, 
     // CME cannot claim before FICC has opened the cycle and sent its positions.
     stage.open(cme, id, cut_off).await?;
     stage.until(cme, id, "positions frozen", |cycle| cycle.own_manifest_revision == 1).await?;
+    // With CME's positions at FICC, FICC knows both legs and lacks nothing but CME's claim.
+    stage.until(ficc, id, "CME's positions", |cycle| cycle.peer_manifest_revision == 1).await?;
     stage.progress.step("kill -9: CME's node");
     stage.houses[cme].kill().await?;
     stage.open(ficc, id, cut_off).await?;
