@@ -3,13 +3,15 @@
 use std::{fmt, str::FromStr};
 
 use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
 
 /// A CUSIP: nine letters or digits, the last one the check digit of the first eight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cusip([u8; 9]);
 
 /// The Globex code of a futures product, such as `ZN` or `SR3`: one to four capital letters or digits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct ProductCode {
     text: [u8; 4],
     length: u8,
@@ -162,6 +164,20 @@ impl FromStr for ProductCode {
         let mut padded = [0; 4];
         padded[..bytes.len()].copy_from_slice(bytes);
         Ok(Self { text: padded, length: u8::try_from(bytes.len()).unwrap_or_default() })
+    }
+}
+
+impl TryFrom<String> for ProductCode {
+    type Error = InstrumentError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<ProductCode> for String {
+    fn from(code: ProductCode) -> Self {
+        code.to_string()
     }
 }
 

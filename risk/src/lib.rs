@@ -4,8 +4,10 @@
 //! arithmetic; floating point lives in pricing alone, where IEEE 754 and a pinned `libm` fix every digit.
 
 pub mod calendar;
+pub mod charge;
 pub mod date;
 mod decimal;
+pub mod exposure;
 pub mod factor;
 pub mod fixed;
 pub mod fixings;

@@ -201,12 +201,14 @@ pub struct Statement {
 /// Sums over links, US cents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Totals {
-    /// What each house would require without reductions.
+    /// What each house would require for the core without reductions.
     pub standalone_cents: Pair<i64>,
-    /// What each house requires.
+    /// What each house requires for the core.
     pub requirement_cents: Pair<i64>,
     /// How far requirements lie below the larger combined margin, summed over links.
     pub shortfall_cents: i64,
+    /// What each house charges outside the core.
+    pub charges_cents: Pair<i64>,
 }
 
 /// A house will not sign a statement for a round.

@@ -134,6 +134,14 @@ pub fn check(
             return wrong(requirement_field, format!("is {}, {least} follows", required[side]));
         }
     }
+    for (field, charges) in [
+        ("treasury_charges_cents", leaf.treasury_charges_cents),
+        ("futures_charges_cents", leaf.futures_charges_cents),
+    ] {
+        if charges < 0 {
+            return wrong(field, format!("is {charges}: a charge is never below 0"));
+        }
+    }
     let larger_e8 = i128::from(treasury.combined_e8.max(futures.combined_e8));
     let larger_cents = (larger_e8 + E8_PER_CENT - 1) / E8_PER_CENT;
     let shortfall = (larger_cents - i128::from(required[0]) - i128::from(required[1])).max(0);
@@ -193,6 +201,8 @@ pub(crate) mod tests {
             treasury_standalone_cents: requirement_cents(treasury[0], 0).unwrap(),
             futures_standalone_cents: requirement_cents(futures[1], 0).unwrap(),
             shortfall_cents: (larger - required[0] - required[1]).max(0),
+            treasury_charges_cents: treasury[0] / 100_000_000,
+            futures_charges_cents: futures[1] / 100_000_000,
         }
     }
 
@@ -228,7 +238,7 @@ pub(crate) mod tests {
         type Change = fn(&mut v1::MarginLeaf);
         let good = leaf_of("L1", [100_000_000, 50_000_000, 60_000_000], [80_000_000, 70_000_000, 90_000_000]);
         assert_eq!(check(&good, &BOUNDS, requirement_cents), Ok(()));
-        let changes: [(&str, Change); 13] = [
+        let changes: [(&str, Change); 14] = [
             ("terms", |leaf| leaf.terms = Bytes::new()),
             ("treasury_positions", |leaf| leaf.treasury_positions = Bytes::from_static(&[0; 31])),
             ("futures_positions", |leaf| leaf.futures_positions = Bytes::from_static(&[0; 33])),
@@ -241,6 +251,7 @@ pub(crate) mod tests {
             ("treasury_standalone_cents", |leaf| leaf.treasury_standalone_cents -= 1),
             ("futures_requirement_cents", |leaf| leaf.futures_requirement_cents -= 1),
             ("shortfall_cents", |leaf| leaf.shortfall_cents += 1),
+            ("futures_charges_cents", |leaf| leaf.futures_charges_cents = -1),
             ("treasury_house", |leaf| leaf.treasury_house.as_mut().unwrap().treasury_alone_e8 = -1),
         ];
         for (field, change) in changes {

@@ -167,6 +167,8 @@ impl Sum {
             (&mut totals.requirement_cents.treasury, leaf.treasury_requirement_cents),
             (&mut totals.requirement_cents.futures, leaf.futures_requirement_cents),
             (&mut totals.shortfall_cents, leaf.shortfall_cents),
+            (&mut totals.charges_cents.treasury, leaf.treasury_charges_cents),
+            (&mut totals.charges_cents.futures, leaf.futures_charges_cents),
         ] {
             *total = total.checked_add(amount)?;
         }

@@ -1,6 +1,7 @@
 //! The arrangement: what both houses adopt before anything is agreed.
 
 mod document;
+mod models;
 
 use std::collections::BTreeMap;
 
@@ -20,6 +21,7 @@ use super::{
     parties::Parties,
 };
 use document::Document;
+pub use models::ModelSchedule;
 
 /// The arrangement between FICC and CME as a document, every value with its source.
 pub const DEFAULT_TOML: &str = include_str!("default.toml");
@@ -47,8 +49,8 @@ pub struct Arrangement {
     pub fall_back: BTreeMap<CycleKind, FallBack>,
     /// The scheduled runs of each kind, run 1 first.
     pub schedule: BTreeMap<CycleKind, Runs>,
-    /// The parameters of each house's model.
-    pub models: Pair<ModelParameters>,
+    /// The models of each house, by business date.
+    pub models: Pair<ModelSchedule>,
     digest: Digest,
 }
 
@@ -140,33 +142,6 @@ pub struct Run {
     pub as_of: Time,
     /// What is not agreed falls back; after `as_of`.
     pub cut_off: Time,
-}
-
-/// The parameters of a house's model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ModelParameters {
-    /// The confidence of the order statistic in basis points.
-    pub confidence_bp: u32,
-    /// The margin period of risk in days.
-    pub horizon_days: u32,
-    /// The number of scenarios.
-    pub scenarios: u32,
-    /// Filtered historical simulation; plain historical simulation where it is not given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub filter: Option<Filter>,
-}
-
-/// The parameters of a filtered historical simulation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Filter {
-    /// Decay of the volatility forecast, in ten-thousandths.
-    pub lambda_e4: u32,
-    /// The forecast begins with the mean square of so many one-day changes.
-    pub seed_days: u32,
-    /// Weight of the unfiltered margin below which the filtered one does not fall, in basis points.
-    pub floor_weight_bp: u32,
 }
 
 /// What is wrong with an arrangement.

@@ -120,7 +120,6 @@ impl Subject {
         let stores = std::iter::once(own).chain(theirs).cloned().collect();
         let blobs: Arc<dyn BlobStore> = Arc::new(ReadOnly::new(stores));
         let computer = Computer::new(Arc::clone(arrangement), Arc::clone(&blobs));
-        let computer = computer.map_err(|error| AuditError::Setup(error.to_string()))?;
         Ok(Self { us, arrangement: Arc::clone(arrangement), keys: keys.clone(), blobs, computer })
     }
 

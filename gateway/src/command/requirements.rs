@@ -70,11 +70,13 @@ fn text(views: &[RequirementView], found: &[v1::Requirement]) -> String {
         "factors",
         "",
         "applied",
-        "Treasury requires",
-        "futures requires",
+        "Treasury core",
+        "futures core",
+        "Treasury in all",
+        "futures in all",
         "status",
     ];
-    let mut table = output::table(&header, |at| (4..=10).contains(&at));
+    let mut table = output::table(&header, |at| (4..=12).contains(&at));
     for (view, wire) in views.iter().zip(found) {
         table.add_row([
             view.link.clone(),
@@ -88,6 +90,8 @@ fn text(views: &[RequirementView], found: &[v1::Requirement]) -> String {
             output::percent(wire.applied_factor_bp),
             output::grouped(&view.treasury_requirement),
             output::grouped(&view.futures_requirement),
+            output::grouped(&view.treasury_total),
+            output::grouped(&view.futures_total),
             view.status.clone(),
         ]);
     }

@@ -79,9 +79,9 @@ pub struct RequirementView {
     pub reason: String,
     /// Why the houses differ, in a break.
     pub break_cause: String,
-    /// Stand-alone margin of the Treasury leg, USD; empty where it is not known here.
+    /// Stand-alone core margin of the Treasury leg, USD; empty where it is not known here.
     pub treasury_standalone: String,
-    /// Stand-alone margin of the futures leg, USD.
+    /// Stand-alone core margin of the futures leg, USD.
     pub futures_standalone: String,
     /// The Treasury house's factor.
     pub treasury_factor: f64,
@@ -91,14 +91,22 @@ pub struct RequirementView {
     pub applied_factor: f64,
     /// The factor that is or would be charged.
     pub would_be_factor: f64,
-    /// What the Treasury house requires, USD.
+    /// What the Treasury house requires for the core, USD.
     pub treasury_requirement: String,
-    /// What the futures house requires, USD.
+    /// What the futures house requires for the core, USD.
     pub futures_requirement: String,
     /// What the Treasury house would require if the link were live and agreed.
     pub would_be_treasury_requirement: String,
     /// What the futures house would require if the link were live and agreed.
     pub would_be_futures_requirement: String,
+    /// What the Treasury house charges outside the core, USD.
+    pub treasury_charges: String,
+    /// What the futures house charges outside the core, USD.
+    pub futures_charges: String,
+    /// What the Treasury house requires in all, USD.
+    pub treasury_total: String,
+    /// What the futures house requires in all, USD.
+    pub futures_total: String,
 }
 
 /// A link on which the houses differ.
@@ -161,6 +169,10 @@ pub struct TotalsView {
     pub futures_requirement: String,
     /// How far requirements lie below the larger combined margin.
     pub shortfall: String,
+    /// What the Treasury house charges outside the core.
+    pub treasury_charges: String,
+    /// What the futures house charges outside the core.
+    pub futures_charges: String,
 }
 
 /// A house's signature.

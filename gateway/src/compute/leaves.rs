@@ -38,7 +38,7 @@ pub(super) fn margins(
                 Ok(LinkPositions::new(treasury, prepared.positions(link.holdings.futures)?))
             })
             .collect::<Result<Vec<_>, ComputeError>>()?;
-        joint_margins(&prepared.models, &positions, terms).map_err(ComputeError::new)
+        joint_margins(prepared.models(), &positions, terms).map_err(ComputeError::new)
     });
     Ok(blocks.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
@@ -85,6 +85,8 @@ fn leaf_of(link: &Legs<'_>, digests: &LegDigests, margin: &JointMargin) -> Optio
         treasury_standalone_cents: cents(margin.stand_alone[0])?,
         futures_standalone_cents: cents(margin.stand_alone[1])?,
         shortfall_cents: cents(margin.shortfall.ceil_to_cent())?,
+        treasury_charges_cents: cents(margin.charges[0])?,
+        futures_charges_cents: cents(margin.charges[1])?,
     })
 }
 

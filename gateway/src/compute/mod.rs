@@ -4,11 +4,11 @@
 //! on the inputs alone, not on threads or on what was computed before.
 
 mod leaves;
-mod models;
 mod positions;
 mod prepared;
 #[cfg(test)]
 mod tests;
+mod valuation;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -95,7 +95,6 @@ pub struct ComputeError(String);
 /// Computes margins under one arrangement.
 pub struct Computer {
     arrangement: Arc<Arrangement>,
-    models: [Model; 2],
     blobs: Arc<dyn BlobStore>,
     /// What was last prepared: rounds of a day share the market and the instruments.
     last: Mutex<Option<Arc<Prepared>>>,
@@ -109,15 +108,16 @@ impl ComputeError {
 
 impl Computer {
     /// A computer of the arrangement's margins from inputs in `blobs`.
-    ///
-    /// # Errors
-    /// When the arrangement's model parameters are out of range.
-    pub fn new(arrangement: Arc<Arrangement>, blobs: Arc<dyn BlobStore>) -> Result<Self, ComputeError> {
-        let models = [
-            models::of(Leg::Treasury, &arrangement.models.treasury)?,
-            models::of(Leg::Futures, &arrangement.models.futures)?,
-        ];
-        Ok(Self { arrangement, models, blobs, last: Mutex::new(None) })
+    #[must_use]
+    pub fn new(arrangement: Arc<Arrangement>, blobs: Arc<dyn BlobStore>) -> Self {
+        Self { arrangement, blobs, last: Mutex::new(None) }
+    }
+
+    /// Both houses' models in force on a business date.
+    #[must_use]
+    pub fn models(&self, business_date: Date) -> [&Model; 2] {
+        let models = &self.arrangement.models;
+        [models.treasury.in_force(business_date), models.futures.in_force(business_date)]
     }
 
     /// The margins of a round: both models, each leg alone and both together, for every link in force. The leaves are
@@ -157,7 +157,7 @@ impl Computer {
             positions: positions::digest_of_all(&links, &digests),
             prices: prepared.prices,
             scenarios: prepared.scenarios,
-            parameters: self.parameters(),
+            parameters: self.parameters(job.business_date),
             registry: job.registry.digest(),
             engine: ENGINE_VERSION.to_owned(),
         };
@@ -222,10 +222,10 @@ impl Computer {
         MarginTree::build(keyed.collect::<Result<Vec<_>, ComputeError>>()?).map_err(ComputeError::new)
     }
 
-    /// Digest of the arrangement's and both models' parameters.
+    /// Digest of the arrangement's parameters and of both models in force on a business date.
     #[must_use]
-    pub fn parameters(&self) -> Digest {
-        let [treasury, futures] = self.models.each_ref().map(Model::digest);
+    pub fn parameters(&self, business_date: Date) -> Digest {
+        let [treasury, futures] = self.models(business_date).map(Model::digest);
         let arrangement = self.arrangement.digest();
         Digest::of_parts("crossmargin 2026 parameters of a claim", [arrangement.as_bytes(), &treasury, &futures])
     }
@@ -256,7 +256,8 @@ impl Computer {
         markets: Pair<Option<&MarketManifest>>,
         dictionary: &[risk::instrument::Instrument],
     ) -> Result<Arc<Prepared>, ComputeError> {
-        let key = prepared::Key::new(business_date, markets);
+        let models = self.models(business_date);
+        let key = prepared::Key::new(business_date, markets, models);
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(last) = &last
             && last.key == key
@@ -266,8 +267,8 @@ impl Computer {
         }
         let reusable = last.as_deref().filter(|last| last.key == key);
         let prepared = Arc::new(match reusable {
-            Some(last) => last.extended(&self.models, dictionary)?,
-            None => Prepared::new(&self.models, key, &self.items(markets)?, markets, dictionary)?,
+            Some(last) => last.extended(dictionary)?,
+            None => Prepared::new(models, key, &self.items(markets)?, markets, dictionary)?,
         });
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&prepared));
         Ok(prepared)

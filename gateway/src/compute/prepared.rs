@@ -1,25 +1,16 @@
-//! The market of a business date made ready: every instrument's scenario P&L under both models.
+//! The market of a business date made ready: every instrument's scenario P&L under both models, and what it is known by.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
 use jiff::civil::Date;
-use rayon::prelude::*;
-use risk::{
-    instrument::Instrument,
-    kernel::{Position, ScenarioMatrix},
-    margin::PreparedModel,
-    model::Model,
-    revaluation::{Revaluer, kernel_units},
-    scenario::ScenarioSet,
-};
+use risk::{instrument::Instrument, kernel::Position, margin::PreparedModel, model::Model, scenario::ScenarioSet};
 
-use super::ComputeError;
+use super::{
+    ComputeError,
+    valuation::{Known, Valued},
+};
 use crate::{
-    arrangement::{
-        digest::Digest,
-        evidence::MarketManifest,
-        leg::{Leg, Pair},
-    },
+    arrangement::{digest::Digest, evidence::MarketManifest, leg::Pair},
     book::Holding,
     market::{Assembled, Items, histories},
 };
@@ -29,141 +20,139 @@ use crate::{
 pub(super) struct Key {
     business_date: Date,
     items: Vec<(i32, Digest)>,
+    models: [[u8; 32]; 2],
+}
+
+/// A market with the scenarios of both houses' models: everything that instruments are valued from.
+#[derive(Clone, Debug)]
+pub(crate) struct Situation {
+    /// Both houses' models.
+    pub(crate) models: [Model; 2],
+    /// The market and the histories.
+    pub(crate) assembled: Arc<Assembled>,
+    /// The scenario sets of each model's terms.
+    pub(crate) sets: [Arc<Vec<ScenarioSet>>; 2],
 }
 
 /// The market made ready.
 #[derive(Debug)]
-pub(super) struct Prepared {
+pub(crate) struct Prepared {
     pub(super) key: Key,
     /// Digest of terms, prices, curve and fixings.
     pub(super) prices: Digest,
     /// Digest of the scenarios of both models.
     pub(super) scenarios: Digest,
-    pub(super) models: [PreparedModel; 2],
-    assembled: Assembled,
-    sets: [Vec<ScenarioSet>; 2],
-    instruments: Vec<Instrument>,
-    rows: HashMap<Instrument, u32>,
+    situation: Situation,
+    valued: Valued,
     /// For each row: digest of the instrument's name, digest of its rows.
     digests: Vec<(Digest, Digest)>,
-    /// P&L by instrument, then by scenario set of both models in order.
-    profits: Vec<Vec<Vec<i64>>>,
 }
 
 impl Key {
-    pub(super) fn new(business_date: Date, markets: Pair<Option<&MarketManifest>>) -> Self {
+    pub(super) fn new(business_date: Date, markets: Pair<Option<&MarketManifest>>, models: [&Model; 2]) -> Self {
         let items = markets.iter().flat_map(|(_, manifest)| manifest.iter().flat_map(|m| &m.items));
-        Self { business_date, items: items.map(|item| (i32::from(item.kind), item.digest)).collect() }
+        Self {
+            business_date,
+            items: items.map(|item| (i32::from(item.kind), item.digest)).collect(),
+            models: models.map(Model::digest),
+        }
+    }
+}
+
+impl Situation {
+    /// The scenarios of models in a market's histories.
+    ///
+    /// # Errors
+    /// Histories that do not give a model's scenarios.
+    pub(crate) fn new(models: [&Model; 2], assembled: Arc<Assembled>, business_date: Date) -> Result<Self, ComputeError> {
+        let sets = |model: &Model| {
+            let sets =
+                model.scenario_sets(&assembled.curve_history, Some(&assembled.overnight_history), business_date);
+            sets.map(Arc::new).map_err(ComputeError::new)
+        };
+        Ok(Self { sets: [sets(models[0])?, sets(models[1])?], models: models.map(Clone::clone), assembled })
+    }
+
+    /// Values instruments.
+    ///
+    /// # Errors
+    /// The first that cannot be valued.
+    pub(crate) fn value(&self, instruments: &[Instrument]) -> Result<Valued, ComputeError> {
+        self.value_with(instruments, Known::new())
+    }
+
+    fn value_with(&self, instruments: &[Instrument], known: Known) -> Result<Valued, ComputeError> {
+        let sets = self.sets.each_ref().map(|sets| sets.as_slice());
+        Valued::new(self.models.each_ref(), &self.assembled.market, sets, instruments, known)
     }
 }
 
 impl Prepared {
     pub(super) fn new(
-        models: &[Model; 2],
+        models: [&Model; 2],
         key: Key,
         items: &Items,
         markets: Pair<Option<&MarketManifest>>,
         instruments: &[Instrument],
     ) -> Result<Self, ComputeError> {
         let business_date = key.business_date;
-        let assembled = items.assemble(business_date).map_err(ComputeError::new)?;
-        let sets = |model: &Model| {
-            model.scenario_sets(&assembled.curve_history, Some(&assembled.overnight_history), business_date)
-        };
-        let sets = [sets(&models[0]).map_err(ComputeError::new)?, sets(&models[1]).map_err(ComputeError::new)?];
+        let assembled = Arc::new(items.assemble(business_date).map_err(ComputeError::new)?);
         let prices = digest_of_prices(&assembled, business_date, markets);
-        Self::of(models, key, prices, assembled, sets, instruments, HashMap::new())
+        let situation = Situation::new(models, assembled, business_date)?;
+        Self::of(key, prices, situation, instruments, Known::new())
     }
 
     /// The same market with more instruments.
-    pub(super) fn extended(&self, models: &[Model; 2], instruments: &[Instrument]) -> Result<Self, ComputeError> {
-        let known = self.instruments.iter().zip(&self.profits).map(|(instrument, rows)| (*instrument, rows.clone()));
-        let known: HashMap<_, _> = known.collect();
-        let mut all: Vec<Instrument> = self.instruments.iter().chain(instruments).copied().collect();
+    pub(super) fn extended(&self, instruments: &[Instrument]) -> Result<Self, ComputeError> {
+        let mut all: Vec<Instrument> = self.valued.instruments().iter().chain(instruments).copied().collect();
         all.sort_unstable();
         all.dedup();
-        let (assembled, sets) = (self.assembled.clone(), self.sets.clone());
-        Self::of(models, self.key.clone(), self.prices, assembled, sets, &all, known)
+        Self::of(self.key.clone(), self.prices, self.situation.clone(), &all, self.valued.known())
     }
 
     fn of(
-        models: &[Model; 2],
         key: Key,
         prices: Digest,
-        assembled: Assembled,
-        sets: [Vec<ScenarioSet>; 2],
+        situation: Situation,
         instruments: &[Instrument],
-        mut known: HashMap<Instrument, Vec<Vec<i64>>>,
+        known: Known,
     ) -> Result<Self, ComputeError> {
-        let all_sets: Vec<&ScenarioSet> = sets.iter().flatten().collect();
-        let revaluers = all_sets
-            .iter()
-            .map(|set| Revaluer::new(&assembled.market, set))
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(ComputeError::new)?;
-        let taken: Vec<Option<Vec<Vec<i64>>>> = instruments.iter().map(|i| known.remove(i)).collect();
-        let profits: Vec<Vec<Vec<i64>>> = instruments
-            .par_iter()
-            .zip(taken)
-            .map(|(instrument, taken)| match taken {
-                Some(rows) => Ok(rows),
-                None => revaluers.iter().map(|revaluer| revaluer.row(*instrument)).collect(),
-            })
-            .collect::<Result<_, _>>()
-            .map_err(ComputeError::new)?;
-        drop(revaluers);
-        let matrices = (0..all_sets.len())
-            .into_par_iter()
-            .map(|set| {
-                let rows: Vec<&[i64]> = profits.iter().map(|rows| rows[set].as_slice()).collect();
-                ScenarioMatrix::new(all_sets[set].len(), &rows)
-            })
-            .collect::<Result<Vec<_>, _>>()
-            .map_err(ComputeError::new)?;
-        let units = |instrument: &Instrument| kernel_units(&assembled.market, *instrument, 100).unwrap_or_default();
-        let digests = (0..instruments.len()).map(|row| {
-            let name = Digest::of(instruments[row].to_string().as_bytes());
-            let mut hasher = blake3::Hasher::new_derive_key("crossmargin 2026 scenario rows of an instrument");
-            hasher.update(name.as_bytes());
-            hasher.update(&units(&instruments[row]).to_le_bytes());
-            for matrix in &matrices {
-                hasher.update(&matrix.row_digests()[row]);
-            }
-            (name, Digest(*hasher.finalize().as_bytes()))
-        });
-        let digests = digests.collect();
-        let scenarios = all_sets.iter().map(|set| set.digest()).collect::<Vec<_>>();
+        let valued = situation.value_with(instruments, known)?;
+        let sets = situation.sets.iter().flat_map(|sets| sets.iter());
+        let scenarios = sets.map(ScenarioSet::digest).collect::<Vec<_>>();
         let scenarios =
             Digest::of_parts("crossmargin 2026 scenarios of a claim", scenarios.iter().map(<[u8; 32]>::as_slice));
-        let mut matrices = matrices.into_iter();
-        let mut take = |leg: Leg| {
-            let own = matrices.by_ref().take(sets[leg.index()].len()).collect();
-            PreparedModel::new(&models[leg.index()], own).map_err(ComputeError::new)
-        };
-        let prepared_models = [take(Leg::Treasury)?, take(Leg::Futures)?];
-        let rows = instruments.iter().copied().zip(0..).collect();
-        Ok(Self {
-            key,
-            prices,
-            scenarios,
-            models: prepared_models,
-            assembled,
-            sets,
-            instruments: instruments.to_vec(),
-            rows,
-            digests,
-            profits,
-        })
+        Ok(Self { key, prices, scenarios, digests: valued.digests(), situation, valued })
+    }
+
+    /// The business date.
+    pub(crate) fn business_date(&self) -> Date {
+        self.key.business_date
+    }
+
+    /// What instruments are valued from.
+    pub(crate) fn situation(&self) -> &Situation {
+        &self.situation
+    }
+
+    /// The instruments, valued.
+    pub(crate) fn valued(&self) -> &Valued {
+        &self.valued
+    }
+
+    /// Both models, ready.
+    pub(super) fn models(&self) -> &[PreparedModel; 2] {
+        &self.valued.models
     }
 
     /// Whether every instrument is ready.
     pub(super) fn covers(&self, instruments: &[Instrument]) -> bool {
-        instruments.iter().all(|instrument| self.rows.contains_key(instrument))
+        self.valued.covers(instruments)
     }
 
     /// The row of an instrument.
     pub(super) fn row(&self, instrument: &Instrument) -> Option<u32> {
-        self.rows.get(instrument).copied()
+        self.valued.row(instrument)
     }
 
     /// Digest of what an instrument makes in every scenario, with its name.
@@ -179,13 +168,7 @@ impl Prepared {
 
     /// Holdings as the kernel takes them.
     pub(super) fn positions(&self, holdings: &[Holding]) -> Result<Vec<Position>, ComputeError> {
-        let position = |holding: &Holding| {
-            let missing = || ComputeError::new(format!("{} has no scenario row", holding.instrument));
-            let row = self.row(&holding.instrument).ok_or_else(missing)?;
-            let units = kernel_units(&self.assembled.market, holding.instrument, holding.quantity);
-            Ok(Position { row, units: units.map_err(ComputeError::new)? })
-        };
-        holdings.iter().map(position).collect()
+        self.valued.positions(holdings)
     }
 }
 

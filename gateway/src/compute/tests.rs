@@ -44,7 +44,7 @@ impl Bench {
                 previous = digest;
             }
         }
-        let computer = Computer::new(arrangement, Arc::clone(&blobs)).unwrap();
+        let computer = Computer::new(arrangement, Arc::clone(&blobs));
         Self { computer, blobs, registry: Arc::new(registry) }
     }
 

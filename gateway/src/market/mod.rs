@@ -39,7 +39,7 @@ pub struct Items {
 #[derive(Clone, Debug)]
 pub struct Assembled {
     /// The market of the business date.
-    pub market: Market,
+    pub market: Arc<Market>,
     /// The par curves behind the scenarios.
     pub curve_history: CurveHistory,
     /// The overnight rates behind the scenarios.
@@ -171,7 +171,7 @@ impl Items {
         };
         let market =
             problems.finish(()).and_then(|()| Market::new(&input).map_err(|problems| market_problems(&problems)))?;
-        Ok(Assembled { market, curve_history, overnight_history: overnight.history })
+        Ok(Assembled { market: Arc::new(market), curve_history, overnight_history: overnight.history })
     }
 }
 

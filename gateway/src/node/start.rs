@@ -117,7 +117,7 @@ impl Running {
 /// Starts a node from its parts: replays the ledger, then goes on where it stopped.
 ///
 /// # Errors
-/// The ledger cannot be read, or the arrangement's models are out of range.
+/// The ledger cannot be read.
 pub async fn start(parts: Parts) -> Result<Running, NodeError> {
     let Parts { us, arrangement, clock, ledger, blobs, signing_key, verifying_keys, peer, limits } = parts;
     let rules = Rules { max_rounds: arrangement.max_rounds, max_requested_cycles: REQUESTED_CYCLES_MAX };
@@ -136,7 +136,6 @@ pub async fn start(parts: Parts) -> Result<Running, NodeError> {
         catalog.refusal_to_sign = Some(format!("{:?}", ledger.standing()));
     }
     let computer = Computer::new(Arc::clone(&arrangement), Arc::clone(&blobs));
-    let computer = computer.map_err(|error| NodeError::Setup(error.to_string()))?;
     let (link, outgoing) = Link::new(peer, &limits);
     let (changes, _) = broadcast::channel(CHANGES_KEPT);
     let stop = CancellationToken::new();

@@ -6,7 +6,7 @@ use super::explanation;
 use crate::arrangement::{
     cycle_id::{CycleKind, Round},
     fact::FallBackCause,
-    leg::Leg,
+    leg::{Leg, Pair},
     link::{LinkMode, LinkTerms},
     parties::ArrangementMode,
 };
@@ -124,7 +124,11 @@ impl Basis<'_> {
 
 fn with_joint(requirement: v1::Requirement, leaf: &v1::MarginLeaf, status: RequirementStatus) -> v1::Requirement {
     let is_charged = status == RequirementStatus::Agreed;
-    let charged = |agreed: i64, standalone: i64| usd(if is_charged { agreed } else { standalone });
+    let charged = |agreed: i64, standalone: i64| if is_charged { agreed } else { standalone };
+    let required = Pair {
+        treasury: charged(leaf.treasury_requirement_cents, leaf.treasury_standalone_cents),
+        futures: charged(leaf.futures_requirement_cents, leaf.futures_standalone_cents),
+    };
     v1::Requirement {
         treasury_standalone: usd(leaf.treasury_standalone_cents),
         futures_standalone: usd(leaf.futures_standalone_cents),
@@ -132,8 +136,12 @@ fn with_joint(requirement: v1::Requirement, leaf: &v1::MarginLeaf, status: Requi
         futures_factor_bp: leaf.futures_house.map_or(0, |figures| figures.factor_bp),
         applied_factor_bp: if is_charged { leaf.applied_factor_bp } else { 0 },
         would_be_factor_bp: leaf.applied_factor_bp,
-        treasury_requirement: charged(leaf.treasury_requirement_cents, leaf.treasury_standalone_cents),
-        futures_requirement: charged(leaf.futures_requirement_cents, leaf.futures_standalone_cents),
+        treasury_requirement: usd(required.treasury),
+        futures_requirement: usd(required.futures),
+        treasury_charges: usd(leaf.treasury_charges_cents),
+        futures_charges: usd(leaf.futures_charges_cents),
+        treasury_total: usd(required.treasury.saturating_add(leaf.treasury_charges_cents)),
+        futures_total: usd(required.futures.saturating_add(leaf.futures_charges_cents)),
         would_be_treasury_requirement: usd(leaf.treasury_requirement_cents),
         would_be_futures_requirement: usd(leaf.futures_requirement_cents),
         ..requirement
@@ -145,11 +153,15 @@ fn with_own_leg(requirement: v1::Requirement, leaf: &v1::MarginLeaf, us: Leg) ->
         Leg::Treasury => v1::Requirement {
             treasury_standalone: usd(leaf.treasury_standalone_cents),
             treasury_requirement: usd(leaf.treasury_standalone_cents),
+            treasury_charges: usd(leaf.treasury_charges_cents),
+            treasury_total: usd(leaf.treasury_standalone_cents.saturating_add(leaf.treasury_charges_cents)),
             ..requirement
         },
         Leg::Futures => v1::Requirement {
             futures_standalone: usd(leaf.futures_standalone_cents),
             futures_requirement: usd(leaf.futures_standalone_cents),
+            futures_charges: usd(leaf.futures_charges_cents),
+            futures_total: usd(leaf.futures_standalone_cents.saturating_add(leaf.futures_charges_cents)),
             ..requirement
         },
     }

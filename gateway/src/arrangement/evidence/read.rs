@@ -237,6 +237,7 @@ fn totals(wire: v1::Totals) -> Totals {
         standalone_cents: Pair { treasury: wire.treasury_standalone_cents, futures: wire.futures_standalone_cents },
         requirement_cents: Pair { treasury: wire.treasury_requirement_cents, futures: wire.futures_requirement_cents },
         shortfall_cents: wire.shortfall_cents,
+        charges_cents: Pair { treasury: wire.treasury_charges_cents, futures: wire.futures_charges_cents },
     }
 }
 

@@ -80,11 +80,13 @@ pub(crate) fn every_kind() -> Vec<Evidence> {
                 standalone_cents: Pair { treasury: 9, futures: 10 },
                 requirement_cents: Pair { treasury: 11, futures: 12 },
                 shortfall_cents: 13,
+                charges_cents: Pair { treasury: 19, futures: 20 },
             },
             rehearsal_totals: Totals {
                 standalone_cents: Pair { treasury: 14, futures: 15 },
                 requirement_cents: Pair { treasury: 16, futures: 17 },
                 shortfall_cents: 18,
+                charges_cents: Pair { treasury: 21, futures: 22 },
             },
         }),
         Evidence::Decline(Decline { cycle, round, reason: "the other house's book is incomplete".to_owned() }),

@@ -141,6 +141,8 @@ fn totals(totals: &Totals) -> v1::Totals {
         treasury_requirement_cents: totals.requirement_cents.treasury,
         futures_requirement_cents: totals.requirement_cents.futures,
         shortfall_cents: totals.shortfall_cents,
+        treasury_charges_cents: totals.charges_cents.treasury,
+        futures_charges_cents: totals.charges_cents.futures,
     }
 }
 

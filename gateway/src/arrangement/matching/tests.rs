@@ -216,6 +216,8 @@ fn totals_keep_live_and_rehearsal_apart() {
     assert_eq!(found(|t| t.requirement_cents.futures), sum(|leaf| leaf.futures_requirement_cents));
     assert_eq!(found(|t| t.shortfall_cents), sum(|leaf| leaf.shortfall_cents));
     assert!(leaves[0].shortfall_cents > 0);
+    assert_eq!(found(|t| t.charges_cents.treasury), sum(|leaf| leaf.treasury_charges_cents));
+    assert_eq!(found(|t| t.charges_cents.futures), sum(|leaf| leaf.futures_charges_cents));
 }
 
 #[test]

@@ -11,7 +11,8 @@ use risk::instrument::ProductCode;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Arrangement, Calendar, Eligible, FallBack, House, ModelParameters, Problem, Run, Runs, Settlement, Timing, Zone,
+    Arrangement, Calendar, Eligible, FallBack, House, Problem, Run, Runs, Settlement, Timing, Zone,
+    models::{ModelSchedule, ModelSection},
 };
 use crate::arrangement::{
     cycle_id::CycleKind,
@@ -37,7 +38,7 @@ pub(super) struct Document {
     settlement: SettlementSection,
     fall_back: BTreeMap<CycleKind, FallBack>,
     schedule: Vec<ScheduleSection>,
-    models: Legs<ModelParameters>,
+    models: Legs<Vec<ModelSection>>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -157,9 +158,10 @@ impl Document {
         let settlement = check.settlement(&self.settlement);
         let fall_back = std::mem::take(&mut self.fall_back);
         let schedule = check.schedule(&self.schedule, &fall_back, timing);
-        let models = Pair { treasury: self.models.treasury, futures: self.models.futures };
-        check.model("models.treasury", &models.treasury);
-        check.model("models.futures", &models.futures);
+        let models = Pair {
+            treasury: check.models("models.treasury", &self.models.treasury, calendar),
+            futures: check.models("models.futures", &self.models.futures, calendar),
+        };
         if !check.problems.is_empty() {
             return Err(check.problems);
         }
@@ -175,7 +177,7 @@ impl Document {
                 settlement: settlement?,
                 fall_back,
                 schedule,
-                models,
+                models: models.both()?,
                 digest,
             })
         };
@@ -197,10 +199,14 @@ impl Document {
     }
 
     /// Digest of the canonical bytes: the normalised document as JSON with the fields in their declared order. There is
-    /// no number but integers in it and no unordered map, so equal values have equal bytes.
+    /// no number but integers in it and no unordered map, so equal values have equal bytes. Models stand in it by their
+    /// own digests.
     fn digest(&self) -> Digest {
+        let canonical = |sections: &[ModelSection]| sections.iter().map(ModelSection::canonical).collect();
+        let models = Legs { treasury: canonical(&self.models.treasury), futures: canonical(&self.models.futures) };
+        let canonical = Self { models, ..self.clone() };
         #[expect(clippy::expect_used, reason = "plain structs with string keys always serialise")]
-        let bytes = serde_json::to_vec(self).expect("a document serialises");
+        let bytes = serde_json::to_vec(&canonical).expect("a document serialises");
         Digest::of_parts("crossmargin/v1 arrangement", [bytes.as_slice()])
     }
 }
@@ -328,27 +334,8 @@ impl Check {
         });
     }
 
-    fn model(&mut self, key: &str, model: &ModelParameters) {
-        let confidence = model.confidence_bp;
-        self.that((5_000..10_000).contains(&confidence), format!("{key}.confidence_bp"), || {
-            needs(5_000, 9_999, confidence)
-        });
-        self.that((1..=30).contains(&model.horizon_days), format!("{key}.horizon_days"), || {
-            needs(1, 30, model.horizon_days)
-        });
-        self.that((100..=20_000).contains(&model.scenarios), format!("{key}.scenarios"), || {
-            needs(100, 20_000, model.scenarios)
-        });
-        let Some(filter) = &model.filter else { return };
-        self.that((1..10_000).contains(&filter.lambda_e4), format!("{key}.filter.lambda_e4"), || {
-            needs(1, 9_999, filter.lambda_e4)
-        });
-        self.that((1..=5_000).contains(&filter.seed_days), format!("{key}.filter.seed_days"), || {
-            needs(1, 5_000, filter.seed_days)
-        });
-        self.that(filter.floor_weight_bp <= 10_000, format!("{key}.filter.floor_weight_bp"), || {
-            needs(0, 10_000, filter.floor_weight_bp)
-        });
+    fn models(&mut self, key: &str, sections: &[ModelSection], calendar: Calendar) -> Option<ModelSchedule> {
+        ModelSchedule::read(key, sections, calendar, &mut self.problems)
     }
 }
 

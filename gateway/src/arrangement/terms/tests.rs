@@ -1,3 +1,6 @@
+use jiff::civil::date;
+use risk::model::{Model, ModelVersion};
+
 use super::*;
 use crate::arrangement::evidence::MarketItemRef;
 
@@ -18,8 +21,10 @@ fn the_embedded_arrangement_is_valid() {
     assert_eq!(arrangement.eligible.futures.len(), 11);
     assert_eq!(arrangement.authority_of(v1::MarketItemKind::CurveHistory), Some(Leg::Treasury));
     assert_eq!(arrangement.authority_of(v1::MarketItemKind::Baskets), Some(Leg::Futures));
-    assert_eq!(arrangement.models.treasury.filter, None);
-    assert_eq!(arrangement.models.futures.filter.map(|filter| filter.lambda_e4), Some(9_700));
+    let first = arrangement.calendar.first;
+    assert_eq!(*arrangement.models.treasury.in_force(first), Model::treasury_house_default());
+    assert_eq!(*arrangement.models.futures.in_force(first), Model::futures_house_default());
+    assert_eq!(arrangement.models.futures.next(first), None);
     assert_eq!(arrangement.schedule[&CycleKind::Cur].runs.len(), 11);
 }
 
@@ -69,16 +74,64 @@ fn every_value_is_under_the_digest() {
         ("intraday = \"12:30\"", "intraday = \"12:31\""),
         ("end_of_day = \"07:30\"", "end_of_day = \"07:31\""),
         ("cut_off = \"12:15\"", "cut_off = \"12:16\""),
-        ("confidence_bp = 9900", "confidence_bp = 9950"),
-        ("horizon_days = 3", "horizon_days = 5"),
-        ("lambda_e4 = 9700", "lambda_e4 = 9800"),
-        ("seed_days = 250", "seed_days = 251"),
-        ("floor_weight_bp = 10000", "floor_weight_bp = 9999"),
+        ("treasury-house/2", "treasury-house/1"),
+        ("futures-house/2", "futures-house/1"),
+        ("in_force_from = \"2025-01-01\"", "in_force_from = \"2024-12-31\""),
     ] {
         assert!(DEFAULT_TOML.contains(from), "{from}");
         let changed = Arrangement::from_toml(&DEFAULT_TOML.replacen(from, to, 1)).unwrap();
         assert_ne!(changed.digest(), Arrangement::default().digest(), "{to}");
     }
+}
+
+/// The default document with one more model of the Treasury house, written out.
+fn with_next(model: &Model, from: &str) -> String {
+    #[derive(serde::Serialize)]
+    struct Written<'a> {
+        parameters: &'a Model,
+    }
+    let written = toml::to_string(&Written { parameters: model }).unwrap();
+    let written = written.replace("[parameters", "[models.treasury.parameters");
+    let written = written.replace("[[parameters", "[[models.treasury.parameters");
+    format!("{DEFAULT_TOML}\n[[models.treasury]]\nin_force_from = \"{from}\"\n{written}")
+}
+
+#[test]
+fn the_model_in_force_follows_from_the_business_date_and_the_next_one_is_known_before() {
+    let mut next = Model::treasury_house_default();
+    next.version = ModelVersion("treasury-house/3".to_owned());
+    let arrangement = Arrangement::from_toml(&with_next(&next, "2026-07-01")).unwrap();
+    let models = &arrangement.models.treasury;
+    let (before, from) = (date(2026, 6, 30), date(2026, 7, 1));
+    assert_eq!(models.in_force(before), &Model::treasury_house_default());
+    assert_eq!(models.next(before), Some((from, &next)));
+    assert_eq!((models.in_force(from), models.next(from)), (&next, None));
+}
+
+#[test]
+fn a_built_in_model_and_the_same_written_out_are_one_arrangement() {
+    let model = Model::treasury_house_default();
+    let named = format!(
+        "{DEFAULT_TOML}\n[[models.treasury]]\nin_force_from = \"2026-07-01\"\nbuilt_in = \"{}\"\n",
+        model.version
+    );
+    let written = Model { sources: Vec::new(), ..model };
+    let digest = |text: &str| Arrangement::from_toml(text).unwrap().digest();
+    assert_eq!(digest(&named), digest(&with_next(&written, "2026-07-01")));
+    let other = Model { margin_proxy: None, ..written };
+    assert_ne!(digest(&named), digest(&with_next(&other, "2026-07-01")));
+}
+
+#[test]
+fn a_parameter_of_a_model_that_is_out_of_range_is_named_by_its_path() {
+    let mut model = Model::treasury_house_default();
+    model.components[0].terms[0].scenarios.horizon_days = 0;
+    let found = Arrangement::from_toml(&with_next(&model, "2026-07-01")).unwrap_err();
+    let key = "models.treasury[1].parameters.components.value at risk.sensitivity.scenarios.horizon_days";
+    assert!(found.iter().any(|problem| problem.key == key), "{found:?}");
+    let again = with_next(&Model::treasury_house_default(), "2025-01-01");
+    let found = Arrangement::from_toml(&again).unwrap_err();
+    assert_eq!(found[0].key, "models.treasury[1].in_force_from");
 }
 
 #[test]
@@ -110,12 +163,10 @@ fn a_value_out_of_range_is_named_by_its_key() {
         ("cut_off = \"12:15\"", "cut_off = \"11:15\"", "schedule[1] (ITD).runs[0].cut_off"),
         ("open = \"08:00\"", "open = \"07:00\"", "schedule[0] (CUR).runs[1].open"),
         ("kind = \"EODXM\"", "kind = \"EOD\"", "schedule[3] (EOD).kind"),
-        ("confidence_bp = 9900", "confidence_bp = 10000", "models.treasury.confidence_bp"),
-        ("scenarios = 2500", "scenarios = 99", "models.treasury.scenarios"),
-        ("horizon_days = 1", "horizon_days = 0", "models.futures.horizon_days"),
-        ("lambda_e4 = 9700", "lambda_e4 = 10000", "models.futures.filter.lambda_e4"),
-        ("seed_days = 250", "seed_days = 0", "models.futures.filter.seed_days"),
-        ("floor_weight_bp = 10000", "floor_weight_bp = 10001", "models.futures.filter.floor_weight_bp"),
+        ("treasury-house/2", "treasury-house/99", "models.treasury[0]"),
+        ("built_in = \"treasury-house/2\"\n", "", "models.treasury[0]"),
+        ("in_force_from = \"2025-01-01\"", "in_force_from = \"2025-01-02\"", "models.treasury[0].in_force_from"),
+        ("in_force_from = \"2025-01-01\"", "in_force_from = \"1999-01-01\"", "models.treasury[0].in_force_from"),
     ] {
         let found = problems(from, to);
         assert!(found.iter().any(|problem| problem.starts_with(&format!("{key}: "))), "{to}: {found:?}");

@@ -204,7 +204,7 @@ fn agreed<'a>(
 #[derive(Default)]
 struct Sum {
     count: u64,
-    amounts: [i128; 5],
+    amounts: [i128; 7],
 }
 
 impl Sum {
@@ -216,6 +216,8 @@ impl Sum {
             leaf.treasury_requirement_cents,
             leaf.futures_requirement_cents,
             leaf.shortfall_cents,
+            leaf.treasury_charges_cents,
+            leaf.futures_charges_cents,
         ];
         for (sum, amount) in self.amounts.iter_mut().zip(amounts) {
             *sum += i128::from(amount);
@@ -223,13 +225,15 @@ impl Sum {
     }
 }
 
-fn amounts(totals: &Totals) -> [i128; 5] {
+fn amounts(totals: &Totals) -> [i128; 7] {
     [
         totals.standalone_cents.treasury,
         totals.standalone_cents.futures,
         totals.requirement_cents.treasury,
         totals.requirement_cents.futures,
         totals.shortfall_cents,
+        totals.charges_cents.treasury,
+        totals.charges_cents.futures,
     ]
     .map(i128::from)
 }

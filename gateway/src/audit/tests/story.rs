@@ -279,7 +279,7 @@ fn begin() -> Beginning {
         markets: markets.clone(),
         registry: Arc::new(registry),
     };
-    let computed = Computer::new(arrangement, store).unwrap().joint(&job).unwrap();
+    let computed = Computer::new(arrangement, store).joint(&job).unwrap();
     Beginning { blobs, manifests, markets, log, computed }
 }
 

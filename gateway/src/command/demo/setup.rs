@@ -3,17 +3,14 @@
 use std::{net::TcpListener, path::Path};
 
 use jiff::civil::Date;
-use risk::{
-    history::CurveHistory,
-    scenario::{ScenarioRule, VolatilityFilter},
-};
+use risk::history::CurveHistory;
 use toml::{Table, Value};
 
 use super::folder::Folder;
 use crate::{
     arrangement::{
         leg::{Leg, Pair},
-        terms::{Arrangement, DEFAULT_TOML, ModelParameters},
+        terms::{Arrangement, DEFAULT_TOML},
     },
     command::{
         certs::{self, CertsArgs},
@@ -164,20 +161,12 @@ pub(super) fn amendment(book: &str, account: &str, change: i64) -> Result<String
 /// # Errors
 /// Too few days, or none that is recent enough: how many are needed.
 pub(super) fn check_history(history: &CurveHistory, arrangement: &Arrangement) -> Result<(), Failure> {
-    let short = |value: u32| u16::try_from(value).unwrap_or(u16::MAX);
     for leg in Leg::BOTH {
-        let ModelParameters { horizon_days, scenarios, filter, .. } = arrangement.models[leg];
-        let rule = match filter {
-            None => ScenarioRule::overlapping(short(horizon_days), scenarios),
-            Some(filter) => {
-                let seed_days = short(filter.seed_days);
-                let filter = VolatilityFilter { seed_days, ..VolatilityFilter::default_filter() };
-                ScenarioRule::filtered(short(horizon_days), scenarios, filter)
-            }
-        };
         for date in [sample::BUSINESS_DATE, next_business_date(arrangement)?] {
             let house = &arrangement.parties.houses[leg];
-            rule.scenarios(history, None, date)
+            let model = arrangement.models[leg].in_force(date);
+            model
+                .scenario_sets(history, None, date)
                 .map_err(|error| Failure::of(&format!("--history, for {house}'s model"), &error))?;
         }
     }

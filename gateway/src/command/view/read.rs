@@ -61,6 +61,10 @@ impl From<&v1::Requirement> for RequirementView {
             futures_requirement: from.futures_requirement.clone(),
             would_be_treasury_requirement: from.would_be_treasury_requirement.clone(),
             would_be_futures_requirement: from.would_be_futures_requirement.clone(),
+            treasury_charges: from.treasury_charges.clone(),
+            futures_charges: from.futures_charges.clone(),
+            treasury_total: from.treasury_total.clone(),
+            futures_total: from.futures_total.clone(),
         }
     }
 }
@@ -111,6 +115,8 @@ impl From<&v1::Totals> for TotalsView {
             treasury_requirement: cents(from.treasury_requirement_cents),
             futures_requirement: cents(from.futures_requirement_cents),
             shortfall: cents(from.shortfall_cents),
+            treasury_charges: cents(from.treasury_charges_cents),
+            futures_charges: cents(from.futures_charges_cents),
         }
     }
 }
