@@ -6,6 +6,7 @@
 pub mod calendar;
 pub mod date;
 mod decimal;
+pub mod exposure;
 pub mod factor;
 pub mod fixed;
 pub mod fixings;
