@@ -48,6 +48,17 @@ pub fn months_between(from: Date, to: Date) -> f64 {
     f64::from(whole) + 6.0 * (days_between(start, to) as f64 / length as f64)
 }
 
+/// Whole calendar months from one date to another, rounded down; zero when `to` is not the later.
+///
+/// The largest number of months that [`add_months`] adds to `from` without passing `to`.
+#[must_use]
+pub fn whole_months_between(from: Date, to: Date) -> u32 {
+    let calendar =
+        (i32::from(to.year()) - i32::from(from.year())) * 12 + i32::from(to.month()) - i32::from(from.month());
+    let whole = if add_months(from, calendar) > to { calendar - 1 } else { calendar };
+    u32::try_from(whole).unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use jiff::civil::date;
@@ -69,6 +80,20 @@ mod tests {
         assert_eq!(months_between(date(2026, 1, 15), date(2026, 2, 1)), 6.0 * (17.0 / 181.0));
     }
 
+    #[test]
+    fn a_month_is_whole_on_its_day_or_on_the_last_day_of_a_shorter_one() {
+        for (from, to, months) in [
+            (date(2026, 2, 11), date(2026, 3, 10), 0),
+            (date(2026, 2, 11), date(2026, 3, 11), 1),
+            (date(2026, 1, 31), date(2026, 2, 28), 1),
+            (date(2026, 2, 28), date(2026, 3, 27), 0),
+            (date(2026, 2, 11), date(2055, 11, 15), 357),
+            (date(2026, 2, 11), date(2025, 2, 11), 0),
+        ] {
+            assert_eq!(whole_months_between(from, to), months, "{from} to {to}");
+        }
+    }
+
     fn dates() -> impl Strategy<Value = Date> {
         (0_i64..40_000).prop_map(|days| add_days(date(1990, 1, 1), days))
     }
@@ -77,6 +102,13 @@ mod tests {
         #[test]
         fn days_added_are_days_between(start in dates(), days in -5_000_i64..5_000) {
             prop_assert_eq!(days_between(start, add_days(start, days)), days);
+        }
+
+        #[test]
+        fn whole_months_are_the_most_that_fit(from in dates(), days in 0_i64..15_000) {
+            let to = add_days(from, days);
+            let months = i32::try_from(whole_months_between(from, to)).unwrap();
+            prop_assert!(add_months(from, months) <= to && to < add_months(from, months + 1));
         }
 
         #[test]

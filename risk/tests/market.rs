@@ -55,7 +55,7 @@ fn every_problem_is_reported_at_once_by_name() {
             "Treasury 91282CPS4: price 0 is not between 0 and 1000 per 100",
             "par curve tenor 24 months has no yield",
             "XX:2026-03 has a price, but no specification of its product is in force",
-            "basket of ZT:2026-03 names 91282CPS4, which has no terms and price",
+            "basket of ZT:2026-03 names 91282CPS4, which has no terms",
             "ZT:2026-03 has no deliverable issue in its basket",
             "the SOFR fixing of 2026-01-20 is missing: it is needed for the overnight rate or for a rate future's elapsed \
              days",
@@ -75,6 +75,44 @@ fn treasuries_are_checked() {
     let matured = terms_of("912828XG0", "2.125", date(2015, 6, 30), date(2015, 12, 31), date(2022, 6, 30));
     let text = problem(|input| input.treasuries.push((matured, fixed("100"))));
     assert_eq!(text, "Treasury 912828XG0: settlement 2026-02-11 is not before the maturity 2022-06-30");
+}
+
+#[test]
+fn an_issue_without_a_price_is_known_but_not_delivered() {
+    let mut input = input();
+    let (terms, _) = input.treasuries.remove(2);
+    let (left_out, _) = input.treasuries.remove(2);
+    input.unpriced = vec![terms, left_out];
+    let market = Market::new(&input).unwrap();
+    assert_eq!(market.unpriced(terms.cusip()), Some(&terms));
+    assert!(market.treasury(terms.cusip()).is_none());
+    let cusips: Vec<String> = market.unpriced_issues().map(|(cusip, _)| cusip.to_string()).collect();
+    assert_eq!(cusips, ["91282CMU2", "91282CNX5"]);
+    let five_year = market.future(contract("ZF", "2026-03")).unwrap();
+    let basket: Vec<String> = five_year.basket.iter().map(|(cusip, _)| cusip.to_string()).collect();
+    assert_eq!(basket, ["91282CPD7", "91282CPR6"]);
+    assert_eq!(five_year.unpriced_deliverables, [left_out.cusip()]);
+}
+
+#[test]
+fn issues_without_a_price_are_checked() {
+    let text = problem(|input| input.unpriced.push(input.treasuries[1].0));
+    assert_eq!(text, "Treasury 91282CPP0 is given with a price and as unpriced");
+    let unpriced = |input: &mut MarketInput| input.treasuries.remove(2).0;
+    let text = problem(|input| input.unpriced = vec![unpriced(input); 2]);
+    assert_eq!(text, "Treasury 91282CMU2 is given twice");
+    let matured = terms_of("912828XG0", "2.125", date(2015, 6, 30), date(2015, 12, 31), date(2022, 6, 30));
+    let text = problem(|input| input.unpriced.push(matured));
+    assert_eq!(text, "Treasury 912828XG0 is unpriced, but matures on 2022-06-30, by settlement on 2026-02-11");
+    // Its grade is checked all the same, and a basket of such issues alone delivers nothing.
+    let text = problem(|input| {
+        let terms = unpriced(input);
+        input.unpriced.push(terms);
+        input.baskets[3].1.push(terms.cusip());
+    });
+    assert_eq!(text, "basket of ZN:2026-03 names 91282CMU2, which is outside the deliverable grade");
+    let text = problem(|input| input.unpriced = vec![input.treasuries.remove(0).0]);
+    assert_eq!(text, "ZT:2026-03 has no deliverable issue in its basket");
 }
 
 #[test]

@@ -148,6 +148,7 @@ fn a_par_bond_has_the_published_scenario_losses() {
         tenors: TENORS.map(|(_, months)| Tenor(months)).to_vec(),
         curve_shifts: moves.iter().flat_map(|(_, shifts)| *shifts).collect(),
         overnight_shifts: moves.iter().map(|(_, shifts)| shifts[0]).collect(),
+        spread_shifts: Vec::new(),
     };
 
     let today = curves[curves.len() - 1];
@@ -166,6 +167,7 @@ fn a_par_bond_has_the_published_scenario_losses() {
     let market = Market::new(&MarketInput {
         business_date: as_of,
         treasuries: vec![(terms, fixed("100"))],
+        unpriced: vec![],
         par_curve: TENORS.iter().map(|(name, months)| (Tenor(*months), Some(fixed(&today[*name])))).collect(),
         sofr: vec![(date(2025, 12, 30), fixed("3.71"))],
         fed_funds: vec![],

@@ -177,10 +177,10 @@ pub fn read_prices(wire: &v1::ContractPrices, field: &str, problems: &mut Collec
     .collect()
 }
 
-/// The baskets with what is priced: an issue without a price cannot be the cheapest to deliver.
+/// The baskets with what is known and has not matured; the market leaves out what it does not price.
 #[must_use]
-pub fn deliverable_now(baskets: Vec<(Contract, Vec<Cusip>)>, priced: &BTreeSet<Cusip>) -> Vec<(Contract, Vec<Cusip>)> {
-    let keep = |deliverables: Vec<Cusip>| deliverables.into_iter().filter(|cusip| priced.contains(cusip)).collect();
+pub fn deliverable_now(baskets: Vec<(Contract, Vec<Cusip>)>, known: &BTreeSet<Cusip>) -> Vec<(Contract, Vec<Cusip>)> {
+    let keep = |deliverables: Vec<Cusip>| deliverables.into_iter().filter(|cusip| known.contains(cusip)).collect();
     baskets.into_iter().map(|(contract, deliverables)| (contract, keep(deliverables))).collect()
 }
 

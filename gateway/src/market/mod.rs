@@ -12,6 +12,7 @@ use risk::{
     fixed::Fixed8,
     history::{CurveHistory, OvernightHistory},
     market::{Market, MarketInput, MarketProblems},
+    treasury::TreasuryTerms,
 };
 
 use crate::problem::{Collector, Problems};
@@ -126,8 +127,8 @@ impl Items {
 
     /// The market of a business date with its histories.
     ///
-    /// Issues that are not notes or bonds, that have no price, that are issued later or that have matured are left
-    /// out: a position in one cannot be valued, and says so.
+    /// Issues that are not notes or bonds or that have matured are left out: a position in one cannot be valued, and
+    /// says so. Notes and bonds without a price of the day are known as unpriced; none of them is delivered.
     ///
     /// # Errors
     /// Everything that is missing or does not fit together.
@@ -157,8 +158,9 @@ impl Items {
         let (Some(curve_history), Some(overnight)) = (curves, overnight) else {
             return Err(problems.finish(()).err().unwrap_or_else(|| Problems::one("market", "is missing")));
         };
-        let treasuries = treasuries::priced(&terms.unwrap_or_default(), &prices.unwrap_or_default(), business_date);
-        let known: std::collections::BTreeSet<_> = treasuries.iter().map(|(terms, _)| terms.cusip()).collect();
+        let live = treasuries::live(&terms.unwrap_or_default(), business_date);
+        let known: std::collections::BTreeSet<_> = live.iter().map(TreasuryTerms::cusip).collect();
+        let (treasuries, unpriced) = treasuries::by_price(live, &prices.unwrap_or_default());
         let input = MarketInput {
             business_date,
             par_curve: histories::par_curve(&curve_history, business_date),
@@ -168,6 +170,7 @@ impl Items {
             settlements: settlements.unwrap_or_default(),
             baskets: contracts::deliverable_now(baskets.unwrap_or_default(), &known),
             treasuries,
+            unpriced,
         };
         let market =
             problems.finish(()).and_then(|()| Market::new(&input).map_err(|problems| market_problems(&problems)))?;
@@ -179,4 +182,30 @@ fn market_problems(found: &MarketProblems) -> Problems {
     let mut problems = Collector::default();
     found.0.iter().for_each(|problem| problems.add("market", problem));
     problems.finish(()).err().unwrap_or_else(|| Problems::one("market", "is not complete"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{arrangement::leg::Leg, sample};
+
+    #[test]
+    fn an_issue_without_a_price_is_known_and_named_by_the_futures_that_it_delivers_into() {
+        let mut items = Items::default();
+        let sample = [Leg::Treasury, Leg::Futures].map(|leg| sample::market().into_items(leg));
+        sample.into_iter().flatten().filter_map(|item| item.item).for_each(|item| items.insert(item));
+        let whole = items.assemble(sample::BUSINESS_DATE).unwrap().market;
+        assert_eq!(whole.unpriced_issues().count(), 0);
+        let (contract, basket) =
+            whole.futures().map(|(c, future)| (c, &future.basket)).find(|f| f.1.len() > 1).unwrap();
+        let cusip = basket[0].0;
+
+        items.issue_prices.as_mut().unwrap().prices.retain(|price| price.cusip != cusip.to_string());
+        let market = items.assemble(sample::BUSINESS_DATE).unwrap().market;
+        assert_eq!(market.unpriced(cusip), whole.treasury(cusip).map(|treasury| &treasury.terms));
+        assert!(market.treasury(cusip).is_none());
+        let future = market.future(contract).unwrap();
+        assert_eq!(future.unpriced_deliverables, [cusip]);
+        assert_eq!(future.basket, basket[1..]);
+    }
 }

@@ -95,13 +95,29 @@ pub fn read_prices(wire: &v1::IssuePrices, field: &str, problems: &mut Collector
     prices
 }
 
-/// The notes and bonds that are issued, not matured and priced on a business date.
+/// The notes and bonds that have not matured when trades of a business date settle.
 #[must_use]
-pub fn priced(issues: &Issues, prices: &BTreeMap<Cusip, Fixed8>, business_date: Date) -> Vec<(TreasuryTerms, Fixed8)> {
+pub fn live(issues: &Issues, business_date: Date) -> Vec<TreasuryTerms> {
     let settlement = risk::calendar::Calendar::UsGovernmentBond.next(business_date);
-    let live = issues.iter().filter_map(|(cusip, issue)| match issue {
-        Issue::Coupon(terms) if terms.issue().maturity > settlement => Some((*terms, *prices.get(cusip)?)),
+    let live = issues.values().filter_map(|issue| match issue {
+        Issue::Coupon(terms) if terms.issue().maturity > settlement => Some(*terms),
         _ => None,
     });
     live.collect()
+}
+
+/// Issues with a price, and those without one.
+#[must_use]
+pub fn by_price(
+    issues: Vec<TreasuryTerms>,
+    prices: &BTreeMap<Cusip, Fixed8>,
+) -> (Vec<(TreasuryTerms, Fixed8)>, Vec<TreasuryTerms>) {
+    let (mut priced, mut unpriced) = (Vec::new(), Vec::new());
+    for terms in issues {
+        match prices.get(&terms.cusip()) {
+            Some(&price) => priced.push((terms, price)),
+            None => unpriced.push(terms),
+        }
+    }
+    (priced, unpriced)
 }

@@ -22,11 +22,12 @@ pub(super) fn check(input: &MarketInput) -> Result<Market, MarketProblems> {
         checker.problems.push(MarketProblem::BusinessDate(input.business_date));
     }
     let treasuries = checker.treasuries();
+    let unpriced = checker.unpriced();
     let par_curve = checker.par_curve();
     let sofr = checker.fixings(OvernightRate::Sofr, &input.sofr);
     let fed_funds = checker.fixings(OvernightRate::FedFunds, &input.fed_funds);
     let specifications = checker.specifications();
-    let futures = checker.futures(&specifications, &treasuries);
+    let futures = checker.futures(&specifications, &treasuries, &unpriced);
     let overnight = checker.needed_fixings(&sofr, &fed_funds, &futures);
 
     let Checker { settlement, problems, .. } = checker;
@@ -36,6 +37,7 @@ pub(super) fn check(input: &MarketInput) -> Result<Market, MarketProblems> {
             business_date,
             settlement,
             treasuries,
+            unpriced,
             par_curve,
             overnight,
             sofr,
@@ -85,6 +87,24 @@ impl Checker<'_> {
         let resolved = terms.schedule().resolve(settle)?;
         let yield_percent = resolved.yield_from_clean(Convention::Street, clean.to_f64())?;
         Ok(PricedTreasury { terms, clean, settle, resolved, yield_percent })
+    }
+
+    fn unpriced(&mut self) -> BTreeMap<Cusip, TreasuryTerms> {
+        let priced: BTreeSet<Cusip> = self.input.treasuries.iter().map(|(terms, _)| terms.cusip()).collect();
+        let mut unpriced = BTreeMap::new();
+        for &terms in &self.input.unpriced {
+            let (cusip, maturity, settlement) = (terms.cusip(), terms.issue().maturity, self.settlement);
+            if priced.contains(&cusip) {
+                self.problems.push(MarketProblem::UnpricedHasPrice(cusip));
+            }
+            if maturity <= settlement {
+                self.problems.push(MarketProblem::UnpricedMatured { cusip, maturity, settlement });
+            }
+            if unpriced.insert(cusip, terms).is_some() {
+                self.problems.push(MarketProblem::TreasuryTwice(cusip));
+            }
+        }
+        unpriced
     }
 
     fn par_curve(&mut self) -> Vec<(Tenor, Fixed8)> {
@@ -147,6 +167,7 @@ impl Checker<'_> {
         &mut self,
         specifications: &BTreeMap<ProductCode, ContractSpecification>,
         treasuries: &BTreeMap<Cusip, PricedTreasury>,
+        unpriced: &BTreeMap<Cusip, TreasuryTerms>,
     ) -> BTreeMap<Contract, PricedFuture> {
         let mut futures = BTreeMap::new();
         for &(contract, price) in &self.input.settlements {
@@ -161,7 +182,9 @@ impl Checker<'_> {
             if !is_price(price) {
                 self.problems.push(MarketProblem::ContractPrice { contract, price });
             }
-            if futures.insert(contract, PricedFuture { specification, price, basket: Vec::new() }).is_some() {
+            let (basket, unpriced_deliverables) = (Vec::new(), Vec::new());
+            let future = PricedFuture { specification, price, basket, unpriced_deliverables };
+            if futures.insert(contract, future).is_some() {
                 self.problems.push(MarketProblem::ContractTwice(contract));
             }
         }
@@ -174,9 +197,14 @@ impl Checker<'_> {
                 Some(PricedFuture {
                     specification: ContractSpecification { family: Family::Treasury(delivery), .. },
                     basket,
+                    unpriced_deliverables,
                     ..
                 }) => {
-                    *basket = self.basket(*contract, delivery, cusips, treasuries);
+                    let deliverables = self.deliverables(*contract, delivery, cusips, treasuries, unpriced);
+                    let (priced, left_out): (Vec<_>, Vec<_>) =
+                        deliverables.into_iter().partition(|(cusip, _)| treasuries.contains_key(cusip));
+                    *basket = priced;
+                    *unpriced_deliverables = left_out.into_iter().map(|(cusip, _)| cusip).collect();
                 }
                 _ => self.problems.push(MarketProblem::BasketOrphan(*contract)),
             }
@@ -190,25 +218,26 @@ impl Checker<'_> {
         futures
     }
 
-    fn basket(
+    /// The issues of a basket with their conversion factors, priced or not.
+    fn deliverables(
         &mut self,
         contract: Contract,
         delivery: &TreasuryDelivery,
         cusips: &[Cusip],
         treasuries: &BTreeMap<Cusip, PricedTreasury>,
+        unpriced: &BTreeMap<Cusip, TreasuryTerms>,
     ) -> Vec<(Cusip, Fixed8)> {
         let mut basket = BTreeMap::new();
         for &cusip in cusips {
-            let Some(treasury) = treasuries.get(&cusip) else {
-                self.problems.push(MarketProblem::DeliverableUnpriced { contract, cusip });
+            let priced = treasuries.get(&cusip).map(|treasury| &treasury.terms);
+            let Some(terms) = priced.or_else(|| unpriced.get(&cusip)) else {
+                self.problems.push(MarketProblem::DeliverableUnknown { contract, cusip });
                 continue;
             };
-            let issue = treasury.terms.issue();
+            let issue = terms.issue();
             let factor = conversion_factor(issue.coupon, issue.maturity, contract.month, delivery.rounding);
             match factor {
-                Some(factor)
-                    if factor > Fixed8::default() && delivery.grade.admits(&treasury.terms, contract.month) =>
-                {
+                Some(factor) if factor > Fixed8::default() && delivery.grade.admits(terms, contract.month) => {
                     if basket.insert(cusip, factor).is_some() {
                         self.problems.push(MarketProblem::DeliverableTwice { contract, cusip });
                     }

@@ -26,6 +26,8 @@ pub struct MarketInput {
     /// Treasuries with their prices without accrued interest, per 100, for settlement on the next business day (a new
     /// issue: on its issue date, if that is later).
     pub treasuries: Vec<(TreasuryTerms, Fixed8)>,
+    /// Issues whose terms are known, but that have no price on the business date: they cannot be valued.
+    pub unpriced: Vec<TreasuryTerms>,
     /// The par curve of the day, in per cent compounded semiannually, by tenor. A tenor without a yield is a gap.
     pub par_curve: Vec<(Tenor, Option<Fixed8>)>,
     /// SOFR fixings up to the business date, in per cent, by the day for which the rate holds.
@@ -46,6 +48,7 @@ pub struct Market {
     business_date: Date,
     settlement: Date,
     treasuries: BTreeMap<Cusip, PricedTreasury>,
+    unpriced: BTreeMap<Cusip, TreasuryTerms>,
     par_curve: Vec<(Tenor, Fixed8)>,
     overnight: Fixed8,
     sofr: Fixings,
@@ -78,6 +81,8 @@ pub struct PricedFuture {
     pub price: Fixed8,
     /// What can be delivered, with conversion factors, in order of CUSIP; empty for a rate future.
     pub basket: Vec<(Cusip, Fixed8)>,
+    /// What could be delivered as well, but has no price and is therefore left out of the basket, in order of CUSIP.
+    pub unpriced_deliverables: Vec<Cusip>,
 }
 
 impl Market {
@@ -111,6 +116,17 @@ impl Market {
     /// Every Treasury, in order of CUSIP.
     pub fn treasuries(&self) -> impl Iterator<Item = (Cusip, &PricedTreasury)> {
         self.treasuries.iter().map(|(&cusip, treasury)| (cusip, treasury))
+    }
+
+    /// The terms of an issue that the market knows but does not price.
+    #[must_use]
+    pub fn unpriced(&self, cusip: Cusip) -> Option<&TreasuryTerms> {
+        self.unpriced.get(&cusip)
+    }
+
+    /// Every issue that the market knows but does not price, in order of CUSIP.
+    pub fn unpriced_issues(&self) -> impl Iterator<Item = (Cusip, &TreasuryTerms)> {
+        self.unpriced.iter().map(|(&cusip, terms)| (cusip, terms))
     }
 
     /// A future, if the market prices it.

@@ -41,6 +41,19 @@ pub enum MarketProblem {
         /// Why it has no yield.
         reason: PriceError,
     },
+    /// An issue is given with a price and as one without.
+    #[error("Treasury {0} is given with a price and as unpriced")]
+    UnpricedHasPrice(Cusip),
+    /// An issue without a price has matured by the settlement date.
+    #[error("Treasury {cusip} is unpriced, but matures on {maturity}, by settlement on {settlement}")]
+    UnpricedMatured {
+        /// The issue.
+        cusip: Cusip,
+        /// Its maturity.
+        maturity: Date,
+        /// The settlement date.
+        settlement: Date,
+    },
     /// The curve has fewer than two tenors.
     #[error("the par curve has {0} tenors: at least two are needed")]
     CurveLength(usize),
@@ -137,9 +150,9 @@ pub enum MarketProblem {
         /// The issue.
         cusip: Cusip,
     },
-    /// A basket names an issue that the market does not price.
-    #[error("basket of {contract} names {cusip}, which has no terms and price")]
-    DeliverableUnpriced {
+    /// A basket names an issue that the market does not know.
+    #[error("basket of {contract} names {cusip}, which has no terms")]
+    DeliverableUnknown {
         /// The contract.
         contract: Contract,
         /// The issue.

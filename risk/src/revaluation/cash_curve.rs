@@ -115,10 +115,7 @@ impl CashCurves {
 impl Revaluer<'_> {
     /// The value at settlement of USD 1 paid on a date.
     pub(super) fn cash(&self, instrument: Instrument, date: Date) -> Result<Column, RevaluationError> {
-        let business_date = self.market.business_date();
-        if date <= business_date {
-            return Err(RevaluationError::Settled { instrument, date, business_date });
-        }
+        self.check_unsettled(instrument, date)?;
         self.discount(instrument, date)
     }
 
@@ -142,13 +139,13 @@ mod tests {
     use crate::scenario::{ScenarioSet, Tenor};
 
     fn shifts(overnight: f64, curve: [f64; 4]) -> Shifts {
-        Shifts::new(&ScenarioSet {
+        Shifts::of_checked(&ScenarioSet {
             dates: vec![date(2020, 1, 2)],
             tenors: [3, 12, 60, 360].map(Tenor).to_vec(),
             curve_shifts: curve.to_vec(),
             overnight_shifts: vec![overnight],
+            spread_shifts: Vec::new(),
         })
-        .unwrap()
     }
 
     fn curves() -> CashCurves {

@@ -114,6 +114,16 @@ pub enum ScenarioProblem {
         /// How many scenarios.
         scenarios: usize,
     },
+    /// The spread shifts are neither a row of tenors for each scenario nor empty.
+    #[error("{shifts} spread shifts for {scenarios} scenarios of {tenors} tenors: a row for each scenario or none")]
+    SpreadShifts {
+        /// How many shifts there are.
+        shifts: usize,
+        /// How many scenarios.
+        scenarios: usize,
+        /// How many tenors.
+        tenors: usize,
+    },
     /// A shift is infinite or not a number.
     #[error("a shift of the scenario of {0} is not a finite number")]
     NotFinite(Date),

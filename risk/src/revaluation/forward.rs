@@ -7,21 +7,18 @@
 
 use jiff::civil::Date;
 
-use super::{Column, RevaluationError, Revaluer};
+use super::{Column, RevaluationError, Revaluer, treasury::Spread};
 use crate::{
     instrument::{Cusip, Instrument},
     market::PricedTreasury,
-    treasury::PriceError,
+    treasury::{PriceError, TreasuryTerms},
 };
 
 impl Revaluer<'_> {
     /// The value at settlement of 100 of face delivered on a date, free of payment.
     pub(super) fn forward(&self, instrument: Instrument, cusip: Cusip, date: Date) -> Result<Column, RevaluationError> {
-        let business_date = self.market.business_date();
-        if date <= business_date {
-            return Err(RevaluationError::Settled { instrument, date, business_date });
-        }
-        self.without_coupons_to(instrument, self.treasury(instrument, cusip)?, date)
+        self.check_unsettled(instrument, date)?;
+        self.without_coupons_to(instrument, self.treasury(instrument, cusip)?, date, Spread::Moved)
     }
 
     /// The price with accrued interest less the value of the coupons paid up to a date.
@@ -30,13 +27,10 @@ impl Revaluer<'_> {
         instrument: Instrument,
         treasury: &PricedTreasury,
         date: Date,
+        spread: Spread,
     ) -> Result<Column, RevaluationError> {
-        let maturity = treasury.terms.issue().maturity;
-        if date >= maturity {
-            let reason = PriceError::Matured { settle: date, maturity };
-            return Err(RevaluationError::Price { instrument, reason });
-        }
-        let mut value = self.dirty(instrument, treasury.terms.cusip())?.clone();
+        check_before_maturity(instrument, &treasury.terms, date)?;
+        let mut value = self.dirty(instrument, treasury.terms.cusip(), spread)?.clone();
         for flow in treasury.terms.schedule().cash_flows(treasury.settle, date) {
             let factors = self.discount(instrument, flow.date)?;
             for (value, factor) in value.iter_mut().zip(&factors) {
@@ -45,4 +39,17 @@ impl Revaluer<'_> {
         }
         Ok(value)
     }
+}
+
+/// Refuses a forward date on which the issue has matured.
+pub(crate) fn check_before_maturity(
+    instrument: Instrument,
+    terms: &TreasuryTerms,
+    date: Date,
+) -> Result<(), RevaluationError> {
+    let maturity = terms.issue().maturity;
+    if date < maturity {
+        return Ok(());
+    }
+    Err(RevaluationError::Price { instrument, reason: PriceError::Matured { settle: date, maturity } })
 }

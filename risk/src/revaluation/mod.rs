@@ -9,10 +9,11 @@
 //! so that a scenario without a move gives exactly zero. `T` is the business date and `S` the settlement date after it.
 //! Each kind of instrument states its formula in its own module:
 //!
-//! - Treasuries: the street price at the yield moved with the par curve (`treasury`).
+//! - Treasuries: the street price at the yield moved with the par curve, and with the issues' spreads where the set has
+//!   moves of them (`treasury`).
 //! - Forward Treasuries: the same, less the coupons paid before the forward date (`forward`).
 //! - Cash: the discount factor of the cash curve (`cash_curve`).
-//! - Treasury futures: the cheapest to deliver re-picked, the observed basis held (`treasury_future`).
+//! - Treasury futures: the cheapest to deliver re-picked, spreads and the observed basis held (`treasury_future`).
 //! - SOFR and Fed funds futures: the days still to come move with the cash curve (`rate_future`).
 //!
 //! **Quantisation.** A row entry is the nearest integer, ties to even, to the P&L in double precision: at most half of
@@ -29,24 +30,33 @@ mod treasury;
 mod treasury_future;
 mod units;
 
-use std::{collections::BTreeMap, sync::OnceLock};
+use std::{borrow::Cow, collections::BTreeMap, sync::LazyLock};
+
+use jiff::civil::Date;
 
 pub use error::{RevaluationError, ScenarioProblem};
+pub(crate) use forward::check_before_maturity;
+pub(crate) use treasury_future::Cheapest;
 pub use units::{UnitsError, kernel_units};
 
-use self::{cash_curve::CashCurves, shifts::Shifts};
+use self::{
+    cash_curve::CashCurves,
+    shifts::Shifts,
+    treasury::{Prices, Spread},
+};
 use crate::{
-    instrument::{Cusip, Instrument},
-    market::{Market, PricedTreasury},
+    futures::Family,
+    instrument::{Contract, Cusip, Instrument},
+    market::{Market, PricedFuture, PricedTreasury},
     numeric::round_to_i64,
-    scenario::ScenarioSet,
+    scenario::{ScenarioSet, Tenor},
 };
 
 /// The largest scenario P&L that a row holds for one unit, in 1e-8 USD: 1e13, which is USD 100,000 for a unit of 100.
 const ROW_LIMIT: i64 = 10_000_000_000_000;
 
 /// Units of a row in one USD.
-const ROW_UNITS_PER_USD: f64 = 1e8;
+pub(crate) const ROW_UNITS_PER_USD: f64 = 1e8;
 
 /// Values instruments in one market over one scenario set.
 ///
@@ -58,8 +68,17 @@ pub struct Revaluer<'a> {
     scenarios: &'a ScenarioSet,
     shifts: Shifts,
     curves: CashCurves,
-    dirty: BTreeMap<Cusip, OnceLock<Result<Column, RevaluationError>>>,
+    dirty: BTreeMap<Cusip, Prices>,
 }
+
+/// The standard tenors and no scenario.
+static NO_SCENARIOS: LazyLock<ScenarioSet> = LazyLock::new(|| ScenarioSet {
+    dates: Vec::new(),
+    tenors: Tenor::STANDARD.to_vec(),
+    curve_shifts: Vec::new(),
+    overnight_shifts: Vec::new(),
+    spread_shifts: Vec::new(),
+});
 
 /// A quantity in the market as it is (first) and in every scenario.
 type Column = Vec<f64>;
@@ -93,10 +112,26 @@ impl<'a> Revaluer<'a> {
     /// [`RevaluationError::Scenarios`] when the set's lengths do not fit together, a tenor is out of order, or a
     /// shift is not a finite number.
     pub fn new(market: &'a Market, scenarios: &'a ScenarioSet) -> Result<Self, RevaluationError> {
-        let shifts = Shifts::new(scenarios)?;
-        let curves = CashCurves::new(market);
-        let dirty = market.treasuries().map(|(cusip, _)| (cusip, OnceLock::new())).collect();
-        Ok(Self { market, scenarios, shifts, curves, dirty })
+        shifts::check(scenarios)?;
+        Ok(Self::of_checked(market, scenarios))
+    }
+
+    /// Prepares the valuation of the market as it is alone: rows are empty.
+    #[must_use]
+    pub fn without_scenarios(market: &'a Market) -> Self {
+        Self::of_checked(market, &NO_SCENARIOS)
+    }
+
+    /// Of a set that [`shifts::check`] has passed.
+    fn of_checked(market: &'a Market, scenarios: &'a ScenarioSet) -> Self {
+        let dirty = market.treasuries().map(|(cusip, _)| (cusip, Prices::default())).collect();
+        Self { market, scenarios, shifts: Shifts::of_checked(scenarios), curves: CashCurves::new(market), dirty }
+    }
+
+    /// The market.
+    #[must_use]
+    pub fn market(&self) -> &'a Market {
+        self.market
     }
 
     /// The scenario P&L of one kernel unit of an instrument, in 1e-8 USD, one entry a scenario in their order.
@@ -105,14 +140,9 @@ impl<'a> Revaluer<'a> {
     ///
     /// [`RevaluationError`] names the instrument, and the scenario if one is at fault.
     pub fn row(&self, instrument: Instrument) -> Result<Vec<i64>, RevaluationError> {
-        match instrument {
-            Instrument::Treasury(cusip) => self.quantise(instrument, self.dirty(instrument, cusip)?),
-            Instrument::ForwardTreasury { cusip, settle } => {
-                self.quantise(instrument, &self.forward(instrument, cusip, settle)?)
-            }
-            Instrument::Cash { date } => self.quantise(instrument, &self.cash(instrument, date)?),
-            Instrument::Future(contract) => self.quantise(instrument, &self.future(instrument, contract)?),
-        }
+        let values = self.values(instrument, Cheapest::Repicked)?;
+        let Some((base, moved)) = values.split_first() else { return Ok(Vec::new()) };
+        quantise(instrument, moved.iter().map(|value| value - base), &self.scenarios.dates)
     }
 
     /// What one kernel unit is worth in the market as it is, in USD: the price with accrued interest of USD 100 of face,
@@ -123,37 +153,68 @@ impl<'a> Revaluer<'a> {
     ///
     /// As [`Self::row`].
     pub fn unit_value(&self, instrument: Instrument) -> Result<f64, RevaluationError> {
-        let values = match instrument {
-            Instrument::Treasury(cusip) => return Ok(self.dirty(instrument, cusip)?[0]),
-            Instrument::ForwardTreasury { cusip, settle } => self.forward(instrument, cusip, settle)?,
-            Instrument::Cash { date } => self.cash(instrument, date)?,
-            Instrument::Future(contract) => {
-                let future = self.market.future(contract);
-                return future
-                    .map(|future| future.price.to_f64())
-                    .ok_or(RevaluationError::NoSettlement { instrument, contract });
-            }
+        match instrument {
+            Instrument::Future(contract) => Ok(self.priced_future(instrument, contract)?.price.to_f64()),
+            _ => Ok(self.values(instrument, Cheapest::Repicked)?[0]),
+        }
+    }
+
+    /// The values that a row is the differences of, before rounding: in the market as it is, then in every scenario. A
+    /// future's are up to a constant.
+    pub(crate) fn values(&self, instrument: Instrument, pick: Cheapest) -> Result<Cow<'_, [f64]>, RevaluationError> {
+        Ok(match instrument {
+            Instrument::Treasury(cusip) => Cow::from(self.dirty(instrument, cusip, Spread::Moved)?),
+            Instrument::ForwardTreasury { cusip, settle } => Cow::from(self.forward(instrument, cusip, settle)?),
+            Instrument::Cash { date } => Cow::from(self.cash(instrument, date)?),
+            Instrument::Future(contract) => Cow::from(self.future(instrument, contract, pick)?),
+        })
+    }
+
+    /// The issue that is cheapest to deliver into a Treasury future in the market as it is: the one of the lowest
+    /// forward price over conversion factor, of equals the first by CUSIP.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::row`]; [`RevaluationError::NoDeliverable`] for a rate future.
+    pub fn cheapest_to_deliver(&self, instrument: Instrument, contract: Contract) -> Result<Cusip, RevaluationError> {
+        let future = self.priced_future(instrument, contract)?;
+        let Family::Treasury(delivery) = &future.specification.family else {
+            return Err(RevaluationError::NoDeliverable { instrument });
         };
-        Ok(values[0])
+        self.treasury_future(instrument, contract, future, delivery, Cheapest::AsItIs).map(|(cusip, _)| cusip)
+    }
+
+    /// Refuses the date of a forward or cash flow that is due before the business date ends.
+    pub(crate) fn check_unsettled(&self, instrument: Instrument, date: Date) -> Result<(), RevaluationError> {
+        let business_date = self.market.business_date();
+        if date > business_date {
+            return Ok(());
+        }
+        Err(RevaluationError::Settled { instrument, date, business_date })
+    }
+
+    fn priced_future(&self, instrument: Instrument, contract: Contract) -> Result<&'a PricedFuture, RevaluationError> {
+        self.market.future(contract).ok_or(RevaluationError::NoSettlement { instrument, contract })
     }
 
     fn treasury(&self, instrument: Instrument, cusip: Cusip) -> Result<&'a PricedTreasury, RevaluationError> {
         self.market.treasury(cusip).ok_or(RevaluationError::NoPrice { instrument, cusip })
     }
+}
 
-    /// The differences to the first entry, as integers.
-    fn quantise(&self, instrument: Instrument, values: &[f64]) -> Result<Vec<i64>, RevaluationError> {
-        let Some((&base, moved)) = values.split_first() else { return Ok(Vec::new()) };
-        let mut row = Vec::with_capacity(moved.len());
-        for &value in moved {
-            // An entry that is not a number or beyond the range is found below, out of the loop that matters.
-            row.push(round_to_i64((value - base) * ROW_UNITS_PER_USD).unwrap_or(i64::MAX));
-        }
-        match row.iter().position(|entry| !(-ROW_LIMIT..=ROW_LIMIT).contains(entry)) {
-            None => Ok(row),
-            Some(place) => {
-                Err(RevaluationError::OutOfRange { instrument, scenario: self.scenarios.dates.get(place).copied() })
-            }
-        }
+/// Scenario P&L in USD as the integers of a row; `dates` name the scenarios.
+pub(crate) fn quantise(
+    instrument: Instrument,
+    profits: impl ExactSizeIterator<Item = f64>,
+    dates: &[Date],
+) -> Result<Vec<i64>, RevaluationError> {
+    let mut row = Vec::with_capacity(profits.len());
+    for profit in profits {
+        // An entry that is not a number or beyond the range is found below, out of the loop that matters.
+        row.push(round_to_i64(profit * ROW_UNITS_PER_USD).unwrap_or(i64::MAX));
+    }
+    match row.iter().position(|entry| !(-ROW_LIMIT..=ROW_LIMIT).contains(entry)) {
+        None => Ok(row),
+        Some(place) => Err(RevaluationError::OutOfRange { instrument, scenario: dates.get(place).copied() }),
     }
 }

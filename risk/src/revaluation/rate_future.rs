@@ -12,7 +12,7 @@
 //! elapsed days at their fixings. The sensitivity decays day by day to nothing. The curve starts at `S`; where the
 //! remaining days end by then, `c` is the overnight rate. Fed funds move with the same curve as SOFR (assumed).
 
-use super::{Column, RevaluationError, Revaluer};
+use super::{Cheapest, Column, RevaluationError, Revaluer};
 use crate::{
     date::days_between,
     futures::Family,
@@ -23,10 +23,17 @@ use crate::{
 
 impl Revaluer<'_> {
     /// The price of a future, in points up to a constant.
-    pub(super) fn future(&self, instrument: Instrument, contract: Contract) -> Result<Column, RevaluationError> {
-        let future = self.market.future(contract).ok_or(RevaluationError::NoSettlement { instrument, contract })?;
+    pub(super) fn future(
+        &self,
+        instrument: Instrument,
+        contract: Contract,
+        pick: Cheapest,
+    ) -> Result<Column, RevaluationError> {
+        let future = self.priced_future(instrument, contract)?;
         match &future.specification.family {
-            Family::Treasury(delivery) => self.treasury_future(instrument, contract, future, delivery),
+            Family::Treasury(delivery) => {
+                self.treasury_future(instrument, contract, future, delivery, pick).map(|(_, column)| column)
+            }
             Family::SofrThreeMonth | Family::SofrOneMonth | Family::FedFunds => {
                 self.rate_future(instrument, contract, future)
             }

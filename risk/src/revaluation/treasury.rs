@@ -2,13 +2,17 @@
 //!
 //! `D` is the street price with accrued interest for settlement on `S`, `y_0` the yield of the observed price, and
 //! `dy_s` the scenario's change of the par yield at the remaining maturity, counted in months from settlement, linear
-//! between tenors and flat outside them. The spread of the issue over the curve stays as observed.
+//! between tenors and flat outside them. The spread of the issue over the curve stays as observed, or moves by the
+//! scenario's change of spreads, blended alike: `dy_s` is then the sum of both. A spread is the cash issue's against the
+//! curve, and so against futures; what delivers into a future is therefore priced with its spread held.
 //!
 //! With `u = 1 + y/200` and `v = 1/u`, `D = u^-w (c (1 + v + ... + v^n) + 100 v^n + e0 + e1 v)`. The sum comes by
 //! doubling, without a division; the broken period comes from the base as `u_0^-w (1 + e)^-w`, `e = (u - u_0) / u_0`,
 //! the last factor by its binomial series while `|e| <= 1/64` (a move of the yield by about three percentage points),
 //! whose ten terms leave less than 2^-59, and by `libm` beyond. Scenarios go eight at a time, each by the same
 //! operations, so vector units change the time and not one digit.
+
+use std::sync::OnceLock;
 
 use super::{Column, RevaluationError, Revaluer, shifts::Blend};
 use crate::{
@@ -27,24 +31,58 @@ const SERIES_LIMIT: f64 = 1.0 / 64.0;
 /// The smallest `1 + y/200` that is priced: a yield of -100 per cent.
 const GROWTH_MINIMUM: f64 = 0.5;
 
+/// The prices of an issue in every scenario, computed on first use.
+#[derive(Debug, Default)]
+pub(super) struct Prices {
+    held: OnceLock<Result<Column, RevaluationError>>,
+    moved: OnceLock<Result<Column, RevaluationError>>,
+}
+
+/// What a scenario does to the spread of an issue over the curve.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spread {
+    /// It stays as observed: for what delivers into a future.
+    Held,
+    /// It moves by the scenario's change of spreads, if the set has one: for a cash issue.
+    Moved,
+}
+
 impl Revaluer<'_> {
     /// The price with accrued interest of an issue, per 100, in the market as it is and in every scenario.
-    pub(super) fn dirty(&self, instrument: Instrument, cusip: Cusip) -> Result<&Column, RevaluationError> {
+    pub(super) fn dirty(
+        &self,
+        instrument: Instrument,
+        cusip: Cusip,
+        spread: Spread,
+    ) -> Result<&Column, RevaluationError> {
         let treasury = self.treasury(instrument, cusip)?;
-        let Some(cell) = self.dirty.get(&cusip) else { return Err(RevaluationError::NoPrice { instrument, cusip }) };
-        cell.get_or_init(|| self.reprice(Instrument::Treasury(cusip), treasury)).as_ref().map_err(Clone::clone)
+        let Some(prices) = self.dirty.get(&cusip) else { return Err(RevaluationError::NoPrice { instrument, cusip }) };
+        let months = months_between(treasury.settle, treasury.terms.issue().maturity);
+        let (cell, spread) = match (spread, self.shifts.spread(months)) {
+            (Spread::Moved, Some(blend)) => (&prices.moved, Some(blend)),
+            _ => (&prices.held, None),
+        };
+        let price = || self.reprice(Instrument::Treasury(cusip), treasury, self.shifts.par_yield(months), spread);
+        cell.get_or_init(price).as_ref().map_err(Clone::clone)
     }
 
-    fn reprice(&self, instrument: Instrument, treasury: &PricedTreasury) -> Result<Column, RevaluationError> {
-        let months = months_between(treasury.settle, treasury.terms.issue().maturity);
-        let blend = self.shifts.par_yield(months);
+    fn reprice(
+        &self,
+        instrument: Instrument,
+        treasury: &PricedTreasury,
+        curve: Blend<'_>,
+        spread: Option<Blend<'_>>,
+    ) -> Result<Column, RevaluationError> {
         let formula = StreetFormula::new(&treasury.resolved, treasury.yield_percent);
         let mut prices = Vec::with_capacity(self.shifts.len() + LANES);
         let mut start = 0;
         while start < self.shifts.len() {
             let mut moves = [0.0; LANES];
             let filled = (self.shifts.len() - start).min(LANES);
-            blend.read(start, &mut moves[..filled]);
+            curve.read(start, &mut moves[..filled]);
+            if let Some(spread) = spread {
+                spread.add(start, &mut moves[..filled]);
+            }
             let (block, lowest) = formula.price(&moves);
             if lowest < GROWTH_MINIMUM {
                 let place = moves.iter().position(|&shift| formula.growth(shift) < GROWTH_MINIMUM).unwrap_or_default();
@@ -69,6 +107,14 @@ impl Blend<'_> {
         let end = start + out.len();
         for ((out, left), right) in out.iter_mut().zip(&self.left[start..end]).zip(&self.right[start..end]) {
             *out = left + self.weight * (right - left);
+        }
+    }
+
+    /// Adds the blended values from a place on.
+    fn add(&self, start: usize, out: &mut [f64]) {
+        let end = start + out.len();
+        for ((out, left), right) in out.iter_mut().zip(&self.left[start..end]).zip(&self.right[start..end]) {
+            *out += left + self.weight * (right - left);
         }
     }
 }

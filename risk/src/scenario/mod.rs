@@ -41,6 +41,9 @@ pub struct ScenarioSet {
     pub curve_shifts: Vec<f64>,
     /// Changes of the overnight rates (SOFR and effective Fed funds alike) in percentage points, one a scenario.
     pub overnight_shifts: Vec<f64>,
+    /// Changes of issues' spreads over the par curve in percentage points, a row of `tenors.len()` for each scenario;
+    /// empty where spreads are held.
+    pub spread_shifts: Vec<f64>,
 }
 
 impl ScenarioSet {

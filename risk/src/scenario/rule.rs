@@ -180,6 +180,7 @@ impl ScenarioRule {
             tenors: Tenor::STANDARD.to_vec(),
             curve_shifts: Vec::with_capacity(count * Tenor::STANDARD.len()),
             overnight_shifts: Vec::with_capacity(count),
+            spread_shifts: Vec::new(),
         };
         for end in last + 1 - count..=last {
             let mut changes = market.change(end - horizon, end)?;
