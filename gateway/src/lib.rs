@@ -1,6 +1,7 @@
 //! A clearing house's gateway: exchanges position snapshots with the other house's gateway and agrees with it on the
 //! joint net-risk margin of linked accounts.
 
+pub(crate) mod analysis;
 pub mod api;
 pub mod arrangement;
 pub mod audit;

@@ -1,6 +1,7 @@
 //! The services of a node: who may call what, what each service answers, and the server that offers them.
 
 mod admission;
+mod analysis;
 mod margin;
 mod market_data;
 mod operations;

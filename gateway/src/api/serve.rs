@@ -3,6 +3,7 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use crossmargin::v1::{
+    analysis_service_server::AnalysisServiceServer,
     margin_service_server::MarginServiceServer, market_data_service_server::MarketDataServiceServer,
     operations_service_server::OperationsServiceServer, peer_service_server::PeerServiceServer,
     position_keeping_service_server::PositionKeepingServiceServer, programme_service_server::ProgrammeServiceServer,
@@ -16,10 +17,11 @@ use tonic::{server::NamedService, service::Routes};
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use super::{
-    admission, margin::MarginApi, market_data::MarketDataApi, operations::OperationsApi,
+    admission, analysis::AnalysisApi, margin::MarginApi, market_data::MarketDataApi, operations::OperationsApi,
     position_keeping::PositionKeepingApi, programme::ProgrammeApi,
 };
 use crate::{
+    analysis::Analyst,
     identity::{self, AdmissionLayer, Connections, Limits, NodeTls},
     node::Handle,
     peer::service::PeerApi,
@@ -102,6 +104,8 @@ fn services(handle: &Handle, limits: &Limits) -> Result<(Routes, Vec<&'static st
     offer!(PositionKeepingServiceServer, PositionKeepingApi { handle: handle.clone() });
     offer!(MarketDataServiceServer, MarketDataApi { handle: handle.clone() });
     offer!(ProgrammeServiceServer, ProgrammeApi { handle: handle.clone() });
+    let analyst = Arc::new(Analyst::new(Arc::clone(context)));
+    offer!(AnalysisServiceServer, AnalysisApi { context: Arc::clone(context), analyst });
     offer!(MarginServiceServer, MarginApi { context: Arc::clone(context), reader: Arc::clone(&reader) });
     offer!(OperationsServiceServer, OperationsApi { handle: handle.clone(), reader });
     let reflection = || {

@@ -4,7 +4,7 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::{
-    arrangement::cycle_id::CycleIdError, node::RequestError, problem::Problems, reading::ReadError, wire::WireError,
+    analysis::AnalysisError, arrangement::cycle_id::CycleIdError, node::RequestError, problem::Problems, reading::ReadError, wire::WireError,
 };
 
 impl From<RequestError> for Status {
@@ -54,6 +54,17 @@ fn of_problems(problems: &Problems) -> Status {
     // A text of the caller's own may be long; the details repeat it.
     let message: String = message.chars().take(512).collect();
     Status::with_error_details(Code::InvalidArgument, message, details)
+}
+
+impl From<AnalysisError> for Status {
+    fn from(error: AnalysisError) -> Self {
+        match error {
+            AnalysisError::NotFound(reason) => Self::not_found(reason),
+            AnalysisError::Invalid(problems) => of_problems(&problems),
+            AnalysisError::Precondition(reason) => Self::failed_precondition(reason),
+            AnalysisError::Damaged(reason) => Self::data_loss(reason),
+        }
+    }
 }
 
 impl From<ReadError> for Status {

@@ -4,11 +4,16 @@
 //! on the inputs alone, not on threads or on what was computed before.
 
 mod leaves;
+mod link;
 mod positions;
 mod prepared;
 #[cfg(test)]
 mod tests;
 mod valuation;
+
+pub(crate) use link::LinkInputs;
+pub(crate) use prepared::{Prepared, Situation};
+pub(crate) use valuation::Valued;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -24,7 +29,7 @@ use risk::{
     model::{ENGINE_VERSION, Model},
 };
 
-use self::{positions::Legs, prepared::Prepared};
+use self::positions::Legs;
 use crate::{
     arrangement::{
         digest::Digest,

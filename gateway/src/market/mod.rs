@@ -6,6 +6,8 @@ pub mod histories;
 pub mod reference;
 pub mod treasuries;
 
+use std::sync::Arc;
+
 use crossmargin::v1::{self, market_item::Item};
 use jiff::civil::Date;
 use risk::{

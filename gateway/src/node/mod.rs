@@ -7,6 +7,7 @@ mod drafts;
 pub mod entry;
 pub mod handle;
 pub(crate) mod input;
+mod inputs;
 mod replay;
 mod scheduler;
 mod snapshot;

@@ -17,7 +17,7 @@ use crate::{
         walk::{Progress, Walk},
     },
     book::frozen,
-    compute::{ComputeError, Computed, Job, StandAloneJob},
+    compute::{ComputeError, Computed, StandAloneJob},
     peer::link::FetchError,
     telemetry,
 };
@@ -110,32 +110,13 @@ impl Workshop {
     pub(crate) fn compute(&self, cycle: CycleId, round: Round, inputs: Inputs) {
         let context = Arc::clone(&self.context);
         let started = context.clock.now();
-        let job = self.job(cycle, inputs);
+        let job = context.job(cycle, inputs);
         self.blocking(cycle, "compute", move || match job.and_then(|job| context.computer.joint(&job)) {
             Ok(computed) => Input::Computed { cycle, round, computed: Arc::new(computed), started },
             Err(error) => {
                 Input::NotComputable { event: Event::NotComputable { cycle, inputs }, reason: error.to_string() }
             }
         });
-    }
-
-    fn job(&self, cycle: CycleId, inputs: Inputs) -> Result<Job, ComputeError> {
-        let catalog = self.context.catalog.read();
-        let manifest = |leg: Leg| match catalog.by_digest(leg, inputs.manifests[leg]).map(|held| &held.evidence) {
-            Some(Evidence::PositionManifest(manifest)) => Ok(manifest.clone()),
-            _ => Err(ComputeError::new(format!("manifest {} is not here", inputs.manifests[leg]))),
-        };
-        let market = |leg: Leg| match catalog.by_digest(leg, inputs.markets[leg]).map(|held| &held.evidence) {
-            Some(Evidence::MarketManifest(manifest)) => Ok(manifest.clone()),
-            _ => Err(ComputeError::new(format!("market manifest {} is not here", inputs.markets[leg]))),
-        };
-        Ok(Job {
-            business_date: cycle.business_date,
-            inputs,
-            manifests: Pair { treasury: manifest(Leg::Treasury)?, futures: manifest(Leg::Futures)? },
-            markets: Pair { treasury: market(Leg::Treasury)?, futures: market(Leg::Futures)? },
-            registry: Arc::clone(&catalog.registry),
-        })
     }
 
     /// Keeps the tree of what was computed, for the other house to read.

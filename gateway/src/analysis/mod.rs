@@ -1,0 +1,65 @@
+//! Explanations of margins, and portfolios that are tried: reads what is stored, changes nothing.
+
+mod backtest;
+mod claimed;
+mod compare;
+mod explain;
+mod figures;
+mod path;
+mod suggest;
+mod trial;
+
+use std::sync::Arc;
+
+use crate::{compute::ComputeError, node::context::Context, problem::Problems, reading::ReadError};
+
+/// Answers the analysis service. Everything that it does may read the store and compute: not for an async thread.
+pub(crate) struct Analyst {
+    context: Arc<Context>,
+}
+
+/// Why an analysis has no answer.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum AnalysisError {
+    /// Something asked for is not here, or not for this caller.
+    #[error("{0}")]
+    NotFound(String),
+    /// What the caller gave cannot be read or valued; every problem.
+    #[error("{0}")]
+    Invalid(Problems),
+    /// It is here, but something that it needs is not; what to do.
+    #[error("{0}")]
+    Precondition(String),
+    /// What is stored cannot be read.
+    #[error("{0}")]
+    Damaged(String),
+}
+
+impl Analyst {
+    /// An analyst of a node.
+    pub(crate) fn new(context: Arc<Context>) -> Self {
+        Self { context }
+    }
+}
+
+impl From<ReadError> for AnalysisError {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::NotFound(reason) => Self::NotFound(reason),
+            ReadError::Damaged(reason) => Self::Damaged(reason),
+        }
+    }
+}
+
+impl From<ComputeError> for AnalysisError {
+    /// What a claim was computed from could be computed once; that it no longer can is a state of this node.
+    fn from(error: ComputeError) -> Self {
+        Self::Precondition(error.to_string())
+    }
+}
+
+impl From<Problems> for AnalysisError {
+    fn from(problems: Problems) -> Self {
+        Self::Invalid(problems)
+    }
+}
