@@ -107,6 +107,9 @@ pub struct RequirementView {
     pub treasury_total: String,
     /// What the futures house requires in all, USD.
     pub futures_total: String,
+    /// What the house that answers charges beside these for the past growth of its core margin, USD; empty where it has no
+    /// such charge.
+    pub portfolio_differential: String,
 }
 
 /// A link on which the houses differ.

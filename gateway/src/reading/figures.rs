@@ -8,7 +8,7 @@ use std::{
 use crossmargin::v1::{self, BreakCause};
 use prost::Message;
 
-use super::{ReadError, stand_alone::StandAlone};
+use super::{ReadError, differential::KeptCores, stand_alone::StandAlone};
 use crate::{
     arrangement::{digest::Digest, name::LinkId},
     node::context::Context,
@@ -26,6 +26,7 @@ pub(super) type Breaks = BTreeMap<LinkId, v1::Break>;
 pub(crate) struct Reader {
     pub(super) context: Arc<Context>,
     pub(super) stand_alone: StandAlone,
+    pub(super) kept_cores: KeptCores,
     leaves: Kept<Leaves>,
     breaks: Kept<Breaks>,
 }
@@ -33,7 +34,13 @@ pub(crate) struct Reader {
 impl Reader {
     /// A reader of a node.
     pub(crate) fn new(context: Arc<Context>) -> Self {
-        Self { context, stand_alone: StandAlone::default(), leaves: Kept::default(), breaks: Kept::default() }
+        Self {
+            context,
+            stand_alone: StandAlone::default(),
+            kept_cores: KeptCores::default(),
+            leaves: Kept::default(),
+            breaks: Kept::default(),
+        }
     }
 
     /// Stored leaves.

@@ -2,6 +2,7 @@
 
 pub(crate) mod agreements;
 pub(crate) mod cycles;
+mod differential;
 mod explanation;
 mod figures;
 mod requirements;

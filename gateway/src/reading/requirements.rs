@@ -6,6 +6,7 @@ use crossmargin::v1;
 
 use super::{
     ReadError, Reader, Visibility,
+    differential::Past,
     figures::{Breaks, Leaves, cause_of},
     rules::{Basis, Effect, Figures, Standing},
 };
@@ -31,6 +32,7 @@ pub(crate) struct Selected {
     standing: Standing,
     source: Source,
     breaks: Arc<Breaks>,
+    past: Option<Past>,
     registry: Arc<Registry>,
     us: Leg,
     parties: Parties,
@@ -79,6 +81,7 @@ impl Reader {
             standing: record.standing,
             source,
             breaks,
+            past: self.past(cycle)?,
             registry,
             us: context.us,
             parties: context.parties.clone(),
@@ -103,6 +106,7 @@ impl Reader {
                 standing: Standing::Open { in_force: None },
                 source: self.on_demand(None),
                 breaks: Arc::default(),
+                past: None,
                 registry,
                 us: context.us,
                 parties: context.parties.clone(),
@@ -200,7 +204,8 @@ impl Selected {
             break_cause: cause_of(&self.breaks, &terms.link),
         };
         let cycle = self.cycle.map(|cycle| cycle.to_wire(self.parties.arrangement.as_str()));
-        v1::Requirement { cycle, ..basis.requirement() }
+        let differential = self.past.as_ref().map(|past| past.differential(&terms.link).to_string());
+        v1::Requirement { cycle, portfolio_differential: differential.unwrap_or_default(), ..basis.requirement() }
     }
 
     /// The links of the round that the caller may see, after `after`, ascending.
@@ -258,6 +263,12 @@ fn on_record(
         stand_alone_leaves: outcome.and_then(|fact| catalog.evidence(&fact)?.keeping.attachment),
         breaks: round.and_then(|round| breaks_digest(catalog, us, record, round)),
     })
+}
+
+/// The leaves of a cycle that requirements rest on: of the round in force, else of the newest claim, else of the fall-back.
+pub(super) fn leaves_of(catalog: &Catalog, us: Leg, cycle: CycleId, view: &CycleView) -> Option<Digest> {
+    let found = on_record(catalog, us, cycle, view, None).ok()?;
+    found.claim_leaves.or(found.stand_alone_leaves)
 }
 
 fn standing(catalog: &Catalog, us: Leg, cycle: CycleId, view: &CycleView, round: Option<Round>) -> Standing {

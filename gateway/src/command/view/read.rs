@@ -65,6 +65,7 @@ impl From<&v1::Requirement> for RequirementView {
             futures_charges: from.futures_charges.clone(),
             treasury_total: from.treasury_total.clone(),
             futures_total: from.futures_total.clone(),
+            portfolio_differential: from.portfolio_differential.clone(),
         }
     }
 }

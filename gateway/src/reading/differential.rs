@@ -1,0 +1,187 @@
+//! The portfolio differential of this house's own leg: from its own record of earlier cycles, and so no part of what both
+//! houses sign.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use crossmargin::v1;
+use risk::{
+    charge::{ChargeRule, portfolio_differential},
+    model::Model,
+    money::Usd,
+};
+
+use super::{ReadError, Reader, figures::Leaves};
+use crate::{
+    arrangement::{
+        cycle_id::{CycleId, CycleKind},
+        digest::Digest,
+        leg::Leg,
+        name::LinkId,
+    },
+    node::catalog::{Catalog, CycleView},
+};
+
+/// Sets of cores that are kept: more than any sensible model looks back.
+const SETS_KEPT: usize = 256;
+
+/// The own leg's core margins of one cycle by link, in 1e-8 USD, sorted. A link stands in it by the digest of its id: a
+/// hundred thousand of them for a hundred cycles must fit the memory.
+#[derive(Debug)]
+pub(super) struct Cores(Vec<([u8; 16], i64)>);
+
+/// The cores of past cycles that were read last, by the digest of their leaves.
+#[derive(Debug, Default)]
+pub(super) struct KeptCores(Mutex<(HashMap<Digest, Arc<Cores>>, VecDeque<Digest>)>);
+
+/// The past of a cycle, as far as its portfolio differential looks back.
+#[derive(Debug)]
+pub(super) struct Past {
+    /// The newest first: the cycle itself, then the ones before it.
+    cores: Vec<Arc<Cores>>,
+    decay_basis_points: u16,
+    cycles: u16,
+    multiplier_basis_points: u32,
+}
+
+impl Cores {
+    fn of(leaves: &Leaves, us: Leg) -> Self {
+        let own = |leaf: &v1::MarginLeaf| match us {
+            Leg::Treasury => leaf.treasury_house.map_or(0, |figures| figures.treasury_alone_e8),
+            Leg::Futures => leaf.futures_house.map_or(0, |figures| figures.futures_alone_e8),
+        };
+        let mut cores: Vec<_> = leaves.iter().map(|(link, leaf)| (key(link), own(leaf))).collect();
+        cores.sort_unstable();
+        Self(cores)
+    }
+
+    fn get(&self, link: [u8; 16]) -> Option<Usd> {
+        let place = self.0.binary_search_by_key(&link, |(key, _)| *key).ok()?;
+        Some(Usd::from_units(self.0[place].1.into()))
+    }
+}
+
+impl Past {
+    /// The portfolio differential of a link, rounded up to the cent. The past of a link ends where a cycle did not hold
+    /// it.
+    pub(super) fn differential(&self, link: &LinkId) -> Usd {
+        let link = key(link);
+        let cores: Vec<Usd> = self.cores.iter().map_while(|cores| cores.get(link)).collect();
+        portfolio_differential(&cores, self.decay_basis_points, self.cycles, self.multiplier_basis_points)
+            .ceil_to_cent()
+    }
+}
+
+impl Reader {
+    /// The past of a charging cycle; `None` where this house's model has no portfolio differential.
+    ///
+    /// # Errors
+    /// What is stored of a past cycle cannot be read.
+    pub(super) fn past(&self, cycle: CycleId) -> Result<Option<Past>, ReadError> {
+        let us = self.context.us;
+        let model = self.context.arrangement.models[us].in_force(cycle.business_date);
+        let Some((decay_basis_points, cycles, multiplier_basis_points)) = parameters(model) else { return Ok(None) };
+        if !counts(cycle) {
+            return Ok(None);
+        }
+        let digests = newest_first(&self.context.catalog.read(), us, cycle, usize::from(cycles) + 1);
+        let cores = digests.into_iter().map(|digest| self.cores(digest, us)).collect::<Result<Vec<_>, _>>()?;
+        Ok(Some(Past { cores, decay_basis_points, cycles, multiplier_basis_points }))
+    }
+
+    fn cores(&self, digest: Digest, us: Leg) -> Result<Arc<Cores>, ReadError> {
+        // Invariant: a panic leaves whole entries behind, each is inserted or removed at once.
+        let kept = || self.kept_cores.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(cores) = kept().0.get(&digest) {
+            return Ok(Arc::clone(cores));
+        }
+        let cores = Arc::new(Cores::of(&*self.leaves(digest)?, us));
+        let mut kept = kept();
+        let (by_digest, order) = &mut *kept;
+        if by_digest.insert(digest, Arc::clone(&cores)).is_none() {
+            order.push_back(digest);
+        }
+        if order.len() > SETS_KEPT
+            && let Some(oldest) = order.pop_front()
+        {
+            by_digest.remove(&oldest);
+        }
+        Ok(cores)
+    }
+}
+
+fn parameters(model: &Model) -> Option<(u16, u16, u32)> {
+    model.charges.iter().find_map(|charge| match charge.rule {
+        ChargeRule::PortfolioDifferential { decay_basis_points, cycles, multiplier_basis_points } => {
+            Some((decay_basis_points, cycles, multiplier_basis_points))
+        }
+        _ => None,
+    })
+}
+
+/// Twice a day (published): the intraday and the end-of-day cycle. `EODXM` adjusts the latter, `CUR` informs.
+fn counts(cycle: CycleId) -> bool {
+    matches!(cycle.kind, CycleKind::Itd | CycleKind::Eod)
+}
+
+/// Digests of the leaves of a cycle and of those before it, at most `count`, in the order of their books' instants.
+fn newest_first(catalog: &Catalog, us: Leg, cycle: CycleId, count: usize) -> Vec<Digest> {
+    let place = |id: CycleId, view: &CycleView| (id.business_date, view.as_of, id);
+    let Some(last) = catalog.cycles.get(&cycle).map(|view| place(cycle, view)) else { return Vec::new() };
+    let earlier = catalog.cycles.iter().filter(|(id, view)| counts(**id) && place(**id, view) <= last);
+    let mut found: Vec<_> = earlier
+        .filter_map(|(id, view)| Some((place(*id, view), super::requirements::leaves_of(catalog, us, *id, view)?)))
+        .collect();
+    found.sort_unstable_by(|one, other| other.0.cmp(&one.0));
+    found.into_iter().take(count).map(|(_, digest)| digest).collect()
+}
+
+fn key(link: &LinkId) -> [u8; 16] {
+    let digest = Digest::of(link.as_str().as_bytes());
+    let mut key = [0; 16];
+    key.copy_from_slice(&digest.as_bytes()[..16]);
+    key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cores(links: &[(&str, i64)]) -> Arc<Cores> {
+        let leaf = |core| v1::MarginLeaf {
+            treasury_house: Some(v1::ModelFigures { treasury_alone_e8: core, ..Default::default() }),
+            futures_house: Some(v1::ModelFigures { futures_alone_e8: 7, ..Default::default() }),
+            ..Default::default()
+        };
+        let leaves: Leaves = links.iter().map(|(link, core)| (link.parse().unwrap(), leaf(*core))).collect();
+        Arc::new(Cores::of(&leaves, Leg::Treasury))
+    }
+
+    fn past(cores: Vec<Arc<Cores>>) -> Past {
+        Past { cores, decay_basis_points: 5_000, cycles: 10, multiplier_basis_points: 10_000 }
+    }
+
+    #[test]
+    fn the_differential_of_a_link_follows_from_its_own_past_alone() {
+        let dollar = 100_000_000;
+        let past = past(vec![
+            cores(&[("L1", 13 * dollar), ("L2", 5 * dollar), ("L3", dollar)]),
+            cores(&[("L1", 10 * dollar), ("L2", 50 * dollar)]),
+            cores(&[("L1", 10 * dollar), ("L2", 50 * dollar)]),
+        ]);
+        let of = |link: &str| past.differential(&link.parse().unwrap());
+        // An increase of 3 dollars, then none: weights 1 and 1/2.
+        assert_eq!(of("L1"), Usd::from_cents(200));
+        assert_eq!(of("L2"), Usd::ZERO);
+        // A link that is new has no past to grow from; one that is not there has none at all.
+        assert_eq!((of("L3"), of("L4")), (Usd::ZERO, Usd::ZERO));
+    }
+
+    #[test]
+    fn the_past_of_a_link_ends_where_a_cycle_did_not_hold_it() {
+        let past = past(vec![cores(&[("L1", 300)]), cores(&[("L2", 1)]), cores(&[("L1", 100)])]);
+        assert_eq!(past.differential(&"L1".parse().unwrap()), Usd::ZERO);
+    }
+}
