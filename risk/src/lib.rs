@@ -4,6 +4,7 @@
 //! arithmetic; floating point lives in pricing alone, where IEEE 754 and a pinned `libm` fix every digit.
 
 pub mod calendar;
+mod canonical;
 pub mod date;
 mod decimal;
 pub mod factor;

@@ -49,16 +49,6 @@ pub enum PrepareError {
         /// Matrices given.
         matrices: usize,
     },
-    /// A matrix over another number of scenarios than the component's rule asks for.
-    #[error("component {component} asks for {expected} scenarios, but its matrix has {found}")]
-    Scenarios {
-        /// The component.
-        component: String,
-        /// What its rule asks for.
-        expected: u32,
-        /// What the matrix has.
-        found: usize,
-    },
     /// Matrices with different rows cannot share one dictionary.
     #[error(
         "component {component} has a matrix of {found} rows, the first component's has {expected}: build all from one dictionary"
@@ -150,7 +140,7 @@ impl PreparedModel {
     /// A model with one matrix for each of its components, in their order.
     ///
     /// # Errors
-    /// Another number of matrices, or matrices over other scenarios or other rows.
+    /// Another number of matrices, or matrices with other rows than the first.
     pub fn new(model: &Model, matrices: Vec<ScenarioMatrix>) -> Result<Self, PrepareError> {
         if matrices.len() != model.components.len() || matrices.is_empty() {
             return Err(PrepareError::Matrices {
@@ -162,13 +152,9 @@ impl PreparedModel {
         let rows = matrices[0].rows();
         let mut components = Vec::with_capacity(matrices.len());
         for (component, matrix) in model.components.iter().zip(matrices) {
-            let name = || component.name.clone();
-            if matrix.scenarios() != component.scenarios.scenarios as usize {
-                let (expected, found) = (component.scenarios.scenarios, matrix.scenarios());
-                return Err(PrepareError::Scenarios { component: name(), expected, found });
-            }
             if matrix.rows() != rows {
-                return Err(PrepareError::Rows { component: name(), expected: rows, found: matrix.rows() });
+                let (component, found) = (component.name.clone(), matrix.rows());
+                return Err(PrepareError::Rows { component, expected: rows, found });
             }
             components.push(PreparedComponent {
                 tail_count: model.confidence.tail_count(matrix.scenarios()),

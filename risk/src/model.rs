@@ -6,9 +6,10 @@ use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    canonical::Canonical,
     history::{CurveHistory, OvernightHistory},
     measure::Confidence,
-    scenario::{OvernightRule, ScenarioError, ScenarioRule, ScenarioSet, VolatilityFilter},
+    scenario::{ScenarioError, ScenarioRule, ScenarioSet, VolatilityFilter},
 };
 
 /// Names the code that computes: equal inputs give equal digits only under equal engine versions. It names this crate
@@ -109,7 +110,7 @@ impl Model {
             sources: sources(&[
                 ("confidence", Mark::Published, "99 %, FICC GSD's VaR charge"),
                 ("historical.horizon_days", Mark::Published, "three days, FICC GSD's margin period of risk"),
-                ("historical.scenarios", Mark::Published, "ten years of history, in public descriptions; 2,500 days"),
+                ("historical.window", Mark::Published, "ten years of history, in public descriptions; 2,500 days"),
                 ("historical.overnight", Mark::Assumed, "before SOFR the one-month yield stands in"),
             ]),
         }
@@ -140,7 +141,7 @@ impl Model {
             sources: sources(&[
                 ("confidence", Mark::Published, "99 % over at least one day for futures"),
                 ("filtered.horizon_days", Mark::Published, "one day, the least for futures"),
-                ("filtered.scenarios", Mark::Published, "ten years of history or more; 2,500 days"),
+                ("filtered.window", Mark::Published, "ten years of history or more; 2,500 days"),
                 (
                     "filtered.filter.decay_basis_points",
                     Mark::Assumed,
@@ -195,16 +196,16 @@ impl Model {
     /// not another model.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
-        let mut canonical = Canonical(blake3::Hasher::new_derive_key("crossmargin risk 2026 margin model parameters"));
+        let mut canonical = Canonical::new("crossmargin risk 2026 margin model parameters");
         canonical.text(&self.version.0);
         canonical.number(self.confidence.basis_points());
-        canonical.number(u64::try_from(self.components.len()).unwrap_or(u64::MAX));
+        canonical.count(self.components.len());
         for component in &self.components {
             canonical.text(&component.name);
             canonical.number(component.weight_basis_points);
-            canonical.rule(&component.scenarios);
+            component.scenarios.hash_canonical(&mut canonical);
         }
-        *canonical.0.finalize().as_bytes()
+        canonical.finish()
     }
 }
 
@@ -219,42 +220,10 @@ fn sources(lines: &[(&str, Mark, &str)]) -> Vec<ParameterSource> {
         .collect()
 }
 
-/// Numbers as eight little-endian bytes, texts behind their length, options behind a 0 or 1.
-struct Canonical(blake3::Hasher);
-
-impl Canonical {
-    fn number(&mut self, number: impl Into<u64>) {
-        self.0.update(&number.into().to_le_bytes());
-    }
-
-    fn text(&mut self, text: &str) {
-        self.number(u64::try_from(text.len()).unwrap_or(u64::MAX));
-        self.0.update(text.as_bytes());
-    }
-
-    fn rule(&mut self, rule: &ScenarioRule) {
-        // Taken apart by name, so that a new parameter cannot be forgotten here.
-        let ScenarioRule { horizon_days, scenarios, filter, overnight, age_days_max } = rule;
-        self.number(*horizon_days);
-        self.number(*scenarios);
-        self.number(filter.is_some());
-        if let Some(VolatilityFilter { decay_basis_points, seed_from, seed_days, volatility_min_units }) = filter {
-            self.number(*decay_basis_points);
-            self.text(&seed_from.to_string());
-            self.number(*seed_days);
-            self.number(*volatility_min_units);
-        }
-        self.number(match overnight {
-            OvernightRule::ShortestTenor => 0u8,
-            OvernightRule::Required => 1,
-        });
-        self.number(*age_days_max);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenario::{OvernightRule, ScenarioWindow};
 
     #[test]
     fn the_engine_version_names_the_libm_that_is_pinned() {
@@ -273,7 +242,7 @@ mod tests {
             |m| m.components[0].name.push('x'),
             |m| m.components[1].weight_basis_points -= 1,
             |m| m.components[0].scenarios.horizon_days += 1,
-            |m| m.components[0].scenarios.scenarios += 1,
+            |m| m.components[0].scenarios.window = ScenarioWindow::lookback(2_501),
             |m| m.components[0].scenarios.filter = None,
             |m| m.components[0].scenarios.filter.as_mut().unwrap().decay_basis_points += 1,
             |m| m.components[0].scenarios.overnight = OvernightRule::Required,

@@ -148,6 +148,7 @@ fn a_par_bond_has_the_published_scenario_losses() {
         tenors: TENORS.map(|(_, months)| Tenor(months)).to_vec(),
         curve_shifts: moves.iter().flat_map(|(_, shifts)| *shifts).collect(),
         overnight_shifts: moves.iter().map(|(_, shifts)| shifts[0]).collect(),
+        spread_shifts: vec![],
     };
 
     let today = curves[curves.len() - 1];

@@ -147,6 +147,7 @@ mod tests {
             tenors: [3, 12, 60, 360].map(Tenor).to_vec(),
             curve_shifts: curve.to_vec(),
             overnight_shifts: vec![overnight],
+            spread_shifts: vec![],
         })
         .unwrap()
     }
