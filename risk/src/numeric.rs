@@ -20,6 +20,12 @@ pub(crate) fn round_to_i64(value: f64) -> Option<i64> {
     }
 }
 
+/// The straight line through two points, each a place and a value there, at a place. The places differ.
+pub(crate) fn interpolated(low: (f64, f64), high: (f64, f64), at: f64) -> f64 {
+    let weight = (at - low.0) / (high.0 - low.0);
+    low.1 + (high.1 - low.1) * weight
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -31,7 +31,7 @@ fn future(product: &str) -> (Instrument, InstrumentFacts) {
         units_per_contract: 1_000,
         ..treasury(11_000_000_000, 80).1
     };
-    (Instrument::Future(format!("{product}:2026-03").parse().unwrap()), facts)
+    (format!("FUT:{product}:2026-03").parse().unwrap(), facts)
 }
 
 fn charged(rule: &ChargeRule, held: &[((Instrument, InstrumentFacts), i64)]) -> Usd {

@@ -6,7 +6,7 @@ use std::fmt;
 
 use jiff::civil::Date;
 
-use crate::scenario::Tenor;
+use crate::{numeric::interpolated, scenario::Tenor};
 
 pub use csv::{CsvFile, CsvProblem, CsvProblems};
 
@@ -290,8 +290,7 @@ fn fill(values: &[Option<f64>; Tenor::STANDARD.len()]) -> Option<[f64; Tenor::ST
         *slot = match (below, above) {
             (Some((low, value)), Some((high, _))) if low == high => value,
             (Some((low, low_value)), Some((high, high_value))) => {
-                let weight = (months(index) - months(low)) / (months(high) - months(low));
-                low_value + (high_value - low_value) * weight
+                interpolated((months(low), low_value), (months(high), high_value), months(index))
             }
             (Some((_, value)), None) | (None, Some((_, value))) => value,
             (None, None) => return None,

@@ -9,7 +9,7 @@ use crate::{
     },
     instrument::ProductCode,
     measure::Confidence,
-    scenario::{CorrelationScaling, ScenarioRule, SpreadRule, StressedPeriod, VolatilityFilter},
+    scenario::{CorrelationScaling, ScenarioRule, ScenarioWindow, SpreadRule, StressedPeriod, VolatilityFilter},
 };
 
 /// A weight that takes a measure as it is.
@@ -34,10 +34,8 @@ impl Model {
     #[must_use]
     pub fn treasury_house_default() -> Self {
         let spread = Some(SpreadRule { share_basis_points: 2_500 });
-        let sensitivity = ScenarioRule {
-            spread,
-            ..ScenarioRule::overlapping(3, 2_500).with_stressed(StressedPeriod::defaults())
-        };
+        let window = ScenarioWindow::Lookback { scenarios: 2_500, stressed: StressedPeriod::defaults() };
+        let sensitivity = ScenarioRule { spread, window, ..ScenarioRule::overlapping(3, 2_500) };
         let recent = ScenarioRule { spread, ..ScenarioRule::overlapping(3, 500) };
         Self {
             version: ModelVersion("treasury-house/2".to_owned()),
@@ -154,7 +152,7 @@ impl Component {
 }
 
 fn treasury_charges() -> Vec<Charge> {
-    let group = |from_months, impact_e6, billions| ImpactGroup {
+    let group = |from_months, impact_e6, billions: u64| ImpactGroup {
         from_months,
         impact_e6,
         daily_volume_usd: billions * 1_000_000_000,

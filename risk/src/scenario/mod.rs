@@ -1,6 +1,12 @@
 //! Scenarios: the moves of the market that margins are computed over.
 
+mod correlation;
+mod error;
+mod filter;
+mod moves;
 mod rule;
+mod spread;
+mod window;
 
 use std::fmt;
 
@@ -8,7 +14,12 @@ use jiff::civil::Date;
 
 use crate::history::hash_date;
 
-pub use rule::{OvernightRule, ScenarioError, ScenarioRule, VolatilityFilter};
+pub use correlation::CorrelationScaling;
+pub use error::ScenarioError;
+pub use filter::VolatilityFilter;
+pub use rule::{OvernightRule, ScenarioRule, realised};
+pub use spread::SpreadRule;
+pub use window::{ScenarioWindow, StressedPeriod};
 
 /// A point of the par yield curve, in months to maturity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,8 +52,8 @@ pub struct ScenarioSet {
     pub curve_shifts: Vec<f64>,
     /// Changes of the overnight rates (SOFR and effective Fed funds alike) in percentage points, one a scenario.
     pub overnight_shifts: Vec<f64>,
-    /// Changes of issues' spreads over the par curve in percentage points, a row of `tenors.len()` for each scenario;
-    /// empty where spreads are held.
+    /// Changes of single issues' spreads over the curve in percentage points, positive for a yield that rises by more
+    /// than the curve's; a row of `tenors.len()` for each scenario, or nothing where spreads are held.
     pub spread_shifts: Vec<f64>,
 }
 
@@ -62,7 +73,18 @@ impl ScenarioSet {
     /// The curve's changes in one scenario, one a tenor, in percentage points. Empty past the last scenario.
     #[must_use]
     pub fn curve_shift(&self, scenario: usize) -> &[f64] {
-        self.curve_shifts.chunks(self.tenors.len().max(1)).nth(scenario).unwrap_or_default()
+        self.row(&self.curve_shifts, scenario)
+    }
+
+    /// The changes of spreads over the curve in one scenario, one a tenor, in percentage points. Empty where spreads are
+    /// held, and past the last scenario.
+    #[must_use]
+    pub fn spread_shift(&self, scenario: usize) -> &[f64] {
+        self.row(&self.spread_shifts, scenario)
+    }
+
+    fn row<'a>(&self, shifts: &'a [f64], scenario: usize) -> &'a [f64] {
+        shifts.chunks(self.tenors.len().max(1)).nth(scenario).unwrap_or_default()
     }
 
     /// BLAKE3 of every date, tenor and shift, bit for bit.
@@ -78,7 +100,8 @@ impl ScenarioSet {
         for tenor in &self.tenors {
             hasher.update(&tenor.0.to_le_bytes());
         }
-        for shift in self.curve_shifts.iter().chain(&self.overnight_shifts) {
+        // The counts say how many of each there are: held spreads add nothing.
+        for shift in self.curve_shifts.iter().chain(&self.overnight_shifts).chain(&self.spread_shifts) {
             hasher.update(&shift.to_bits().to_le_bytes());
         }
         *hasher.finalize().as_bytes()
