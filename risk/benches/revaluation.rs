@@ -10,7 +10,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rayon::prelude::*;
-use risk::{instrument::Instrument, revaluation::Revaluer};
+use risk::{instrument::Instrument, revaluation::Revaluer, scenario::ScenarioSet, sensitivity::SensitivityRevaluer};
 
 const SCENARIOS: u64 = 2_500;
 
@@ -52,5 +52,29 @@ fn revaluation(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, revaluation);
+/// The sensitivities of an instrument in a market that has been used, and the row by them.
+fn sensitivity(criterion: &mut Criterion) {
+    let market = fixture::market();
+    let held = fixture::varied(SCENARIOS);
+    let set = ScenarioSet { spread_shifts: held.curve_shifts.clone(), ..held };
+    let revaluer = SensitivityRevaluer::new(&market, &set).unwrap();
+    let mut group = criterion.benchmark_group("sensitivity");
+    for text in ["UST:912810UP1", "FWD:912810UJ5:2026-09-01", "USD:2046-06-15", "FUT:ZF:2026-03", "FUT:SR3:2026-03"] {
+        let instrument: Instrument = text.parse().unwrap();
+        let sensitivities = revaluer.sensitivities(instrument).unwrap();
+        group.bench_function(format!("{text} sensitivities"), |bencher| {
+            bencher.iter(|| black_box(revaluer.sensitivities(black_box(instrument)).unwrap()));
+        });
+        group.throughput(Throughput::Elements(SCENARIOS));
+        group.bench_function(format!("{text} row"), |bencher| {
+            bencher.iter(|| black_box(revaluer.row_of(black_box(&sensitivities)).unwrap()));
+        });
+        group.bench_function(format!("{text} split"), |bencher| {
+            bencher.iter(|| black_box(revaluer.split(black_box(&sensitivities), 7, 0).unwrap()));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, revaluation, sensitivity);
 criterion_main!(benches);

@@ -24,4 +24,5 @@ mod numeric;
 pub mod repo;
 pub mod revaluation;
 pub mod scenario;
+pub mod sensitivity;
 pub mod treasury;

@@ -63,6 +63,16 @@ pub enum RevaluationError {
         /// Why.
         reason: PriceError,
     },
+    /// A scenario is asked for that the set does not have.
+    #[error("{instrument}: there is no scenario {scenario}, counted from 0: the set has {scenarios}")]
+    NoScenario {
+        /// The instrument.
+        instrument: Instrument,
+        /// The place asked for.
+        scenario: usize,
+        /// How many there are.
+        scenarios: usize,
+    },
     /// A fixing is missing.
     #[error("{instrument}: {reason}")]
     Fixing {
@@ -124,6 +134,9 @@ pub enum ScenarioProblem {
         /// How many tenors.
         tenors: usize,
     },
+    /// Sensitivities are by the standard tenors, and the set has others.
+    #[error("its tenors are not the eleven standard ones, 1M to 30Y: sensitivities are by those")]
+    NotStandardTenors,
     /// A shift is infinite or not a number.
     #[error("a shift of the scenario of {0} is not a finite number")]
     NotFinite(Date),

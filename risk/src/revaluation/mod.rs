@@ -36,6 +36,7 @@ use jiff::civil::Date;
 
 pub use error::{RevaluationError, ScenarioProblem};
 pub(crate) use forward::check_before_maturity;
+pub(crate) use shifts::{check as check_scenarios, of_tenor};
 pub(crate) use treasury_future::Cheapest;
 pub use units::{UnitsError, kernel_units};
 
@@ -123,7 +124,7 @@ impl<'a> Revaluer<'a> {
     }
 
     /// Of a set that [`shifts::check`] has passed.
-    fn of_checked(market: &'a Market, scenarios: &'a ScenarioSet) -> Self {
+    pub(crate) fn of_checked(market: &'a Market, scenarios: &'a ScenarioSet) -> Self {
         let dirty = market.treasuries().map(|(cusip, _)| (cusip, Prices::default())).collect();
         Self { market, scenarios, shifts: Shifts::of_checked(scenarios), curves: CashCurves::new(market), dirty }
     }
