@@ -2,22 +2,26 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::sync::Arc;
+
 use proptest::prelude::*;
 use risk::{
+    exposure::{ExposureKind, InstrumentFacts},
     kernel::{Legs, Level, Position, ScenarioMatrix},
-    margin::{HouseMargins, JointMargin, LinkPositions, PreparedModel, ReductionTerms, joint_margins},
+    margin::{
+        DictionaryRow, HouseMargins, JointMargin, LinkPositions, Part, PreparedModel, ReductionTerms, joint_margins,
+    },
     measure::{Confidence, expected_shortfall, value_at_risk},
     model::Model,
     money::Usd,
-    scenario::ScenarioRule,
 };
 
 const SCENARIOS: usize = 250;
 const ROWS: u32 = 12;
 
-/// The default models over a short history, so that a case is cheap.
-fn models(rows: &[Vec<i64>]) -> [PreparedModel; 2] {
-    // Each component sees other scenarios: the same rows, further along.
+/// Models over a short history, so that a case is cheap: the default ones, or those before them, whose weights are whole.
+fn models_of(models: [Model; 2], rows: &[Vec<i64>]) -> [PreparedModel; 2] {
+    // Each term sees other scenarios: the same rows, further along.
     let matrix = |turn: usize| {
         let turned: Vec<Vec<i64>> = rows
             .iter()
@@ -32,16 +36,32 @@ fn models(rows: &[Vec<i64>]) -> [PreparedModel; 2] {
             .collect();
         ScenarioMatrix::new(SCENARIOS, &turned).unwrap()
     };
-    let short = |mut model: Model| {
-        for component in &mut model.components {
-            component.scenarios = ScenarioRule::overlapping(component.scenarios.horizon_days, 250);
-        }
-        model
-    };
-    [
-        PreparedModel::new(&short(Model::treasury_house_default()), vec![matrix(0)]).unwrap(),
-        PreparedModel::new(&short(Model::futures_house_default()), vec![matrix(50), matrix(101)]).unwrap(),
-    ]
+    let dictionary: Arc<[DictionaryRow]> = (0..ROWS).map(dictionary_row).collect();
+    models.map(|model| {
+        let matrices = (0..model.terms().count()).map(|place| matrix(50 * place + usize::from(place > 0)));
+        PreparedModel::new(&model, matrices.collect(), Arc::clone(&dictionary)).unwrap()
+    })
+}
+
+fn models(rows: &[Vec<i64>]) -> [PreparedModel; 2] {
+    models_of([Model::treasury_house_default(), Model::futures_house_default()], rows)
+}
+
+/// Half of the rows are Treasuries of rising maturity, half are futures.
+fn dictionary_row(row: u32) -> DictionaryRow {
+    let is_future = row % 2 == 1;
+    let name = if is_future { "FUT:ZN:2026-03" } else { "UST:91282CMM0" };
+    DictionaryRow {
+        instrument: name.parse().unwrap(),
+        facts: InstrumentFacts {
+            kind: if is_future { ExposureKind::TreasuryFuture } else { ExposureKind::Treasury },
+            is_proxied: false,
+            value_units: 9_900_000_000 + 37 * i64::from(row),
+            remaining_months: 30 * row,
+            days: 0,
+            units_per_contract: 1,
+        },
+    }
 }
 
 fn rows() -> impl Strategy<Value = Vec<Vec<i64>>> {
@@ -64,8 +84,10 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 120, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn twice_the_book_is_twice_the_margin_at_the_same_factor(rows in rows(), first in leg(), second in leg(), scale in 2i64..1_000) {
-        let models = models(&rows);
+    fn twice_the_book_is_twice_the_margin_at_the_same_factor_where_weights_are_whole(
+        rows in rows(), first in leg(), second in leg(), scale in 2i64..1_000,
+    ) {
+        let models = models_of([Model::treasury_house_first(), Model::futures_house_first()], &rows);
         let terms = ReductionTerms::default();
         let margin = one(&models, &first, &second, &terms);
         let larger = one(&models, &times(&first, scale), &times(&second, scale), &terms);
@@ -79,6 +101,45 @@ proptest! {
             prop_assert_eq!(larger, expected);
         }
         prop_assert_eq!((margin.factors, margin.applied), (larger.factors, larger.applied));
+    }
+
+    #[test]
+    fn twice_the_book_is_twice_the_core_but_for_what_rounds_up(
+        rows in rows(), first in leg(), second in leg(), scale in 2i64..1_000,
+    ) {
+        let models = models(&rows);
+        let [small, large] = [1, scale].map(|times_of| {
+            let link = LinkPositions::new(times(&first, times_of), times(&second, times_of));
+            [&models[0], &models[1]].map(|model| model.margins(std::slice::from_ref(&link)).unwrap()[0])
+        });
+        // Two weighted terms and five maturity groups can each round up by a unit.
+        let slack = 5 * i128::from(scale);
+        for (small, large) in small.into_iter().zip(large) {
+            for (small, large) in [
+                (small.first_leg_alone, large.first_leg_alone),
+                (small.second_leg_alone, large.second_leg_alone),
+            ] {
+                let scaled = small.units() * i128::from(scale);
+                prop_assert!((scaled - slack..=scaled).contains(&large.units()), "{} {}", scaled, large);
+            }
+        }
+    }
+
+    #[test]
+    fn an_explained_margin_is_the_margin(rows in rows(), first in leg(), second in leg()) {
+        let link = LinkPositions::new(first, second);
+        for model in models(&rows) {
+            let margins = model.margins(std::slice::from_ref(&link)).unwrap()[0];
+            let tails = model.tails(&link).unwrap();
+            let [first, second, both] = Part::ALL.map(|part| model.breakdown(&link, &tails, part).unwrap());
+            prop_assert_eq!(first.core, margins.first_leg_alone);
+            prop_assert_eq!(second.core, margins.second_leg_alone);
+            prop_assert_eq!(both.core.min(first.core.saturating_add(second.core)), margins.combined);
+            for part in [first, second, both] {
+                let parts = part.components.iter().map(|component| component.sum).max().unwrap();
+                prop_assert_eq!(part.core, parts.max(part.maturity_floor).max(Usd::ZERO));
+            }
+        }
     }
 
     #[test]

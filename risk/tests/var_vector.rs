@@ -10,7 +10,6 @@ use risk::{
     history::{CsvFile, CurveHistory},
     kernel::{AccountTails, Legs, Level, Position, ScenarioMatrix},
     measure::{expected_shortfall, value_at_risk},
-    model::Model,
     money::Usd,
     scenario::{ScenarioRule, ScenarioSet, Tenor, VolatilityFilter},
 };
@@ -35,10 +34,14 @@ fn the_published_years_give_the_vector_to_the_cent() {
     let short = tails(&history, &three_day, -UNITS);
     assert_eq!(cents(value_at_risk(&short.first)), "1967864.53");
 
-    let model = Model::futures_house_default();
-    let [filtered, plain] = &model.scenario_sets(&history, None, as_of).unwrap()[..] else { panic!("two components") };
-    assert_eq!(cents(value_at_risk(&tails(&history, plain, UNITS).first)), "1127122.23");
-    assert_eq!(cents(value_at_risk(&tails(&history, filtered, UNITS).first)), "660579.54");
+    let filter = VolatilityFilter::default_filter();
+    for (rule, var) in [
+        (ScenarioRule::overlapping(1, 2_500), "1127122.23"),
+        (ScenarioRule::filtered(1, 2_500, filter), "660579.54"),
+    ] {
+        let set = rule.scenarios(&history, None, as_of).unwrap();
+        assert_eq!(cents(value_at_risk(&tails(&history, &set, UNITS).first)), var);
+    }
 }
 
 #[test]
