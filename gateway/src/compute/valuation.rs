@@ -10,9 +10,9 @@ use risk::{
     margin::{DictionaryRow, PreparedModel},
     market::Market,
     model::{Model, Valuation},
-    revaluation::{Revaluer, kernel_units},
+    revaluation::{RevaluationError, Revaluer, kernel_units},
     scenario::ScenarioSet,
-    sensitivity::{SensitivityRevaluer, SensitivityTable},
+    sensitivity::{Differences, Sensitivities, SensitivityRevaluer},
 };
 
 use super::ComputeError;
@@ -144,43 +144,56 @@ fn value(
     taken: Vec<Option<InstrumentRows>>,
 ) -> Result<Vec<InstrumentRows>, ComputeError> {
     let terms = models.iter().zip(sets).flat_map(|(model, sets)| model.terms().zip(sets));
-    let terms: Vec<(Valuation, &ScenarioSet)> = terms.map(|((_, term), set)| (term.valuation, set)).collect();
-    let table = SensitivityTable::new(market).map_err(ComputeError::new)?;
-    let ways = terms
-        .iter()
-        .map(|(valuation, set)| {
-            Ok(match valuation {
-                Valuation::FullRevaluation => Way::Full(Revaluer::new(market, set)?),
-                Valuation::Sensitivity => Way::Sensitivity(SensitivityRevaluer::new(&table, set)?),
-            })
-        })
-        .collect::<Result<Vec<Way<'_>>, risk::revaluation::RevaluationError>>()
-        .map_err(ComputeError::new)?;
-    let one = |instrument: Instrument| -> Result<InstrumentRows, risk::revaluation::RevaluationError> {
-        let facts = InstrumentFacts::of(table.revaluer(), instrument)?;
-        let profits = if facts.is_proxied {
+    let ways = terms.map(|((_, term), set)| Way::new(term.valuation, market, set)).collect::<Result<Vec<_>, _>>();
+    let ways = ways.map_err(ComputeError::new)?;
+    // Facts do not depend on scenarios, so an empty set does.
+    let held = ScenarioSet::empty();
+    let facts = Revaluer::new(market, &held).map_err(ComputeError::new)?;
+    let differences = Differences::new(market);
+    let one = |instrument: Instrument| {
+        let facts = InstrumentFacts::of(&facts, instrument)?;
+        if facts.is_proxied {
             // Margined by proxy: it neither gains nor loses in any scenario.
-            terms.iter().map(|(_, set)| vec![0; set.len()]).collect()
-        } else {
-            ways.iter().map(|way| way.row(instrument)).collect::<Result<_, _>>()?
-        };
-        Ok(InstrumentRows { facts, profits })
+            return Ok(InstrumentRows { facts, profits: ways.iter().map(|way| vec![0; way.scenarios()]).collect() });
+        }
+        let is_expanded = ways.iter().any(|way| matches!(way, Way::Sensitivity(..)));
+        let sensitivities = is_expanded.then(|| differences.of(instrument)).transpose()?;
+        let profits = ways.iter().map(|way| way.row(instrument, sensitivities.as_ref())).collect::<Result<_, _>>()?;
+        Ok::<_, RevaluationError>(InstrumentRows { facts, profits })
     };
     let values = instruments.par_iter().zip(taken).map(|(instrument, taken)| taken.map_or_else(|| one(*instrument), Ok));
     values.collect::<Result<_, _>>().map_err(ComputeError::new)
 }
 
-/// How a term values instruments.
+/// How a term values instruments, and over how many scenarios.
 enum Way<'a> {
-    Full(Revaluer<'a>),
-    Sensitivity(SensitivityRevaluer<'a>),
+    Full(Revaluer<'a>, usize),
+    Sensitivity(SensitivityRevaluer<'a>, usize),
 }
 
-impl Way<'_> {
-    fn row(&self, instrument: Instrument) -> Result<Vec<i64>, risk::revaluation::RevaluationError> {
+impl<'a> Way<'a> {
+    fn new(valuation: Valuation, market: &'a Market, set: &'a ScenarioSet) -> Result<Self, RevaluationError> {
+        Ok(match valuation {
+            Valuation::FullRevaluation => Self::Full(Revaluer::new(market, set)?, set.len()),
+            Valuation::Sensitivity => Self::Sensitivity(SensitivityRevaluer::new(market, set)?, set.len()),
+        })
+    }
+
+    fn scenarios(&self) -> usize {
         match self {
-            Self::Full(revaluer) => revaluer.row(instrument),
-            Self::Sensitivity(revaluer) => revaluer.row(instrument),
+            Self::Full(_, scenarios) | Self::Sensitivity(_, scenarios) => *scenarios,
+        }
+    }
+
+    fn row(
+        &self,
+        instrument: Instrument,
+        sensitivities: Option<&Sensitivities>,
+    ) -> Result<Vec<i64>, RevaluationError> {
+        match (self, sensitivities) {
+            (Self::Full(revaluer, _), _) => revaluer.row(instrument),
+            (Self::Sensitivity(revaluer, _), Some(sensitivities)) => revaluer.row_of(sensitivities),
+            (Self::Sensitivity(revaluer, _), None) => revaluer.row(instrument),
         }
     }
 }
