@@ -65,7 +65,6 @@ fn sensitivity(criterion: &mut Criterion) {
         group.bench_function(format!("{text} sensitivities"), |bencher| {
             bencher.iter(|| black_box(revaluer.sensitivities(black_box(instrument)).unwrap()));
         });
-        group.throughput(Throughput::Elements(SCENARIOS));
         group.bench_function(format!("{text} row"), |bencher| {
             bencher.iter(|| black_box(revaluer.row_of(black_box(&sensitivities)).unwrap()));
         });

@@ -28,9 +28,9 @@ use crate::{
 
 /// `h`, in percentage points: 0.4 of a basis point, a power of two so that `+h` and `-h` are exact opposites.
 ///
-/// It lies between two errors. For a thirty-year bond (price 100, `V' = 16`, `V'' = 4`, `V''' = 1.2`, `V'''' = 0.4`, per
-/// percentage point) what the differences leave out, `h^2 V'''/6` and `h^2 V''''/12`, is 3e-6 USD and 5e-7 USD; the last
-/// bits of a price, some 1e-14, make 3e-12 USD in the first and 3e-9 USD in the second.
+/// It lies between two errors. For a thirty-year par bond at 5 per cent (`V' = -15.5`, `V'' = 3.5`, `V''' = -0.92`, `V'''' =
+/// 0.26`, per percentage point) what the differences leave out, `h^2 V'''/6` of the delta and `h^2 V''''/12` of the gamma,
+/// is 2e-6 USD and 3e-7 USD; the last bits of a price, 1.4e-14, make 2e-12 USD in the first and 4e-9 USD in the second.
 const BUMP: f64 = 1.0 / 256.0;
 
 /// The small moves: for each factor up and down, then for each pair of rates.
