@@ -11,7 +11,7 @@ use risk::{calendar::Calendar, date::days_between};
 use super::{BUSINESS_DATE, random::SplitMix64};
 
 /// Business days in the history, the newest being the business date.
-pub const DAYS: usize = 4_000;
+pub const DAYS: usize = 4_800;
 
 /// The tenors in months.
 pub const TENORS_MONTHS: [u32; TENORS] = [1, 3, 6, 12, 24, 36, 60, 84, 120, 240, 360];
@@ -30,8 +30,15 @@ pub const ENDING_CURVE: Row = [3.70, 3.68, 3.60, 3.44, 3.41, 3.45, 3.62, 3.82, 4
 
 /// Par yields through which the path goes, in per cent, from the first day on. Each begins a regime or lies at its
 /// turn; levels as the Treasury published them around these dates, rounded to 5 bp.
-const ANCHORS: [(Date, Row); 11] = [
-    (Date::MIN, [0.15, 0.15, 0.25, 0.40, 1.00, 1.60, 2.60, 3.30, 3.80, 4.50, 4.70]),
+const ANCHORS: [(Date, Row); 18] = [
+    (Date::MIN, [4.85, 5.05, 5.10, 5.00, 4.75, 4.70, 4.65, 4.65, 4.65, 4.85, 4.75]),
+    (d(2007, 7, 25), [5.05, 5.00, 5.05, 4.95, 4.75, 4.75, 4.80, 4.85, 4.90, 5.10, 5.05]),
+    (d(2008, 3, 17), [1.15, 1.10, 1.30, 1.30, 1.35, 1.50, 2.25, 2.70, 3.35, 4.25, 4.30]),
+    (d(2008, 9, 12), [1.35, 1.50, 1.85, 2.00, 2.25, 2.45, 2.95, 3.30, 3.75, 4.35, 4.30]),
+    (d(2008, 12, 30), [0.10, 0.10, 0.25, 0.35, 0.75, 0.95, 1.45, 1.75, 2.10, 2.90, 2.60]),
+    (d(2009, 3, 31), [0.15, 0.20, 0.45, 0.55, 0.80, 1.15, 1.65, 2.30, 2.70, 3.60, 3.55]),
+    (d(2009, 6, 10), [0.10, 0.20, 0.30, 0.55, 1.40, 2.00, 2.95, 3.60, 4.00, 4.75, 4.75]),
+    (d(2010, 4, 5), [0.15, 0.20, 0.25, 0.50, 1.20, 1.75, 2.75, 3.45, 4.00, 4.70, 4.85]),
     (d(2012, 7, 25), [0.10, 0.10, 0.15, 0.20, 0.25, 0.35, 0.70, 1.10, 1.60, 2.30, 2.70]),
     (d(2013, 12, 31), [0.05, 0.05, 0.10, 0.15, 0.35, 0.75, 1.70, 2.40, 3.00, 3.70, 3.90]),
     (d(2015, 12, 16), [0.20, 0.25, 0.50, 0.65, 1.05, 1.30, 1.75, 2.10, 2.25, 2.65, 3.00]),
@@ -46,9 +53,17 @@ const ANCHORS: [(Date, Row); 11] = [
 
 /// Daily standard deviations of par yields in basis points from a date on: measured on the Treasury's daily par yield
 /// curve rates of each period, rounded to half a basis point.
-const REGIMES: [(Date, Row); 6] = [
+const REGIMES: [(Date, Row); 10] = [
+    // Before the credit crisis.
+    (Date::MIN, [6.5, 3.0, 2.5, 2.5, 4.5, 4.5, 4.5, 4.5, 4.0, 4.0, 4.0]),
+    // Money markets seize up.
+    (d(2007, 7, 26), [19.0, 13.0, 8.5, 8.5, 9.5, 9.0, 9.0, 8.0, 7.0, 6.0, 6.0]),
+    // The credit crisis.
+    (d(2008, 9, 15), [15.5, 14.5, 12.0, 9.0, 10.5, 11.0, 12.0, 12.0, 11.5, 10.5, 10.0]),
+    // Its aftermath.
+    (d(2009, 4, 1), [2.0, 1.5, 1.5, 2.5, 5.0, 6.0, 7.5, 8.0, 7.5, 7.5, 7.0]),
     // Near zero, long end alive.
-    (Date::MIN, [1.5, 1.0, 1.0, 1.5, 2.5, 3.5, 5.0, 5.5, 5.5, 5.5, 5.5]),
+    (d(2010, 1, 1), [1.5, 1.0, 1.0, 1.5, 2.5, 3.5, 5.0, 5.5, 5.5, 5.5, 5.5]),
     // Calm.
     (d(2015, 12, 16), [3.5, 2.0, 2.0, 2.5, 3.5, 3.5, 4.0, 4.0, 4.0, 4.0, 4.0]),
     // Crisis: the flight to quality and the dash for cash.
@@ -82,9 +97,23 @@ const LARGE_DAY_SCALE: f64 = 2.0;
 const FLOOR: f64 = 0.01;
 
 /// The effective Fed funds rate from a date on, in ten-thousandths of a per cent: the level within the target range that
-/// the Federal Reserve set on that day.
-const FED_FUNDS: [(Date, i32); 32] = [
-    (Date::MIN, 1_200),
+/// the Federal Reserve set on that day. Up to 2009, when it strayed far from its target, the mean of the published rates
+/// from each move of the target to the next, rounded to 5 bp.
+const FED_FUNDS: [(Date, i32); 45] = [
+    (Date::MIN, 52_500),
+    (d(2007, 8, 10), 50_000),
+    (d(2007, 9, 19), 47_500),
+    (d(2007, 11, 1), 45_000),
+    (d(2007, 12, 12), 41_500),
+    (d(2008, 1, 22), 35_000),
+    (d(2008, 1, 31), 29_500),
+    (d(2008, 3, 19), 22_500),
+    (d(2008, 5, 1), 20_000),
+    (d(2008, 9, 15), 16_000),
+    (d(2008, 10, 8), 9_000),
+    (d(2008, 10, 30), 3_000),
+    (d(2008, 12, 17), 1_500),
+    (d(2010, 1, 4), 1_200),
     (d(2015, 12, 17), 3_700),
     (d(2016, 12, 15), 6_600),
     (d(2017, 3, 16), 9_100),
