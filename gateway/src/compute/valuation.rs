@@ -146,9 +146,7 @@ fn value(
     let terms = models.iter().zip(sets).flat_map(|(model, sets)| model.terms().zip(sets));
     let ways = terms.map(|((_, term), set)| Way::new(term.valuation, market, set)).collect::<Result<Vec<_>, _>>();
     let ways = ways.map_err(ComputeError::new)?;
-    // Facts do not depend on scenarios, so an empty set does.
-    let held = ScenarioSet::empty();
-    let facts = Revaluer::new(market, &held).map_err(ComputeError::new)?;
+    let facts = Revaluer::without_scenarios(market);
     let differences = Differences::new(market);
     let one = |instrument: Instrument| {
         let facts = InstrumentFacts::of(&facts, instrument)?;

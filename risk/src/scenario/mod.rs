@@ -58,18 +58,6 @@ pub struct ScenarioSet {
 }
 
 impl ScenarioSet {
-    /// No scenario: for what follows from the market as it is.
-    #[must_use]
-    pub fn empty() -> Self {
-        Self {
-            dates: Vec::new(),
-            tenors: Tenor::STANDARD.to_vec(),
-            curve_shifts: Vec::new(),
-            overnight_shifts: Vec::new(),
-            spread_shifts: Vec::new(),
-        }
-    }
-
     /// How many scenarios there are.
     #[must_use]
     pub fn len(&self) -> usize {
