@@ -34,6 +34,9 @@ def check_account(account):
         least, most = (rounded_up((1 - factor) * margin) for margin in (standalone[house] - CENT, standalone[house]))
         follows = least <= requirement[house] <= most if factor else requirement[house] == standalone[house]
         assert follows, f"{house} requires {requirement[house]}, not {most}"
+        if account[f"{house}_charges"] is not None:
+            charges, total = Decimal(account[f"{house}_charges"]), Decimal(account[f"{house}_total"])
+            assert charges >= 0 and total == requirement[house] + charges, f"{house} requires {total} in all"
 
 
 def check_cycle(cycle):

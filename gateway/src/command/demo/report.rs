@@ -79,6 +79,14 @@ pub(super) struct Account {
     pub(super) cme_requirement: Option<Decimal>,
     pub(super) would_be_ficc_requirement: Option<Decimal>,
     pub(super) would_be_cme_requirement: Option<Decimal>,
+    /// Outside the core, whatever the factor.
+    pub(super) ficc_charges: Option<Decimal>,
+    /// Outside the core, whatever the factor.
+    pub(super) cme_charges: Option<Decimal>,
+    /// Requirement and charges.
+    pub(super) ficc_total: Option<Decimal>,
+    /// Requirement and charges.
+    pub(super) cme_total: Option<Decimal>,
     pub(super) saving: Option<Decimal>,
     pub(super) would_be_saving: Option<Decimal>,
     /// `agreed`, `rehearsal`, `break` or `fallen_back`.
@@ -93,6 +101,8 @@ pub(super) struct Totals {
     pub(super) cme_standalone: Decimal,
     pub(super) ficc_requirement: Decimal,
     pub(super) cme_requirement: Decimal,
+    pub(super) ficc_charges: Decimal,
+    pub(super) cme_charges: Decimal,
     pub(super) saving: Decimal,
     /// As if every link were live: with those in rehearsal.
     pub(super) would_be_saving: Decimal,
@@ -193,7 +203,12 @@ fn merge(what: &str, found: Pair<Option<&v1::Requirement>>) -> Result<Account, F
         matches!(requirement.status(), RequirementStatus::Agreed | RequirementStatus::Rehearsal)
     };
     if is_agreed(own) && is_agreed(other) {
-        let alike = |from: &v1::Requirement| v1::Requirement { reason: String::new(), ..from.clone() };
+        // The words and the portfolio differential are each house's own.
+        let alike = |from: &v1::Requirement| v1::Requirement {
+            reason: String::new(),
+            portfolio_differential: String::new(),
+            ..from.clone()
+        };
         if alike(own) != alike(other) {
             return Err(Failure::new(format!("{what}: the houses agreed on different figures: {own:?} and {other:?}")));
         }
@@ -219,6 +234,10 @@ fn merge(what: &str, found: Pair<Option<&v1::Requirement>>) -> Result<Account, F
         cme_requirement: money(&other.futures_requirement, &own.futures_requirement),
         would_be_ficc_requirement: money(&own.would_be_treasury_requirement, &other.would_be_treasury_requirement),
         would_be_cme_requirement: money(&other.would_be_futures_requirement, &own.would_be_futures_requirement),
+        ficc_charges: money(&own.treasury_charges, &other.treasury_charges),
+        cme_charges: money(&other.futures_charges, &own.futures_charges),
+        ficc_total: money(&own.treasury_total, &other.treasury_total),
+        cme_total: money(&other.futures_total, &own.futures_total),
         saving: None,
         would_be_saving: None,
         status: small(status.status().as_str_name(), "REQUIREMENT_STATUS_"),
@@ -252,6 +271,8 @@ impl Totals {
             totals.cme_standalone += known(account.cme_standalone);
             totals.ficc_requirement += known(account.ficc_requirement);
             totals.cme_requirement += known(account.cme_requirement);
+            totals.ficc_charges += known(account.ficc_charges);
+            totals.cme_charges += known(account.cme_charges);
             totals.saving += known(account.saving);
             totals.would_be_saving += known(account.would_be_saving);
         }

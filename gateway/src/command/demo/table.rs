@@ -8,8 +8,8 @@ use super::{
 };
 use crate::command::output::{self, grouped};
 
-/// Names of the columns; those of figures are the third to the tenth.
-const HEADER: [&str; 11] = [
+/// Names of the columns; those of figures are the third to the eleventh.
+const HEADER: [&str; 12] = [
     "accounts",
     "kind",
     "FICC alone",
@@ -20,6 +20,7 @@ const HEADER: [&str; 11] = [
     "FICC requires",
     "CME requires",
     "saving",
+    "charges",
     "status",
 ];
 
@@ -31,7 +32,7 @@ pub(super) fn cycle(report: &CycleReport) -> String {
 /// The same with rows for some pairs alone; the others are added up in one row.
 pub(super) fn shown(report: &CycleReport, is_shown: impl Fn(&Account) -> bool) -> String {
     let (rows, others): (Vec<&Account>, Vec<&Account>) = report.accounts.iter().partition(|account| is_shown(account));
-    let mut table = output::table(&HEADER, |at| (2..=9).contains(&at));
+    let mut table = output::table(&HEADER, |at| (2..=10).contains(&at));
     for account in rows {
         table.add_row(row(account));
     }
@@ -60,6 +61,7 @@ fn row(account: &Account) -> Vec<String> {
         dollars(account.ficc_requirement),
         dollars(account.cme_requirement),
         bracketed(dollars(saving)),
+        dollars(account.ficc_charges.zip(account.cme_charges).map(|(ficc, cme)| ficc + cme)),
         account.status.replace('_', " "),
     ]
 }
@@ -73,6 +75,7 @@ fn sums(name: String, totals: &Totals) -> Vec<String> {
         (7, totals.ficc_requirement),
         (8, totals.cme_requirement),
         (9, totals.saving),
+        (10, totals.ficc_charges + totals.cme_charges),
     ] {
         row[at] = dollars(Some(sum));
     }
