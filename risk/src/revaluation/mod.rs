@@ -23,6 +23,7 @@
 mod cash_curve;
 mod error;
 mod forward;
+mod par_bond;
 mod rate_future;
 mod shifts;
 mod treasury;
@@ -32,6 +33,7 @@ mod units;
 use std::{collections::BTreeMap, sync::OnceLock};
 
 pub use error::{RevaluationError, ScenarioProblem};
+pub use par_bond::{ParBond, ParBondError};
 pub use units::{UnitsError, kernel_units};
 
 use self::{cash_curve::CashCurves, shifts::Shifts};
