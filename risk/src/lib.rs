@@ -3,6 +3,7 @@
 //! Pure and deterministic: no I/O, no clock, no randomness, no async. What two houses sign is integer or decimal
 //! arithmetic; floating point lives in pricing alone, where IEEE 754 and a pinned `libm` fix every digit.
 
+pub mod backtest;
 pub mod calendar;
 pub mod charge;
 pub mod date;

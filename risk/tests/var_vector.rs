@@ -11,6 +11,7 @@ use risk::{
     kernel::{AccountTails, Legs, Level, Position, ScenarioMatrix},
     measure::{expected_shortfall, value_at_risk},
     money::Usd,
+    revaluation::ParBond,
     scenario::{ScenarioRule, ScenarioSet, Tenor, VolatilityFilter},
 };
 
@@ -65,33 +66,11 @@ fn published_history() -> Option<CurveHistory> {
 
 /// The tails of the ten-year par bond of 2025-12-31, repriced at each shifted yield and put through the kernel.
 fn tails(history: &CurveHistory, scenarios: &ScenarioSet, units: i64) -> AccountTails {
-    let place = Tenor::STANDARD.iter().position(|tenor| *tenor == Tenor(120)).unwrap();
     let day = history.index_at(date(2025, 12, 31)).unwrap();
-    let par = history.filled(day).unwrap()[place];
-    let row: Vec<i64> = (0..scenarios.len())
-        .map(|scenario| {
-            let shifted = par + scenarios.curve_shift(scenario)[place];
-            // Price per 100 face to the nearest 1e-8; far inside 64 bits.
-            #[expect(clippy::cast_possible_truncation, reason = "a price per 100 in 1e-8 is below 1e11")]
-            let gain = ((price(par, shifted) - 100.0) * 1e8).round() as i64;
-            gain
-        })
-        .collect();
+    let row = ParBond::of_day(history, day, Tenor(120)).unwrap().row(scenarios).unwrap();
     let matrix = ScenarioMatrix::new(scenarios.len(), &[row]).unwrap();
     let positions = [Position { row: 0, units }];
     matrix.tails(Level::best(), 25, &[Legs { first: &positions, second: &[] }]).unwrap().remove(0)
-}
-
-/// Price per 100 of a ten-year bond with a coupon in per cent, on a coupon date, at a semiannual yield in per cent.
-fn price(coupon: f64, per_cent: f64) -> f64 {
-    let discount = 1.0 / (1.0 + per_cent / 200.0);
-    let mut price = 0.0;
-    let mut factor = 1.0;
-    for _ in 0..20 {
-        factor *= discount;
-        price += coupon / 2.0 * factor;
-    }
-    price + 100.0 * factor
 }
 
 /// To the nearest cent, as the independent program printed it.

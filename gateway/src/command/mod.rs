@@ -14,6 +14,7 @@ pub mod market;
 pub mod node;
 pub mod output;
 pub mod requirements;
+pub mod risk;
 pub mod status;
 pub mod submit;
 pub mod view;
@@ -59,6 +60,8 @@ pub enum Command {
     Status(status::StatusArgs),
     /// Verify a house's ledger offline.
     Ledger(ledger::LedgerArgs),
+    /// Compute figures of a portfolio on this machine, without a node.
+    Risk(risk::RiskArgs),
 }
 
 /// Runs a command.
@@ -81,6 +84,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Requirements(args) => requirements::run(args).await,
         Command::Status(args) => status::run(args).await,
         Command::Ledger(args) => ledger::run(args),
+        Command::Risk(args) => risk::run(&args),
     }
 }
 

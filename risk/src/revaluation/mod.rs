@@ -24,6 +24,7 @@
 mod cash_curve;
 mod error;
 mod forward;
+mod par_bond;
 mod rate_future;
 mod shifts;
 mod treasury;
@@ -38,6 +39,7 @@ pub use error::{RevaluationError, ScenarioProblem};
 pub(crate) use forward::check_before_maturity;
 pub(crate) use shifts::{check as check_scenarios, of_tenor};
 pub(crate) use treasury_future::Cheapest;
+pub use par_bond::{ParBond, ParBondError};
 pub use units::{UnitsError, kernel_units};
 
 use self::{

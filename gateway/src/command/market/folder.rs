@@ -20,7 +20,7 @@ use crate::{
 ///
 /// # Errors
 /// Every problem of every file, by line and column; also when there is no such file.
-pub(super) fn read(folder: &Path) -> Result<Vec<v1::MarketItem>, Failure> {
+pub fn read(folder: &Path) -> Result<Vec<v1::MarketItem>, Failure> {
     let mut items = Vec::new();
     let mut problems = Collector::default();
     for kind in KINDS {

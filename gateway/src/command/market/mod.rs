@@ -12,7 +12,7 @@ use risk::history::{CsvFile, CurveHistory};
 use serde::Serialize;
 use uuid::Uuid;
 
-pub use folder::write;
+pub use folder::{read, write};
 
 use super::{
     client::Node,
