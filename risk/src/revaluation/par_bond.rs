@@ -133,6 +133,7 @@ mod tests {
             tenors: vec![Tenor(60), Tenor(120)],
             curve_shifts: shifts.iter().flat_map(|shift| [0.0, *shift]).collect(),
             overnight_shifts: vec![0.0; shifts.len()],
+            spread_shifts: Vec::new(),
         }
     }
 
