@@ -23,6 +23,7 @@
 mod cash_curve;
 mod error;
 mod forward;
+mod key_rates;
 mod rate_future;
 mod shifts;
 mod treasury;
@@ -32,6 +33,7 @@ mod units;
 use std::{collections::BTreeMap, sync::OnceLock};
 
 pub use error::{RevaluationError, ScenarioProblem};
+pub use key_rates::key_rate_dv01;
 pub use units::{UnitsError, kernel_units};
 
 use self::{cash_curve::CashCurves, shifts::Shifts};
