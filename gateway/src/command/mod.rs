@@ -14,6 +14,8 @@ pub mod market;
 pub mod node;
 pub mod output;
 pub mod requirements;
+pub mod risk;
+mod rows;
 pub mod status;
 pub mod submit;
 pub mod view;
@@ -24,8 +26,9 @@ use failure::Failure;
 
 /// Two clearing houses agree on the margin of cross-margined accounts.
 ///
-/// Start with `crossmargin demo`: it runs two nodes on this machine and shows them agree. Every other command calls one
-/// house's node with the certificate of a role; `crossmargin certs` makes certificates to try with.
+/// Start with `crossmargin demo`: it runs two nodes on this machine and shows them agree. `crossmargin risk`
+/// calculates without a node. Most other commands call one house's node with the certificate of a role; `crossmargin
+/// certs` makes certificates to try with.
 #[derive(Debug, Parser)]
 #[command(name = "crossmargin", version, arg_required_else_help = true)]
 pub struct Cli {
@@ -55,6 +58,8 @@ pub enum Command {
     Agreements(agreements::AgreementsArgs),
     /// Show what each house requires.
     Requirements(requirements::RequirementsArgs),
+    /// Calculate prices, conversion factors, baskets and settlements, without a node.
+    Risk(risk::RiskArgs),
     /// Show how a node is.
     Status(status::StatusArgs),
     /// Verify a house's ledger offline.
@@ -79,6 +84,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Cycle(args) => cycle::run(args).await,
         Command::Agreements(args) => agreements::run(args).await,
         Command::Requirements(args) => requirements::run(args).await,
+        Command::Risk(args) => risk::run(args),
         Command::Status(args) => status::run(args).await,
         Command::Ledger(args) => ledger::run(args),
     }

@@ -54,7 +54,9 @@ pub enum GradeProblem {
         maximum: Term,
     },
     /// Too little is left.
-    #[error("it matures on {maturity}, less than {minimum} from {first}, the first day of the delivery month")]
+    #[error(
+        "it matures on {maturity}, but at least {minimum} must be left on {first}, the first day of the delivery month"
+    )]
     RemainingTooShort {
         /// The maturity.
         maturity: Date,
@@ -64,7 +66,7 @@ pub enum GradeProblem {
         first: Date,
     },
     /// Too much is left.
-    #[error("it matures on {maturity}, and {rule}")]
+    #[error("it matures on {maturity}, but {rule}")]
     RemainingTooLong {
         /// The maturity.
         maturity: Date,
@@ -143,13 +145,13 @@ impl fmt::Display for RemainingRule {
         let (first, last) = (self.month.first_day(), self.month.last_day());
         match self.maximum {
             RemainingMaximum::NotMoreFromFirstDay(months) => {
-                write!(f, "at most {} from {first}, the first day of the delivery month, is taken", Term(months))
+                write!(f, "at most {} may be left on {first}, the first day of the delivery month", Term(months))
             }
             RemainingMaximum::LessFromFirstDay(months) => {
-                write!(f, "less than {} from {first}, the first day of the delivery month, is taken", Term(months))
+                write!(f, "less than {} must be left on {first}, the first day of the delivery month", Term(months))
             }
             RemainingMaximum::NotMoreFromLastDay(months) => {
-                write!(f, "at most {} from {last}, the last day of the delivery month, is taken", Term(months))
+                write!(f, "at most {} may be left on {last}, the last day of the delivery month", Term(months))
             }
         }
     }
@@ -179,10 +181,22 @@ mod tests {
                 date(2024, 8, 15),
                 date(2032, 9, 1),
                 date(2032, 8, 31),
-                "less than 6 years 6 months from 2026-03-01",
+                "at least 6 years 6 months must be left on 2026-03-01",
             ),
-            ("ZN", date(2024, 8, 15), date(2034, 2, 28), date(2034, 3, 1), "less than 8 years from 2026-03-01"),
-            ("ZT", date(2025, 12, 31), date(2028, 3, 31), date(2028, 4, 1), "at most 2 years from 2026-03-31"),
+            (
+                "ZN",
+                date(2024, 8, 15),
+                date(2034, 2, 28),
+                date(2034, 3, 1),
+                "less than 8 years must be left on 2026-03-01",
+            ),
+            (
+                "ZT",
+                date(2025, 12, 31),
+                date(2028, 3, 31),
+                date(2028, 4, 1),
+                "at most 2 years may be left on 2026-03-31",
+            ),
             ("TN", date(2025, 8, 15), date(2035, 8, 15), date(2035, 8, 14), "is shorter than 10 years"),
             ("TN", date(2025, 8, 15), date(2035, 8, 15), date(2035, 8, 16), "is longer than 10 years"),
             ("ZF", date(2026, 2, 28), date(2031, 5, 28), date(2031, 5, 29), "is longer than 5 years 3 months"),
