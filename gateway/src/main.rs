@@ -12,15 +12,16 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
-        Err(error) => return failed(&format!("starting the runtime: {error}")),
+        Err(error) => return failed(&format!("starting the runtime: {error}"), ExitCode::FAILURE),
     };
     match runtime.block_on(command::run(cli)) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => failed(&failure.to_string()),
+        Err(failure) if failure.is_usage() => failed(&failure.to_string(), ExitCode::from(2)),
+        Err(failure) => failed(&failure.to_string(), ExitCode::FAILURE),
     }
 }
 
-fn failed(text: &str) -> ExitCode {
+fn failed(text: &str, status: ExitCode) -> ExitCode {
     eprintln!("error: {text}");
-    ExitCode::FAILURE
+    status
 }

@@ -5,7 +5,7 @@
 use jiff::civil::{Date, date};
 use risk::{
     fixed::Fixed8,
-    treasury::{Convention, CouponSchedule, accrued_per_1000, auction_price},
+    treasury::{Convention, CouponSchedule, PriceError, accrued_per_1000, auction_price, auction_yield},
 };
 
 fn fixed(text: &str) -> Fixed8 {
@@ -64,6 +64,24 @@ fn auctions_come_out_to_the_last_digit() {
         assert_eq!(auction_price(&bond, issue, yield_percent).unwrap().price, fixed(price));
         assert_eq!(accrued_per_1000(&bond, issue).unwrap(), fixed(accrued));
     }
+}
+
+/// The regulation's examples E and G, from their prices: a long first coupon after and in its broken part.
+#[test]
+fn the_yield_of_an_auctions_price_gives_that_price_again() {
+    let e = schedule("10.75", date(1985, 7, 2), date(1986, 2, 15), date(2005, 8, 15));
+    let g = schedule("9.75", date(1988, 10, 15), date(1989, 6, 15), date(1994, 12, 15));
+    for (bond, issue, price, yield_percent) in
+        [(e, date(1985, 11, 4), "102.214586", 10.47), (g, date(1988, 11, 15), "99.738045", 9.79)]
+    {
+        let (found, stated) = auction_yield(&bond, issue, fixed(price).to_f64()).unwrap();
+        // Half of the price's last place is less than 1e-7 of yield.
+        assert!((found - yield_percent).abs() < 1e-7, "{found}");
+        assert_eq!(stated, auction_price(&bond, issue, found).unwrap());
+        assert_eq!(stated.price, fixed(price));
+    }
+    assert!(matches!(auction_yield(&e, date(1985, 11, 4), -5.0), Err(PriceError::NoYield { .. })));
+    assert!(matches!(auction_price(&e, date(1985, 11, 4), -199.999_999), Err(PriceError::TooLarge { .. })));
 }
 
 /// Two independent libraries agree on these to 1e-12; printed to six places.

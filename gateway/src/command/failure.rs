@@ -7,8 +7,11 @@ use tonic_types::StatusExt;
 
 /// Why a command failed: what was tried, what is wrong, and everything that the node said, a line for each problem.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Failure(String);
+#[error("{text}")]
+pub struct Failure {
+    text: String,
+    is_usage: bool,
+}
 
 /// Problems of an answer that are shown; more are counted.
 const SHOWN_MAX: usize = 200;
@@ -16,12 +19,23 @@ const SHOWN_MAX: usize = 200;
 impl Failure {
     /// A failure in words.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self { text: text.into(), is_usage: false }
+    }
+
+    /// A command line that is wrong, in words.
+    pub fn usage(text: impl Into<String>) -> Self {
+        Self { text: text.into(), is_usage: true }
+    }
+
+    /// Whether the command line was wrong.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        self.is_usage
     }
 
     /// A failure of something with a cause: `reading book.csv: no such file`.
     pub fn of(doing: &str, cause: &(dyn Error + 'static)) -> Self {
-        Self(format!("{doing}: {}", chain(cause)))
+        Self::new(format!("{doing}: {}", chain(cause)))
     }
 
     /// A call that the node refused or that did not reach it.
@@ -51,7 +65,7 @@ impl Failure {
         {
             let _ = write!(text, "\n  reason {}", info.reason);
         }
-        Self(text)
+        Self::new(text)
     }
 }
 

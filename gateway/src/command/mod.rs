@@ -15,6 +15,7 @@ pub mod node;
 pub mod output;
 pub mod requirements;
 pub mod risk;
+mod rows;
 pub mod status;
 pub mod submit;
 pub mod view;
@@ -25,8 +26,9 @@ use failure::Failure;
 
 /// Two clearing houses agree on the margin of cross-margined accounts.
 ///
-/// Start with `crossmargin demo`: it runs two nodes on this machine and shows them agree. Every other command calls one
-/// house's node with the certificate of a role; `crossmargin certs` makes certificates to try with.
+/// Start with `crossmargin demo`: it runs two nodes on this machine and shows them agree. `crossmargin risk`
+/// calculates without a node. Most other commands call one house's node with the certificate of a role; `crossmargin
+/// certs` makes certificates to try with.
 #[derive(Debug, Parser)]
 #[command(name = "crossmargin", version, arg_required_else_help = true)]
 pub struct Cli {
@@ -56,12 +58,12 @@ pub enum Command {
     Agreements(agreements::AgreementsArgs),
     /// Show what each house requires.
     Requirements(requirements::RequirementsArgs),
+    /// Calculate prices, conversion factors, baskets, settlements, values at risk and backtests, without a node.
+    Risk(risk::RiskArgs),
     /// Show how a node is.
     Status(status::StatusArgs),
     /// Verify a house's ledger offline.
     Ledger(ledger::LedgerArgs),
-    /// Compute figures of a portfolio on this machine, without a node.
-    Risk(risk::RiskArgs),
 }
 
 /// Runs a command.
@@ -82,9 +84,9 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Cycle(args) => cycle::run(args).await,
         Command::Agreements(args) => agreements::run(args).await,
         Command::Requirements(args) => requirements::run(args).await,
+        Command::Risk(args) => risk::run(args),
         Command::Status(args) => status::run(args).await,
         Command::Ledger(args) => ledger::run(args),
-        Command::Risk(args) => risk::run(&args),
     }
 }
 

@@ -20,6 +20,11 @@ pub fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
+/// Writes a note to standard error: what a reader of the answer should know. One that cannot be written fails nothing.
+pub fn note(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "note: {text}");
+}
+
 /// Prints an answer: as JSON, or as the text that `text` makes of it.
 ///
 /// # Errors
@@ -48,6 +53,19 @@ pub fn table(header: &[&str], right: impl Fn(usize) -> bool) -> Table {
         if right(place) {
             column.set_cell_alignment(CellAlignment::Right);
         }
+    }
+    table
+}
+
+/// A table of rows of text: all but the first column stand to the right where they hold nothing but figures.
+#[must_use]
+pub fn sheet(columns: &[&str], rows: &[Vec<String>]) -> Table {
+    let is_figure = |at: usize| {
+        at > 0 && rows.iter().all(|row| row[at].bytes().all(|byte| byte.is_ascii_digit() || b"-.".contains(&byte)))
+    };
+    let mut table = table(columns, is_figure);
+    for row in rows {
+        table.add_row(row);
     }
     table
 }

@@ -2,13 +2,12 @@
 
 use jiff::civil::{Date, Weekday};
 
-use super::FactorRounding;
+use super::{DeliverableGrade, FactorRounding};
 use crate::{
     calendar::Calendar,
     date::add_months,
     fixed::Fixed8,
     instrument::{ContractMonth, ProductCode},
-    treasury::TreasuryTerms,
 };
 
 /// What a futures product is. Exchanges change specifications, so one applies from a date.
@@ -48,30 +47,6 @@ pub struct TreasuryDelivery {
     pub rounding: FactorRounding,
     /// When trading ends and when the last delivery is due.
     pub last_delivery: LastDelivery,
-}
-
-/// Which issues can be delivered, in months of original term and of remaining maturity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct DeliverableGrade {
-    /// The shortest original term, if one is set.
-    pub original_minimum: Option<i32>,
-    /// The longest original term, if one is set.
-    pub original_maximum: Option<i32>,
-    /// The shortest remaining maturity, from the first day of the delivery month.
-    pub remaining_minimum: i32,
-    /// The longest remaining maturity, if one is set.
-    pub remaining_maximum: Option<RemainingMaximum>,
-}
-
-/// The longest remaining maturity that can be delivered, in months.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum RemainingMaximum {
-    /// At most so many, from the first day of the delivery month.
-    NotMoreFromFirstDay(i32),
-    /// Fewer than so many, from the first day of the delivery month.
-    LessFromFirstDay(i32),
-    /// At most so many, from the last day of the delivery month.
-    NotMoreFromLastDay(i32),
 }
 
 /// When trading ends and when the last delivery is due.
@@ -120,24 +95,6 @@ impl TreasuryDelivery {
             LastDelivery::LastBusinessDay => last,
             LastDelivery::ThirdBusinessDayAfter => calendar.add_business_days(last, 3),
         }
-    }
-}
-
-impl DeliverableGrade {
-    /// Whether an issue can be delivered in a month.
-    #[must_use]
-    pub fn admits(&self, terms: &TreasuryTerms, month: ContractMonth) -> bool {
-        let issue = terms.issue();
-        let (first, last) = (month.first_day(), month.last_day());
-        let original = self.original_minimum.is_none_or(|min| issue.maturity >= add_months(issue.dated, min))
-            && self.original_maximum.is_none_or(|max| issue.maturity <= add_months(issue.dated, max));
-        let remaining = issue.maturity >= add_months(first, self.remaining_minimum)
-            && self.remaining_maximum.is_none_or(|maximum| match maximum {
-                RemainingMaximum::NotMoreFromFirstDay(months) => issue.maturity <= add_months(first, months),
-                RemainingMaximum::LessFromFirstDay(months) => issue.maturity < add_months(first, months),
-                RemainingMaximum::NotMoreFromLastDay(months) => issue.maturity <= add_months(last, months),
-            });
-        original && remaining
     }
 }
 

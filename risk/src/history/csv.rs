@@ -1,7 +1,8 @@
 //! The text forms of histories.
 //!
 //! Curves come as `date,1M,3M,...` with ISO dates, or as the Treasury publishes them: `Date,1 Mo,1.5 Month,2 Mo,...`
-//! with month/day/year, newest first, one file a year. Overnight rates come as `date,<rate>,...`.
+//! with month/day/year, newest first, one file a year. Overnight rates come as `date,<rate>,...`. Empty lines, and lines
+//! that begin with `#`, are passed over.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -220,7 +221,8 @@ impl Reader {
 
     fn table<'a>(&mut self, file: CsvFile<'a>, expected: &'static str) -> Option<Table<'a>> {
         let text = file.text.trim_start_matches('\u{feff}');
-        let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+        let is_content = |line: &str| !line.trim().is_empty() && !line.starts_with('#');
+        let mut lines = text.lines().enumerate().filter(|(_, line)| is_content(line));
         let Some((_, header)) = lines.next() else {
             self.problems.push(CsvProblem::NoHeader { label: file.label.to_owned(), expected });
             return None;
@@ -366,7 +368,7 @@ mod tests {
 
     #[test]
     fn several_files_of_either_form_make_one_history() {
-        let iso = "date,10Y,30Y\n2020-01-02,1.88,2.33\n2020-01-03,1.80,\n";
+        let iso = "# par yields\ndate,10Y,30Y\n2020-01-02,1.88,2.33\n2020-01-03,1.80,\n";
         let download = "Date,10 Yr\n01/07/2020,1.83\n01/06/2020,1.81\n";
         let history = CurveHistory::from_csv(&[file("b", download), file("a", iso)]).unwrap();
         let dates: Vec<i8> = history.days().iter().map(|day| day.date.day()).collect();

@@ -24,6 +24,7 @@
 mod cash_curve;
 mod error;
 mod forward;
+mod key_rates;
 mod par_bond;
 mod rate_future;
 mod shifts;
@@ -38,8 +39,9 @@ use jiff::civil::Date;
 pub use error::{RevaluationError, ScenarioProblem};
 pub(crate) use forward::check_before_maturity;
 pub(crate) use shifts::{check as check_scenarios, of_tenor};
-pub(crate) use treasury_future::Cheapest;
+pub use key_rates::key_rate_dv01;
 pub use par_bond::{ParBond, ParBondError};
+pub(crate) use treasury_future::Cheapest;
 pub use units::{UnitsError, kernel_units};
 
 use self::{

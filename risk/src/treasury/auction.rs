@@ -26,13 +26,40 @@ const SIXTH_PLACE: i64 = 100;
 ///
 /// # Errors
 ///
-/// [`PriceError::BeforeDated`] and [`PriceError::Matured`].
+/// [`PriceError`].
 pub fn auction_price(schedule: &CouponSchedule, issue: Date, yield_percent: f64) -> Result<AuctionPrice, PriceError> {
-    let dirty = schedule.resolve(issue)?.dirty(Convention::Treasury, yield_percent);
-    let millionths = round_to_i64(dirty * 1e6).ok_or(PriceError::NoYield { dirty })?;
-    let dirty = Fixed8::from_units(millionths * SIXTH_PLACE);
-    let accrued = Fixed8::from_units(accrued_per_1000(schedule, issue)?.units() / 10);
+    let dirty = to_six_places(schedule.resolve(issue)?.dirty(Convention::Treasury, yield_percent))?;
+    let accrued = accrued_per_100(schedule, issue)?;
     Ok(AuctionPrice { price: Fixed8::from_units(dirty.units() - accrued.units()), accrued, dirty })
+}
+
+/// The yield in per cent under the Treasury convention at which an issue on `issue` costs `price` without accrued
+/// interest, per 100, and that price as the regulation states it.
+///
+/// Accrued interest is added as rounded per 1,000 to five places, as a buyer at an auction pays it, so that
+/// [`auction_price`] at this yield is the price again, to the last of its six places.
+///
+/// # Errors
+///
+/// [`PriceError`].
+pub fn auction_yield(schedule: &CouponSchedule, issue: Date, price: f64) -> Result<(f64, AuctionPrice), PriceError> {
+    let resolved = schedule.resolve(issue)?;
+    let accrued = accrued_per_100(schedule, issue)?;
+    let yield_percent = resolved.yield_from_dirty(Convention::Treasury, price + accrued.to_f64())?;
+    let price = to_six_places(price)?;
+    let dirty = Fixed8::from_units(price.units() + accrued.units());
+    Ok((yield_percent, AuctionPrice { price, accrued, dirty }))
+}
+
+/// A price per 100 to six places, ties to even.
+fn to_six_places(price: f64) -> Result<Fixed8, PriceError> {
+    let millionths = round_to_i64(price * 1e6).ok_or(PriceError::TooLarge { price })?;
+    Ok(Fixed8::from_units(millionths * SIXTH_PLACE))
+}
+
+/// Accrued interest per 100 on a date: rounded per 1,000 to five places.
+fn accrued_per_100(schedule: &CouponSchedule, settle: Date) -> Result<Fixed8, PriceError> {
+    Ok(Fixed8::from_units(accrued_per_1000(schedule, settle)?.units() / 10))
 }
 
 /// Accrued interest per 1,000 of face on a date, rounded to five places, half away from zero.

@@ -60,6 +60,12 @@ pub enum PriceError {
         /// The maturity.
         maturity: Date,
     },
+    /// A price that no number here holds: its yield is near -200 per cent, or it is none.
+    #[error("a price of {price} is out of range")]
+    TooLarge {
+        /// The price, per 100.
+        price: f64,
+    },
     /// No yield between -180 and +2,000 per cent gives the price.
     #[error("no yield between -180 and 2000 per cent gives a price with accrued interest of {dirty}")]
     NoYield {

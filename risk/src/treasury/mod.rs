@@ -25,8 +25,8 @@ mod resolved;
 mod schedule;
 mod terms;
 
-pub use auction::{AuctionPrice, accrued_per_1000, auction_price};
+pub use auction::{AuctionPrice, accrued_per_1000, auction_price, auction_yield};
 pub use error::{PriceError, ScheduleError, TermsError, TermsProblem};
-pub use resolved::{Convention, ResolvedTreasury};
+pub use resolved::{Convention, ResolvedTreasury, YIELD_RANGE_PERCENT};
 pub use schedule::{CashFlow, CouponSchedule, FirstCoupon};
 pub use terms::{TreasuryIssue, TreasuryKind, TreasuryTerms};

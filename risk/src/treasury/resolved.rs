@@ -28,7 +28,10 @@ pub struct ResolvedTreasury {
     accrued: f64,
 }
 
-/// Half-yields between which a yield is looked for: -180 to +2,000 per cent.
+/// Yields between which prices are asked for and yields are looked for, in per cent. At -200 no price exists.
+pub const YIELD_RANGE_PERCENT: (f64, f64) = (-180.0, 2_000.0);
+
+/// The same as half-yields.
 const HALF_YIELD_RANGE: (f64, f64) = (-0.9, 10.0);
 
 /// Newton's steps with a bisection as safeguard need about seven; twice the bits of a double is out of reach.
@@ -103,7 +106,15 @@ impl ResolvedTreasury {
     ///
     /// [`PriceError::NoYield`] when no yield between -180 and +2,000 per cent gives the price.
     pub fn yield_from_clean(&self, convention: Convention, clean: f64) -> Result<f64, PriceError> {
-        let dirty = clean + self.accrued;
+        self.yield_from_dirty(convention, clean + self.accrued)
+    }
+
+    /// The yield in per cent at which the price with accrued interest is `dirty`.
+    ///
+    /// # Errors
+    ///
+    /// [`PriceError::NoYield`] when no yield between -180 and +2,000 per cent gives the price.
+    pub fn yield_from_dirty(&self, convention: Convention, dirty: f64) -> Result<f64, PriceError> {
         let (mut low, mut high) = HALF_YIELD_RANGE;
         let within =
             dirty <= self.dirty_and_slope(convention, low).0 && dirty >= self.dirty_and_slope(convention, high).0;

@@ -95,6 +95,33 @@ impl CouponSchedule {
         Ok(schedule)
     }
 
+    /// A schedule of which the dated date, the first coupon or both are not known, completed so that as much as possible
+    /// is regular.
+    ///
+    /// Half-year dates are counted back from the maturity. Without a dated date interest accrues from the half-year date
+    /// before the first coupon. Without a first coupon the first half-year date after the dated date pays it: the first
+    /// period is regular or short, since a long one needs its first coupon. With neither, the first period is the
+    /// half-year that holds the day `on`.
+    ///
+    /// # Errors
+    ///
+    /// [`ScheduleError`] as for [`Self::new`].
+    pub fn completed(
+        coupon: Fixed8,
+        dated: Option<Date>,
+        first_coupon: Option<Date>,
+        maturity: Date,
+        on: Date,
+    ) -> Result<Self, ScheduleError> {
+        let first_coupon =
+            first_coupon.unwrap_or_else(|| half_year(maturity, index_after(maturity, dated.unwrap_or(on))));
+        let dated = dated.unwrap_or_else(|| {
+            let before = first_coupon.yesterday().unwrap_or(first_coupon);
+            half_year(maturity, index_after(maturity, before) + 1)
+        });
+        Self::new(coupon, dated, first_coupon, maturity)
+    }
+
     /// The coupon rate, in per cent a year.
     #[must_use]
     pub fn coupon(&self) -> Fixed8 {
@@ -161,21 +188,13 @@ impl CouponSchedule {
 
     /// The date `index` half-years before maturity.
     pub(super) fn half_year(&self, index: u32) -> Date {
-        let months = i32::try_from(index).unwrap_or(i32::MAX / 6).saturating_mul(6);
-        let date = add_months(self.maturity, -months);
-        if self.maturity == self.maturity.last_of_month() { date.last_of_month() } else { date }
+        half_year(self.maturity, index)
     }
 
     /// The number of whole half-years before maturity of the first half-year date after `date`; zero from the last
     /// half-year on.
     pub(super) fn index_after(&self, date: Date) -> u32 {
-        let months = (i32::from(self.maturity.year()) - i32::from(date.year())) * 12 + i32::from(self.maturity.month())
-            - i32::from(date.month());
-        let mut index = u32::try_from(months / 6 + 1).unwrap_or(0);
-        while index > 0 && self.half_year(index) <= date {
-            index -= 1;
-        }
-        index
+        index_after(self.maturity, date)
     }
 
     /// The coupon paid `index` half-years before maturity, per 100.
@@ -190,6 +209,24 @@ impl CouponSchedule {
             FirstCoupon::Long { accrued_days, period_days } => half * (1.0 + accrued_days as f64 / period_days as f64),
         }
     }
+}
+
+/// The date `index` half-years before a maturity, last days of months for one that is.
+fn half_year(maturity: Date, index: u32) -> Date {
+    let months = i32::try_from(index).unwrap_or(i32::MAX / 6).saturating_mul(6);
+    let date = add_months(maturity, -months);
+    if maturity == maturity.last_of_month() { date.last_of_month() } else { date }
+}
+
+/// How many half-years before a maturity the first half-year date after `date` is; zero from the last half-year on.
+fn index_after(maturity: Date, date: Date) -> u32 {
+    let months = (i32::from(maturity.year()) - i32::from(date.year())) * 12 + i32::from(maturity.month())
+        - i32::from(date.month());
+    let mut index = u32::try_from(months / 6 + 1).unwrap_or(0);
+    while index > 0 && half_year(maturity, index) <= date {
+        index -= 1;
+    }
+    index
 }
 
 #[cfg(test)]
@@ -219,6 +256,25 @@ mod tests {
         assert_eq!(first, [CashFlow { date: date(1989, 6, 15), amount: 4.875 * (1.0 + 61.0 / 183.0) }]);
         let short = schedule("8.5", date(1990, 4, 2), date(1990, 9, 30), date(1992, 3, 31));
         assert_eq!(short.first(), FirstCoupon::Short { accrued_days: 181, period_days: 183 });
+    }
+
+    #[test]
+    fn dates_that_are_not_known_are_completed_as_a_regular_schedule() {
+        let completed = |dated, first, on| {
+            let bond = CouponSchedule::completed("4".parse().unwrap(), dated, first, date(2032, 1, 31), on).unwrap();
+            (bond.dated(), bond.first_coupon(), bond.first())
+        };
+        let regular = (date(2025, 1, 31), date(2025, 7, 31), FirstCoupon::Regular);
+        let on = date(2025, 3, 14);
+        assert_eq!(completed(None, None, on), regular);
+        assert_eq!(completed(None, None, regular.0), regular, "the first day of a half-year");
+        assert_eq!(completed(Some(regular.0), None, date(2030, 3, 14)), regular);
+        assert_eq!(completed(None, Some(regular.1), date(2030, 3, 14)), regular);
+        let short = FirstCoupon::Short { accrued_days: 133, period_days: 181 };
+        assert_eq!(completed(Some(date(2025, 3, 20)), None, on), (date(2025, 3, 20), regular.1, short));
+        // What is given stands, and is checked.
+        let off = CouponSchedule::completed("4".parse().unwrap(), None, Some(on), date(2032, 1, 31), on);
+        assert!(matches!(off, Err(ScheduleError::FirstCouponOffCycle { .. })), "{off:?}");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use risk::history::{CsvFile, CurveHistory};
 
 use super::sheet::{self, Sheet};
 use crate::{
-    command::failure::Failure,
+    command::{failure::Failure, rows::CsvRows},
     market::{self, KINDS, histories, histories::NOT_PUBLISHED, kind_name},
     problem::Collector,
 };
@@ -162,7 +162,7 @@ fn specification(row: &mut Row<'_>) -> v1::ContractSpecification {
 struct Rows<'a> {
     columns: &'a [&'a str],
     label: &'a str,
-    rows: Vec<(u64, csv::StringRecord)>,
+    rows: CsvRows,
     problems: &'a mut Collector,
 }
 
@@ -170,37 +170,33 @@ struct Rows<'a> {
 struct Row<'a> {
     columns: &'a [&'a str],
     label: &'a str,
-    line: u64,
-    cells: &'a csv::StringRecord,
+    line: usize,
+    cells: &'a [String],
     problems: &'a mut Collector,
 }
 
 impl<'a> Rows<'a> {
     fn read(columns: &'a [&'a str], text: &str, label: &'a str, problems: &'a mut Collector) -> Option<Self> {
-        let mut reader =
-            csv::ReaderBuilder::new().comment(Some(b'#')).trim(csv::Trim::All).from_reader(text.as_bytes());
-        let header = problems.check(|| label.to_owned(), reader.headers())?;
-        if header.iter().ne(columns.iter().copied()) {
+        let rows = CsvRows::read(text.as_bytes(), label, problems)?;
+        if rows.headings != columns {
             problems.add(label, format!("the header must be {}", columns.join(",")));
             return None;
-        }
-        let mut rows = Vec::new();
-        for row in reader.records() {
-            let row = problems.check(|| label.to_owned(), row)?;
-            rows.push((row.position().map_or(0, csv::Position::line), row));
         }
         Some(Self { columns, label, rows, problems })
     }
 
     fn map<T>(self, mut read: impl FnMut(&mut Row<'_>) -> T) -> Vec<T> {
         let Self { columns, label, rows, problems } = self;
-        rows.iter().map(|(line, cells)| read(&mut Row { columns, label, line: *line, cells, problems })).collect()
+        rows.rows
+            .iter()
+            .map(|row| read(&mut Row { columns, label, line: row.line, cells: &row.cells, problems }))
+            .collect()
     }
 }
 
 impl Row<'_> {
     fn text(&self, at: usize) -> String {
-        self.cells.get(at).unwrap_or_default().to_owned()
+        self.cells.get(at).cloned().unwrap_or_default()
     }
 
     fn wrong(&mut self, at: usize, needed: &str) {

@@ -83,19 +83,7 @@ impl Sheet {
     #[must_use]
     pub(super) fn table(&self) -> Table {
         let names: Vec<&str> = self.columns.iter().map(String::as_str).collect();
-        let is_figure = |at: usize| {
-            at > 0
-                && self
-                    .rows
-                    .iter()
-                    .all(|row| row[at].bytes().all(|byte| byte.is_ascii_digit() || b"-.".contains(&byte)))
-        };
-        let figures: Vec<bool> = (0..names.len()).map(is_figure).collect();
-        let mut table = output::table(&names, |at| figures[at]);
-        for row in &self.rows {
-            table.add_row(row);
-        }
-        table
+        output::sheet(&names, &self.rows)
     }
 
     /// The rows as JSON objects.

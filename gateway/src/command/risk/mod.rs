@@ -1,10 +1,18 @@
-//! `crossmargin risk`: figures of a portfolio, without a node.
+//! `crossmargin risk`: the parts of the risk model as calculators, so that anyone can check them. No node is needed.
 
+mod answer;
 pub mod backtest;
+mod basket;
+mod contract;
+mod factor;
+mod input;
 mod plot;
 mod portfolio;
+mod quote;
 mod scenario;
+mod settle;
 mod source;
+mod treasury;
 mod valuation;
 pub mod var;
 
@@ -15,14 +23,22 @@ use super::failure::Failure;
 /// Arguments of `crossmargin risk`.
 #[derive(Clone, Debug, Args)]
 pub struct RiskArgs {
-    /// What to compute.
+    /// What to calculate.
     #[command(subcommand)]
     pub action: RiskAction,
 }
 
-/// What to compute.
+/// What to calculate.
 #[derive(Clone, Debug, Subcommand)]
 pub enum RiskAction {
+    /// Price, yield, accrued interest and DV01 of Treasury notes and bonds.
+    Treasury(treasury::TreasuryArgs),
+    /// Conversion factors of Treasury futures.
+    Factor(factor::FactorArgs),
+    /// Implied repo, basis and the cheapest to deliver of a Treasury future's basket.
+    Basket(basket::BasketArgs),
+    /// Final settlement prices of SOFR and Fed funds futures.
+    Settle(settle::SettleArgs),
     /// Value at risk and expected shortfall of a portfolio over historical scenarios, by full revaluation: with each
     /// position's contribution and the tail scenarios by date.
     Var(var::VarArgs),
@@ -34,10 +50,14 @@ pub enum RiskAction {
 /// Runs `crossmargin risk`.
 ///
 /// # Errors
-/// Every problem of the files, or what cannot be computed from them.
-pub fn run(args: &RiskArgs) -> Result<(), Failure> {
-    match &args.action {
-        RiskAction::Var(args) => var::run(args),
-        RiskAction::Backtest(args) => backtest::run(args),
+/// Every problem of the input, by line and column, or what cannot be computed from it.
+pub fn run(args: RiskArgs) -> Result<(), Failure> {
+    match args.action {
+        RiskAction::Treasury(args) => treasury::run(&args),
+        RiskAction::Factor(args) => factor::run(&args),
+        RiskAction::Basket(args) => basket::run(&args),
+        RiskAction::Settle(args) => settle::run(&args),
+        RiskAction::Var(args) => var::run(&args),
+        RiskAction::Backtest(args) => backtest::run(&args),
     }
 }
