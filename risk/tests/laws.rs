@@ -7,6 +7,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use risk::{
     exposure::{ExposureKind, InstrumentFacts},
+    factor::Factor,
     kernel::{Legs, Level, Position, ScenarioMatrix},
     margin::{
         DictionaryRow, HouseMargins, JointMargin, LinkPositions, Part, PreparedModel, ReductionTerms, joint_margins,
@@ -163,6 +164,23 @@ proptest! {
         prop_assert!(charged.saturating_add(margin.shortfall) >= combined);
         if floor && margin.shortfall > Usd::ZERO {
             prop_assert_eq!(margin.applied.basis_points(), 0);
+        }
+    }
+
+    #[test]
+    fn falling_back_never_charges_less_and_neither_does_granting_less(
+        rows in rows(), first in leg(), second in leg(), grants in prop::array::uniform2(0u16..=10_000),
+    ) {
+        let margin = one(&models(&rows), &first, &second, &ReductionTerms::default());
+        let [less, more] = [grants[0].min(grants[1]), grants[0].max(grants[1])]
+            .map(|grant| margin.granting_at_most(Factor::from_basis_points(grant).unwrap()));
+        let stand_alone = margin.granting_at_most(Factor::ZERO);
+        prop_assert_eq!(stand_alone.requirements, margin.stand_alone);
+        for house in 0..2 {
+            prop_assert!(stand_alone.requirements[house] >= less.requirements[house]);
+            prop_assert!(less.requirements[house] >= more.requirements[house]);
+            prop_assert!(more.requirements[house] >= margin.requirements[house]);
+            prop_assert_eq!(stand_alone.charges, margin.charges);
         }
     }
 

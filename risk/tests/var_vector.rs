@@ -36,10 +36,9 @@ fn the_published_years_give_the_vector_to_the_cent() {
     assert_eq!(cents(value_at_risk(&short.first)), "1967864.53");
 
     let filter = VolatilityFilter::default_filter();
-    for (rule, var) in [
-        (ScenarioRule::overlapping(1, 2_500), "1127122.23"),
-        (ScenarioRule::filtered(1, 2_500, filter), "660579.54"),
-    ] {
+    for (rule, var) in
+        [(ScenarioRule::overlapping(1, 2_500), "1127122.23"), (ScenarioRule::filtered(1, 2_500, filter), "660579.54")]
+    {
         let set = rule.scenarios(&history, None, as_of).unwrap();
         assert_eq!(cents(value_at_risk(&tails(&history, &set, UNITS).first)), var);
     }

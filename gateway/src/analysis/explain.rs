@@ -4,7 +4,10 @@ use crossmargin::v1;
 
 use super::{AnalysisError, Analyst};
 use crate::{
-    arrangement::{cycle_id::{CycleId, Round}, name::AccountId},
+    arrangement::{
+        cycle_id::{CycleId, Round},
+        name::AccountId,
+    },
     reading::Visibility,
 };
 

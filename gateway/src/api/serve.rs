@@ -3,10 +3,10 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use crossmargin::v1::{
-    analysis_service_server::AnalysisServiceServer,
-    margin_service_server::MarginServiceServer, market_data_service_server::MarketDataServiceServer,
-    operations_service_server::OperationsServiceServer, peer_service_server::PeerServiceServer,
-    position_keeping_service_server::PositionKeepingServiceServer, programme_service_server::ProgrammeServiceServer,
+    analysis_service_server::AnalysisServiceServer, margin_service_server::MarginServiceServer,
+    market_data_service_server::MarketDataServiceServer, operations_service_server::OperationsServiceServer,
+    peer_service_server::PeerServiceServer, position_keeping_service_server::PositionKeepingServiceServer,
+    programme_service_server::ProgrammeServiceServer,
 };
 use tokio::{
     net::TcpListener,

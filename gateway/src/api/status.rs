@@ -4,7 +4,8 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::{
-    analysis::AnalysisError, arrangement::cycle_id::CycleIdError, node::RequestError, problem::Problems, reading::ReadError, wire::WireError,
+    analysis::AnalysisError, arrangement::cycle_id::CycleIdError, node::RequestError, problem::Problems,
+    reading::ReadError, wire::WireError,
 };
 
 impl From<RequestError> for Status {

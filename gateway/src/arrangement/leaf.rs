@@ -134,10 +134,9 @@ pub fn check(
             return wrong(requirement_field, format!("is {}, {least} follows", required[side]));
         }
     }
-    for (field, charges) in [
-        ("treasury_charges_cents", leaf.treasury_charges_cents),
-        ("futures_charges_cents", leaf.futures_charges_cents),
-    ] {
+    for (field, charges) in
+        [("treasury_charges_cents", leaf.treasury_charges_cents), ("futures_charges_cents", leaf.futures_charges_cents)]
+    {
         if charges < 0 {
             return wrong(field, format!("is {charges}: a charge is never below 0"));
         }

@@ -127,7 +127,12 @@ impl PreparedModel {
     ///
     /// # Errors
     /// As [`Self::margins`].
-    pub fn breakdown(&self, link: &LinkPositions, tails: &[TermTails], part: Part) -> Result<CoreBreakdown, MarginError> {
+    pub fn breakdown(
+        &self,
+        link: &LinkPositions,
+        tails: &[TermTails],
+        part: Part,
+    ) -> Result<CoreBreakdown, MarginError> {
         let holdings = self.holdings(link)?;
         let holdings = holdings.part(part);
         let mut of_terms = tails.iter();

@@ -131,8 +131,11 @@ mod tests {
 
     #[test]
     fn each_house_charges_its_own_leg_at_the_lesser_factor() {
-        let margin =
-            JointMargin::new([house(10_000, 6_000, 8_000), house(5_000, 4_000, 3_600)], NO_CHARGES, &ReductionTerms::default());
+        let margin = JointMargin::new(
+            [house(10_000, 6_000, 8_000), house(5_000, 4_000, 3_600)],
+            NO_CHARGES,
+            &ReductionTerms::default(),
+        );
         assert_eq!(margin.factors.map(Factor::basis_points), [5_000, 6_000]);
         assert_eq!(margin.applied.basis_points(), 5_000);
         assert_eq!(margin.stand_alone, [usd(10_000), usd(4_000)]);
@@ -163,8 +166,11 @@ mod tests {
 
     #[test]
     fn a_house_may_grant_less_and_never_more() {
-        let margin =
-            JointMargin::new([house(10_000, 6_000, 8_000), house(5_000, 4_000, 3_600)], NO_CHARGES, &ReductionTerms::default());
+        let margin = JointMargin::new(
+            [house(10_000, 6_000, 8_000), house(5_000, 4_000, 3_600)],
+            NO_CHARGES,
+            &ReductionTerms::default(),
+        );
         let of = |bp| Factor::from_basis_points(bp).unwrap();
         assert_eq!(margin.granting_at_most(of(9_000)), margin);
         assert_eq!(margin.granting_at_most(of(2_500)).requirements, [usd(7_500), usd(3_000)]);

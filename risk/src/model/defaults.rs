@@ -4,9 +4,7 @@ use jiff::civil::date;
 
 use super::{Component, Mark, Model, ModelVersion, ParameterSource, TailMeasure, Term, Valuation};
 use crate::{
-    charge::{
-        Charge, ChargeRule, ImpactGroup, MaturityRate, MaturityRates, ProductConcentration, ProductLiquidity,
-    },
+    charge::{Charge, ChargeRule, ImpactGroup, MaturityRate, MaturityRates, ProductConcentration, ProductLiquidity},
     instrument::ProductCode,
     measure::Confidence,
     scenario::{CorrelationScaling, ScenarioRule, ScenarioWindow, SpreadRule, StressedPeriod, VolatilityFilter},
@@ -100,7 +98,10 @@ impl Model {
     #[must_use]
     pub fn treasury_house_first() -> Self {
         let scenarios = ScenarioRule::overlapping(3, 2_500);
-        Self::plain("treasury-house/1", vec![Component::of("historical", "plain", scenarios, Valuation::FullRevaluation)])
+        Self::plain(
+            "treasury-house/1",
+            vec![Component::of("historical", "plain", scenarios, Valuation::FullRevaluation)],
+        )
     }
 
     /// The version before the default: filtered historical simulation without correlation scaling, and the plain value
@@ -208,11 +209,12 @@ fn futures_charges() -> Vec<Charge> {
         ("ZQ", 1_042, 400_000),
     ];
     // Invariant: every code of the table is one, which a test reads back.
-    let known = PRODUCTS.iter().filter_map(|(code, cents, volume)| {
-        code.parse::<ProductCode>().ok().map(|product| (product, *cents, *volume))
-    });
+    let known = PRODUCTS
+        .iter()
+        .filter_map(|(code, cents, volume)| code.parse::<ProductCode>().ok().map(|product| (product, *cents, *volume)));
     let known: Vec<(ProductCode, u32, u64)> = known.collect();
-    let liquidity = known.iter().map(|&(product, cents_per_contract, _)| ProductLiquidity { product, cents_per_contract });
+    let liquidity =
+        known.iter().map(|&(product, cents_per_contract, _)| ProductLiquidity { product, cents_per_contract });
     let concentration = known.iter().map(|&(product, cents, daily_volume_contracts)| ProductConcentration {
         product,
         daily_volume_contracts,

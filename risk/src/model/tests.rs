@@ -119,11 +119,8 @@ fn every_parameter_out_of_range_is_named() {
             products.push(products[0]);
         }),
         ("charges.liquidity", |m| {
-            m.charges[0].rule = ChargeRule::PortfolioDifferential {
-                decay_basis_points: 10_000,
-                cycles: 1,
-                multiplier_basis_points: 1,
-            };
+            m.charges[0].rule =
+                ChargeRule::PortfolioDifferential { decay_basis_points: 10_000, cycles: 1, multiplier_basis_points: 1 };
         }),
     ];
     for (parameter, change) in changes {

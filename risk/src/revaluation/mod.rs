@@ -38,9 +38,9 @@ use jiff::civil::Date;
 
 pub use error::{RevaluationError, ScenarioProblem};
 pub(crate) use forward::check_before_maturity;
-pub(crate) use shifts::{check as check_scenarios, of_tenor};
 pub use key_rates::key_rate_dv01;
 pub use par_bond::{ParBond, ParBondError};
+pub(crate) use shifts::{check as check_scenarios, of_tenor};
 pub(crate) use treasury_future::Cheapest;
 pub use units::{UnitsError, kernel_units};
 

@@ -60,7 +60,6 @@ impl VolatilityFilter {
         };
         Err(ScenarioError::Parameter(problem))
     }
-
 }
 
 /// A decay in basis points, and the weight of the newest that goes with it.

@@ -9,9 +9,7 @@ use super::{
     moves::{Changes, Moves, within},
     window::Reach,
 };
-use crate::{
-    history::{CurveHistory, OvernightHistory},
-};
+use crate::history::{CurveHistory, OvernightHistory};
 
 /// How a scenario set is taken from the histories.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -36,7 +36,6 @@ impl SpreadRule {
             share * (curve[interior] - between)
         })
     }
-
 }
 
 #[cfg(test)]

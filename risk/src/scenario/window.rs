@@ -93,7 +93,6 @@ impl ScenarioWindow {
             }
         }
     }
-
 }
 
 impl StressedPeriod {

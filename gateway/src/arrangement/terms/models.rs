@@ -77,7 +77,8 @@ impl ModelSchedule {
                 Err(reason) => wrong(key, reason),
                 Ok(model) => {
                     if model.effective_from > section.in_force_from {
-                        let reason = format!("is before {}, from which on {} holds", model.effective_from, model.version);
+                        let reason =
+                            format!("is before {}, from which on {} holds", model.effective_from, model.version);
                         wrong(format!("{key}.in_force_from"), reason);
                     }
                     for problem in model.problems() {

@@ -56,6 +56,8 @@ impl Stage {
             "cycle list".to_owned(),
             format!("requirements {date}/ITD/1"),
             format!("agreements show {date}/ITD/1"),
+            "explain GSD-1005".to_owned(),
+            "try positions --account GSD-1005 --change add:FUT:ZN:2026-03:-500".to_owned(),
             "market show baskets".to_owned(),
             format!("ledger verify --config {}", self.folder.config(&house.name).display()),
         ] {
