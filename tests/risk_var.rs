@@ -287,7 +287,7 @@ fn bad_input_is_told_what_is_wrong_and_what_to_do() {
         (format!("var {base} {one}"), 1, "need 2501: load a longer history"),
         (format!("var --history {history} --as-of {stale} --days 1 --scenarios 9 {one}"), 1, "more than 7 days before"),
         (format!("var --history {history} --as-of {early} --days 1 --scenarios 9 {one}"), 1, "no day on or before"),
-        (format!("var {base} {one} --scenarios 9 --filtered 0.97 --seed-days 60"), 1, "need 61"),
+        (format!("var {base} {one} --scenarios 9 --filtered 0.97 --seed-days 60"), 1, "needs 61"),
         (format!("var --history nowhere.csv --as-of {last} --days 1 {one}"), 1, "--history nowhere.csv"),
         (format!("var --history {broken} --as-of 2025-01-03 --days 1 {one}"), 1, "broken.csv:3: column 2 (10Y): \"x\""),
         (format!("var --history {broken} --as-of 2025-01-03 --days 1 {one}"), 1, "2025-01-02 was given before"),
@@ -298,7 +298,7 @@ fn bad_input_is_told_what_is_wrong_and_what_to_do() {
         (format!("var {base} --portfolio nowhere.csv"), 1, "--portfolio nowhere.csv"),
         // The backtest.
         (format!("backtest {base} {one} --scenarios 9 --window 60"), 1, "holds 60 days up to"),
-        (format!("backtest {base} {one} --scenarios 9 --window 60"), 1, "need 61: load a longer history or test fewer"),
+        (format!("backtest {base} {one} --scenarios 9 --window 60"), 1, "needs 61: load a longer history or test fewer"),
         (format!("backtest {base} {one} --scenarios 9 --window 55"), 1, "backtest of 2025-01-07: taking scenarios"),
         (format!("backtest {base} {one} --scenarios 9 --window 5 --plot {empty}"), 1, "--plot"),
     ];
