@@ -298,7 +298,7 @@ fn bad_input_is_told_what_is_wrong_and_what_to_do() {
         (format!("var {base} --portfolio nowhere.csv"), 1, "--portfolio nowhere.csv"),
         // The backtest.
         (format!("backtest {base} {one} --scenarios 9 --window 60"), 1, "holds 60 days up to"),
-        (format!("backtest {base} {one} --scenarios 9 --window 60"), 1, "needs 61: load a longer history or test fewer"),
+        (format!("backtest {base} {one} --scenarios 9 --window 60"), 1, "need 61: load a longer history or test fewer"),
         (format!("backtest {base} {one} --scenarios 9 --window 55"), 1, "backtest of 2025-01-07: taking scenarios"),
         (format!("backtest {base} {one} --scenarios 9 --window 5 --plot {empty}"), 1, "--plot"),
     ];

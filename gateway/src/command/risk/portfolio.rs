@@ -9,7 +9,10 @@ use risk::{
     scenario::Tenor,
 };
 
-use crate::{command::failure::Failure, problem::Collector};
+use crate::{
+    command::{failure::Failure, rows::CsvRows},
+    problem::Collector,
+};
 
 /// Options that name a portfolio.
 #[derive(Clone, Debug, Args)]
@@ -85,9 +88,8 @@ impl PortfolioArgs {
         let given: Vec<(String, Position)> = match &self.portfolio {
             Some(path) => {
                 let label = path.display().to_string();
-                let text =
-                    fs::read_to_string(path).map_err(|error| Failure::of(&format!("--portfolio {label}"), &error))?;
-                rows(&text, &label, &mut problems)
+                let bytes = fs::read(path).map_err(|error| Failure::of(&format!("--portfolio {label}"), &error))?;
+                rows(&bytes, &label, &mut problems)
             }
             None => self.par_bond.iter().map(|bond| ("--par-bond".to_owned(), bond.0)).collect(),
         };
@@ -102,26 +104,21 @@ impl PortfolioArgs {
     }
 }
 
-fn rows(text: &str, label: &str, problems: &mut Collector) -> Vec<(String, Position)> {
-    let mut reader = csv::ReaderBuilder::new().comment(Some(b'#')).trim(csv::Trim::All).from_reader(text.as_bytes());
-    let header = reader.headers().is_ok_and(|header| header.iter().eq(COLUMNS));
-    if !header {
+fn rows(bytes: &[u8], label: &str, problems: &mut Collector) -> Vec<(String, Position)> {
+    let Some(sheet) = CsvRows::read(bytes, label, problems) else { return vec![] };
+    if sheet.headings != COLUMNS {
         problems.add(label, format!("the header must be {}", COLUMNS.join(",")));
         return vec![];
     }
-    let (mut positions, mut is_empty) = (Vec::new(), true);
-    for row in reader.records() {
-        is_empty = false;
-        let Some(row) = problems.check(|| label.to_owned(), row) else { continue };
-        let place = format!("{label}, line {}", row.position().map_or(0, csv::Position::line));
-        let cell = |at: usize| row.get(at).unwrap_or_default();
-        let position = problems.check(|| place.clone(), Position::parse(cell(0), cell(1)));
-        positions.extend(position.map(|position| (place, position)));
-    }
-    if is_empty {
+    if sheet.rows.is_empty() && problems.is_empty() {
         problems.add(label, "holds no position: a row such as PAR:10Y,100000000 is needed");
     }
-    positions
+    let positions = sheet.rows.iter().filter_map(|row| {
+        let place = format!("{label}, line {}", row.line);
+        let position = problems.check(|| place.clone(), Position::parse(&row.cells[0], &row.cells[1]))?;
+        Some((place, position))
+    });
+    positions.collect()
 }
 
 impl Portfolio {
