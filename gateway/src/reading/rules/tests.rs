@@ -27,6 +27,8 @@ fn leaf() -> v1::MarginLeaf {
         futures_standalone_cents: 40_001,
         treasury_requirement_cents: 50_000,
         futures_requirement_cents: 20_001,
+        treasury_charges_cents: 1_050,
+        futures_charges_cents: 7,
         ..Default::default()
     }
 }
@@ -138,6 +140,22 @@ fn without_the_other_houses_positions_its_amounts_and_all_reductions_are_unknown
         assert_eq!(found.would_be_treasury_requirement, "");
         assert_eq!(found.round, 0);
     }
+}
+
+#[test]
+fn charges_outside_the_core_are_added_whole_whether_or_not_a_reduction_is_charged() {
+    let totals = |found: v1::Requirement| [found.treasury_total, found.futures_total];
+    assert_eq!(totals(requirement(ON_TIME, |_| {})), ["510.50", "200.08"]);
+    assert_eq!(totals(requirement(FELL_BACK, |_| {})), ["1010.50", "400.08"]);
+    let rehearsed = requirement(ON_TIME, |basis| basis.mode = LinkMode::Rehearsal);
+    assert_eq!((rehearsed.treasury_charges.as_str(), rehearsed.futures_charges.as_str()), ("10.50", "0.07"));
+    assert_eq!(totals(rehearsed), ["1010.50", "400.08"]);
+    let own = requirement(FELL_BACK, |basis| {
+        if let Figures::Joint(leaf) = basis.figures {
+            basis.figures = Figures::OwnLeg(leaf);
+        }
+    });
+    assert_eq!(totals(own), ["1010.50", ""]);
 }
 
 #[test]
