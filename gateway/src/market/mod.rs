@@ -138,8 +138,14 @@ impl Items {
         let mut problems = Collector::default();
         let need_curves = self.curve_history.clone().unwrap_or_default();
         for kind in self.missing() {
-            // Without futures data a Treasury book still has a stand-alone margin; without a curve nothing has.
-            if matches!(kind, v1::MarketItemKind::CurveHistory | v1::MarketItemKind::OvernightRates) {
+            // Without futures data a Treasury book still has a stand-alone margin; without a curve nothing has. Issues
+            // without any price are no market: a margin proxy is for the one that has none.
+            let is_needed = match kind {
+                v1::MarketItemKind::CurveHistory | v1::MarketItemKind::OvernightRates => true,
+                v1::MarketItemKind::IssuePrices => self.issues.is_some(),
+                _ => false,
+            };
+            if is_needed {
                 problems.add(kind_name(kind), "is missing");
             }
         }

@@ -2,18 +2,20 @@
 //! houses sign.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{BTreeMap, HashMap, VecDeque},
     sync::{Arc, Mutex, PoisonError},
 };
 
 use crossmargin::v1;
+use jiff::civil::Date;
+use prost::Message;
 use risk::{
     charge::{ChargeRule, portfolio_differential},
     model::Model,
     money::Usd,
 };
 
-use super::{ReadError, Reader, figures::Leaves};
+use super::{ReadError, Reader};
 use crate::{
     arrangement::{
         cycle_id::{CycleId, CycleKind},
@@ -24,11 +26,11 @@ use crate::{
     node::catalog::{Catalog, CycleView},
 };
 
-/// Sets of cores that are kept: more than any sensible model looks back.
-const SETS_KEPT: usize = 256;
+/// Sets of cores that are kept: as many as a model can look back over, and the cycle itself.
+const SETS_KEPT: usize = 251;
 
 /// The own leg's core margins of one cycle by link, in 1e-8 USD, sorted. A link stands in it by the digest of its id: a
-/// hundred thousand of them for a hundred cycles must fit the memory.
+/// hundred thousand of them for tens of cycles must fit the memory.
 #[derive(Debug)]
 pub(super) struct Cores(Vec<([u8; 16], i64)>);
 
@@ -47,12 +49,12 @@ pub(super) struct Past {
 }
 
 impl Cores {
-    fn of(leaves: &Leaves, us: Leg) -> Self {
+    fn of(leaves: impl Iterator<Item = v1::MarginLeaf>, us: Leg) -> Self {
         let own = |leaf: &v1::MarginLeaf| match us {
-            Leg::Treasury => leaf.treasury_house.map_or(0, |figures| figures.treasury_alone_e8),
-            Leg::Futures => leaf.futures_house.map_or(0, |figures| figures.futures_alone_e8),
+            Leg::Treasury => leaf.treasury_house.map(|figures| figures.treasury_alone_e8),
+            Leg::Futures => leaf.futures_house.map(|figures| figures.futures_alone_e8),
         };
-        let mut cores: Vec<_> = leaves.iter().map(|(link, leaf)| (key(link), own(leaf))).collect();
+        let mut cores: Vec<_> = leaves.filter_map(|leaf| Some((key(&leaf.link_id), own(&leaf)?))).collect();
         cores.sort_unstable();
         Self(cores)
     }
@@ -67,7 +69,7 @@ impl Past {
     /// The portfolio differential of a link, rounded up to the cent. The past of a link ends where a cycle did not hold
     /// it.
     pub(super) fn differential(&self, link: &LinkId) -> Usd {
-        let link = key(link);
+        let link = key(link.as_str());
         let cores: Vec<Usd> = self.cores.iter().map_while(|cores| cores.get(link)).collect();
         portfolio_differential(&cores, self.decay_basis_points, self.cycles, self.multiplier_basis_points)
             .ceil_to_cent()
@@ -75,34 +77,49 @@ impl Past {
 }
 
 impl Reader {
-    /// The past of a charging cycle; `None` where this house's model has no portfolio differential.
+    /// The past of a cycle that counts; `None` where this house's model has no portfolio differential.
     ///
-    /// # Errors
-    /// What is stored of a past cycle cannot be read.
-    pub(super) fn past(&self, cycle: CycleId) -> Result<Option<Past>, ReadError> {
+    /// It ends where a cycle cannot be read: a requirement is always answered.
+    pub(super) fn past(&self, cycle: CycleId) -> Option<Past> {
         let us = self.context.us;
-        let model = self.context.arrangement.models[us].in_force(cycle.business_date);
-        let Some((decay_basis_points, cycles, multiplier_basis_points)) = parameters(model) else { return Ok(None) };
+        let models = &self.context.arrangement.models[us];
+        let model = models.in_force(cycle.business_date);
+        let (decay_basis_points, cycles, multiplier_basis_points) = parameters(model)?;
         if !counts(cycle) {
-            return Ok(None);
+            return None;
         }
-        let digests = newest_first(&self.context.catalog.read(), us, cycle, usize::from(cycles) + 1);
-        let cores = digests.into_iter().map(|digest| self.cores(digest, us)).collect::<Result<Vec<_>, _>>()?;
-        Ok(Some(Past { cores, decay_basis_points, cycles, multiplier_basis_points }))
+        let is_same_model = |date: Date| models.in_force(date).digest() == model.digest();
+        let digests = newest_first(&self.context.catalog.read(), us, cycle, is_same_model, usize::from(cycles) + 1);
+        // One reader at a time: who comes meanwhile finds what it read.
+        let mut kept = self.kept_cores.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cores = Vec::with_capacity(digests.len());
+        for digest in digests {
+            match self.cores(&mut kept, digest) {
+                Ok(found) => cores.push(found),
+                Err(error) => {
+                    tracing::warn!(%cycle, %error, "the past of the portfolio differential ends here");
+                    break;
+                }
+            }
+        }
+        Some(Past { cores, decay_basis_points, cycles, multiplier_basis_points })
     }
 
-    fn cores(&self, digest: Digest, us: Leg) -> Result<Arc<Cores>, ReadError> {
-        // Invariant: a panic leaves whole entries behind, each is inserted or removed at once.
-        let kept = || self.kept_cores.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(cores) = kept().0.get(&digest) {
+    /// The cores of one cycle. They are read past the leaves that are kept for requirements, which they would push out.
+    fn cores(
+        &self,
+        (by_digest, order): &mut (HashMap<Digest, Arc<Cores>>, VecDeque<Digest>),
+        digest: Digest,
+    ) -> Result<Arc<Cores>, ReadError> {
+        if let Some(cores) = by_digest.get(&digest) {
             return Ok(Arc::clone(cores));
         }
-        let cores = Arc::new(Cores::of(&*self.leaves(digest)?, us));
-        let mut kept = kept();
-        let (by_digest, order) = &mut *kept;
-        if by_digest.insert(digest, Arc::clone(&cores)).is_none() {
-            order.push_back(digest);
-        }
+        let damaged = |error: &dyn std::fmt::Display| ReadError::Damaged(format!("leaves {digest}: {error}"));
+        let stored = self.context.computer.read_leaves(digest).map_err(|error| damaged(&error))?;
+        let leaves = stored.into_iter().map(v1::MarginLeaf::decode).collect::<Result<Vec<_>, _>>();
+        let cores = Arc::new(Cores::of(leaves.map_err(|error| damaged(&error))?.into_iter(), self.context.us));
+        by_digest.insert(digest, Arc::clone(&cores));
+        order.push_back(digest);
         if order.len() > SETS_KEPT
             && let Some(oldest) = order.pop_front()
         {
@@ -126,20 +143,36 @@ fn counts(cycle: CycleId) -> bool {
     matches!(cycle.kind, CycleKind::Itd | CycleKind::Eod)
 }
 
-/// Digests of the leaves of a cycle and of those before it, at most `count`, in the order of their books' instants.
-fn newest_first(catalog: &Catalog, us: Leg, cycle: CycleId, count: usize) -> Vec<Digest> {
+/// Digests of the leaves of a cycle and of those before it, at most `count`, in the order of their books' instants; of
+/// each business date and kind the last run alone, since a re-run corrects the runs before it, and back to the date on
+/// which another model was in force.
+fn newest_first(
+    catalog: &Catalog,
+    us: Leg,
+    cycle: CycleId,
+    is_same_model: impl Fn(Date) -> bool,
+    count: usize,
+) -> Vec<Digest> {
     let place = |id: CycleId, view: &CycleView| (id.business_date, view.as_of, id);
     let Some(last) = catalog.cycles.get(&cycle).map(|view| place(cycle, view)) else { return Vec::new() };
     let earlier = catalog.cycles.iter().filter(|(id, view)| counts(**id) && place(**id, view) <= last);
-    let mut found: Vec<_> = earlier
-        .filter_map(|(id, view)| Some((place(*id, view), super::requirements::leaves_of(catalog, us, *id, view)?)))
-        .collect();
+    let mut last_runs = BTreeMap::new();
+    for (id, view) in earlier {
+        if let Some(digest) = super::requirements::leaves_of(catalog, us, *id, view) {
+            let slot = last_runs.entry((id.business_date, id.kind)).or_insert((place(*id, view), digest));
+            if place(*id, view) >= slot.0 {
+                *slot = (place(*id, view), digest);
+            }
+        }
+    }
+    let mut found: Vec<_> = last_runs.into_values().collect();
     found.sort_unstable_by(|one, other| other.0.cmp(&one.0));
-    found.into_iter().take(count).map(|(_, digest)| digest).collect()
+    let of_model = found.into_iter().take_while(|(place, _)| is_same_model(place.0));
+    of_model.take(count).map(|(_, digest)| digest).collect()
 }
 
-fn key(link: &LinkId) -> [u8; 16] {
-    let digest = Digest::of(link.as_str().as_bytes());
+fn key(link: &str) -> [u8; 16] {
+    let digest = Digest::of(link.as_bytes());
     let mut key = [0; 16];
     key.copy_from_slice(&digest.as_bytes()[..16]);
     key
@@ -150,13 +183,13 @@ mod tests {
     use super::*;
 
     fn cores(links: &[(&str, i64)]) -> Arc<Cores> {
-        let leaf = |core| v1::MarginLeaf {
-            treasury_house: Some(v1::ModelFigures { treasury_alone_e8: core, ..Default::default() }),
+        let leaf = |(link, core): &(&str, i64)| v1::MarginLeaf {
+            link_id: (*link).to_owned(),
+            treasury_house: Some(v1::ModelFigures { treasury_alone_e8: *core, ..Default::default() }),
             futures_house: Some(v1::ModelFigures { futures_alone_e8: 7, ..Default::default() }),
             ..Default::default()
         };
-        let leaves: Leaves = links.iter().map(|(link, core)| (link.parse().unwrap(), leaf(*core))).collect();
-        Arc::new(Cores::of(&leaves, Leg::Treasury))
+        Arc::new(Cores::of(links.iter().map(leaf), Leg::Treasury))
     }
 
     fn past(cores: Vec<Arc<Cores>>) -> Past {
@@ -177,6 +210,14 @@ mod tests {
         assert_eq!(of("L2"), Usd::ZERO);
         // A link that is new has no past to grow from; one that is not there has none at all.
         assert_eq!((of("L3"), of("L4")), (Usd::ZERO, Usd::ZERO));
+    }
+
+    #[test]
+    fn a_figure_that_is_missing_is_not_a_margin_of_nothing() {
+        let bare = v1::MarginLeaf { link_id: "L1".to_owned(), ..Default::default() };
+        let gap = Arc::new(Cores::of(std::iter::once(bare), Leg::Treasury));
+        let past = past(vec![cores(&[("L1", 300)]), gap, cores(&[("L1", 100)])]);
+        assert_eq!(past.differential(&"L1".parse().unwrap()), Usd::ZERO);
     }
 
     #[test]

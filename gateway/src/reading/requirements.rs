@@ -81,7 +81,7 @@ impl Reader {
             standing: record.standing,
             source,
             breaks,
-            past: self.past(cycle)?,
+            past: self.past(cycle),
             registry,
             us: context.us,
             parties: context.parties.clone(),

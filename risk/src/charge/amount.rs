@@ -45,6 +45,11 @@ impl Holding<'_> {
         self.facts.kind == ExposureKind::Cash
     }
 
+    /// Whether it offsets others of its maturity group.
+    pub(super) fn is_netted(&self) -> bool {
+        !self.is_cash() && !self.facts.is_proxied
+    }
+
     /// Contracts held, whole by construction; `None` for what is not a future.
     fn contracts(&self) -> Option<(ProductCode, i128)> {
         let Instrument::Future(contract) = self.instrument else { return None };
@@ -97,8 +102,8 @@ impl ChargeRule {
                 if !(1..10_000).contains(decay_basis_points) {
                     return Err("decay_basis_points lies outside 1 to 9999");
                 }
-                if !(1..=1_000).contains(cycles) {
-                    return Err("cycles lies outside 1 to 1000");
+                if !(1..=250).contains(cycles) {
+                    return Err("cycles lies outside 1 to 250");
                 }
             }
         }
@@ -116,7 +121,7 @@ impl ProductConcentration {
 /// `sum over groups of impact x V x sqrt(V / volume)`.
 fn market_impact(groups: &[ImpactGroup], holdings: &[Holding<'_>]) -> Result<Usd, ChargeError> {
     let mut net = vec![0i128; groups.len()];
-    for holding in holdings.iter().filter(|holding| !holding.is_cash()) {
+    for holding in holdings.iter().filter(|holding| holding.is_netted()) {
         let net = &mut net[group(groups, |group| group.from_months, holding.facts.remaining_months)];
         *net = net.checked_add(holding.value()?).ok_or(ChargeError)?;
     }

@@ -59,13 +59,14 @@ impl MaturityRates {
     }
 
     /// The sum over groups of the rate times the magnitude of the group's net market value: longs and shorts of one
-    /// group offset, groups do not. The form of FICC GSD's VaR floor. Cash has no maturity group and does not count.
+    /// group offset, groups do not. The form of FICC GSD's VaR floor. Cash has no maturity group and does not count, and neither does what
+    /// is margined by proxy, which nothing offsets.
     ///
     /// # Errors
     /// [`ChargeError`].
     pub fn on_net_value(&self, holdings: &[Holding<'_>]) -> Result<Usd, ChargeError> {
         let mut net = vec![0i128; self.0.len()];
-        for holding in holdings.iter().filter(|holding| !holding.is_cash()) {
+        for holding in holdings.iter().filter(|holding| holding.is_netted()) {
             let group = &mut net[self.group(holding.facts.remaining_months)];
             *group = group.checked_add(holding.value()?).ok_or(ChargeError)?;
         }

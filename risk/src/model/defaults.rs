@@ -43,7 +43,7 @@ impl Model {
                 Component::of("value at risk", "sensitivity", sensitivity, Valuation::Sensitivity),
                 Component::of("minimum margin amount", "two years", recent, Valuation::FullRevaluation),
             ],
-            maturity_floor: rates(&[(0, 11), (12, 33), (24, 76), (60, 336), (120, 775)]),
+            maturity_floor: rates(&[(0, 11), (12, 33), (24, 76), (60, 336), (120, 776)]),
             margin_proxy: rates(&[(0, 5_000), (12, 10_000), (24, 20_000), (60, 40_000), (120, 80_000)]),
             charges: treasury_charges(),
             sources: sources(TREASURY_SOURCES),
@@ -186,7 +186,7 @@ fn treasury_charges() -> Vec<Charge> {
         is_core: false,
         rule: ChargeRule::PortfolioDifferential {
             decay_basis_points: 9_700,
-            cycles: 100,
+            cycles: 40,
             multiplier_basis_points: WHOLE,
         },
     });
@@ -194,32 +194,34 @@ fn treasury_charges() -> Vec<Charge> {
 }
 
 fn futures_charges() -> Vec<Charge> {
-    // Product, charge for a contract in cents (half a tick, a whole one for the 20-year bond), daily volume.
+    // Product, tick of a contract in cents rounded up, daily volume.
     const PRODUCTS: [(&str, u32, u64); 11] = [
-        ("ZT", 391, 900_000),
+        ("ZT", 782, 900_000),
         ("Z3N", 782, 30_000),
-        ("ZF", 391, 1_500_000),
-        ("ZN", 782, 2_100_000),
-        ("TN", 782, 600_000),
+        ("ZF", 782, 1_500_000),
+        ("ZN", 1_563, 2_100_000),
+        ("TN", 1_563, 600_000),
         ("TWE", 3_125, 2_000),
-        ("ZB", 1_563, 450_000),
-        ("UB", 1_563, 350_000),
-        ("SR3", 625, 3_500_000),
-        ("SR1", 1_042, 60_000),
-        ("ZQ", 1_042, 400_000),
+        ("ZB", 3_125, 450_000),
+        ("UB", 3_125, 350_000),
+        ("SR3", 1_250, 3_500_000),
+        ("SR1", 2_084, 60_000),
+        ("ZQ", 2_084, 400_000),
     ];
     // Invariant: every code of the table is one, which a test reads back.
     let known = PRODUCTS
         .iter()
-        .filter_map(|(code, cents, volume)| code.parse::<ProductCode>().ok().map(|product| (product, *cents, *volume)));
+        .filter_map(|(code, tick, volume)| code.parse::<ProductCode>().ok().map(|product| (product, *tick, *volume)));
     let known: Vec<(ProductCode, u32, u64)> = known.collect();
+    // Half a tick; of the 20-year bond, which hardly trades, a whole one.
+    let spread = |product: ProductCode, tick: u32| if product.as_str() == "TWE" { tick } else { tick.div_ceil(2) };
     let liquidity =
-        known.iter().map(|&(product, cents_per_contract, _)| ProductLiquidity { product, cents_per_contract });
-    let concentration = known.iter().map(|&(product, cents, daily_volume_contracts)| ProductConcentration {
+        known.iter().map(|&(product, tick, _)| ProductLiquidity { product, cents_per_contract: spread(product, tick) });
+    let concentration = known.iter().map(|&(product, tick, daily_volume_contracts)| ProductConcentration {
         product,
         daily_volume_contracts,
         threshold_basis_points: 1_000,
-        cents_per_contract: 2 * cents,
+        cents_per_contract: tick,
     });
     vec![
         Charge {

@@ -36,7 +36,8 @@ impl Model {
             let path = format!("components.{}", component.name);
             let is_first = self.components.iter().position(|other| other.name == component.name) == Some(place);
             found.that(is_first && !component.name.is_empty(), &path, "needs a name of its own");
-            found.that(!component.terms.is_empty(), &path, "has no terms: at least one is needed");
+            let weight: u64 = component.terms.iter().map(|term| u64::from(term.weight_basis_points)).sum();
+            found.that(weight > 0, &path, "has no term with a weight: at least one is needed");
             for (place, term) in component.terms.iter().enumerate() {
                 let is_first = component.terms.iter().position(|other| other.name == term.name) == Some(place);
                 found.term(&format!("{path}.{}", term.name), is_first, term);

@@ -1,8 +1,5 @@
 use super::*;
-use crate::{
-    charge::ChargeRule,
-    scenario::{OvernightRule, SpreadRule},
-};
+use crate::{charge::ChargeRule, fixed::Fixed8, futures::default_specifications};
 
 #[test]
 fn the_engine_version_names_the_libm_that_is_pinned() {
@@ -11,36 +8,63 @@ fn the_engine_version_names_the_libm_that_is_pinned() {
     assert!(ENGINE_VERSION.ends_with(&format!("libm {pinned}")), "{ENGINE_VERSION} {pinned}");
 }
 
+/// Every place of a number, a text or a switch in a JSON value, as a pointer.
+fn places(value: &serde_json::Value, at: &str, found: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            fields.iter().for_each(|(name, field)| places(field, &format!("{at}/{name}"), found));
+        }
+        serde_json::Value::Array(entries) => {
+            entries.iter().enumerate().for_each(|(place, entry)| places(entry, &format!("{at}/{place}"), found));
+        }
+        serde_json::Value::Null => {}
+        _ => found.push(at.to_owned()),
+    }
+}
+
+/// Another value of the same kind, which the model still reads.
+fn changed(value: &serde_json::Value) -> serde_json::Value {
+    let other_name = |text: &str| match text {
+        "sensitivity" => "full-revaluation".to_owned(),
+        "full-revaluation" => "sensitivity".to_owned(),
+        "value-at-risk" => "worst".to_owned(),
+        "worst" => "value-at-risk".to_owned(),
+        "shortest_tenor" => "required".to_owned(),
+        date if date.parse::<Date>().is_ok() => "1999-12-31".to_owned(),
+        product if product.parse::<crate::instrument::ProductCode>().is_ok() => "XX".to_owned(),
+        name => format!("{name} x"),
+    };
+    match value {
+        serde_json::Value::Number(number) => (number.as_u64().unwrap() + 1).into(),
+        serde_json::Value::Bool(is_set) => (!is_set).into(),
+        serde_json::Value::String(text) => other_name(text).into(),
+        other => panic!("{other}"),
+    }
+}
+
 #[test]
 fn every_parameter_changes_the_digest_and_a_source_does_not() {
-    let model = Model::futures_house_default();
-    let changes: [fn(&mut Model); 15] = [
-        |m| m.version.0.push('x'),
-        |m| m.effective_from = jiff::civil::date(2030, 1, 1),
-        |m| m.confidence = Confidence::from_basis_points(9_950).unwrap(),
-        |m| m.components.truncate(1),
-        |m| m.components[0].name.push('x'),
-        |m| m.components[1].terms[0].weight_basis_points -= 1,
-        |m| m.components[1].terms[0].valuation = Valuation::Sensitivity,
-        |m| m.components[1].terms[0].measure = TailMeasure::Worst,
-        |m| m.components[0].terms[0].scenarios.horizon_days += 1,
-        |m| m.components[0].terms[0].scenarios.filter = None,
-        |m| m.components[0].terms[0].scenarios.overnight = OvernightRule::Required,
-        |m| m.components[0].terms[0].scenarios.spread = Some(SpreadRule { share_basis_points: 1 }),
-        |m| m.margin_proxy = None,
-        |m| m.charges[0].is_core = true,
-        |m| m.maturity_floor = m.margin_proxy.clone(),
-    ];
-    let mut digests = vec![model.digest()];
-    for change in changes {
-        let mut changed = model.clone();
-        change(&mut changed);
-        assert!(!digests.contains(&changed.digest()), "{changed:?}");
-        digests.push(changed.digest());
+    for model in Model::built_in() {
+        let cited = Model { sources: Vec::new(), ..model.clone() };
+        assert_eq!(cited.digest(), model.digest());
+        let whole = serde_json::to_value(&cited).unwrap();
+        let mut found = Vec::new();
+        places(&whole, "", &mut found);
+        assert!(found.len() > 10, "{found:?}");
+        for place in found {
+            let mut value = whole.clone();
+            let at = value.pointer_mut(&place).unwrap();
+            *at = changed(at);
+            // The first rate of a list holds from 0 months on, always.
+            let Ok(other) = serde_json::from_value::<Model>(value) else {
+                assert!(place.ends_with("/0/from_months"), "{place}");
+                continue;
+            };
+            assert_ne!(other.digest(), model.digest(), "{}: {place}", model.version);
+        }
+        let without = Model { margin_proxy: None, maturity_floor: None, ..model.clone() };
+        assert_eq!(without.digest() == model.digest(), without.margin_proxy == model.margin_proxy);
     }
-    let mut cited = model.clone();
-    cited.sources.clear();
-    assert_eq!(cited.digest(), model.digest());
 }
 
 #[test]
@@ -90,6 +114,26 @@ fn the_default_models_are_sound_and_name_every_product_of_the_arrangement() {
                 ChargeRule::Concentration { products } => assert_eq!(products.len(), 11),
                 _ => {}
             }
+        }
+    }
+    let tick_cents = |product| {
+        let specifications = default_specifications();
+        let found = specifications.iter().find(|specification| specification.product == product).unwrap();
+        // A tick times what a point is worth, in cents rounded up.
+        let units = found.tick.units() * i64::from(found.points_value) * 100;
+        u32::try_from((units + Fixed8::ONE - 1) / Fixed8::ONE).unwrap()
+    };
+    for charge in Model::futures_house_default().charges {
+        match charge.rule {
+            ChargeRule::ContractLiquidity { products } => products.iter().for_each(|row| {
+                let tick = tick_cents(row.product);
+                let expected = if row.product.as_str() == "TWE" { tick } else { tick.div_ceil(2) };
+                assert_eq!(row.cents_per_contract, expected, "{}", row.product);
+            }),
+            ChargeRule::Concentration { products } => products
+                .iter()
+                .for_each(|row| assert_eq!(row.cents_per_contract, tick_cents(row.product), "{}", row.product)),
+            other => panic!("{other:?}"),
         }
     }
     let charges = |model: Model| model.charges.len();
