@@ -64,9 +64,9 @@ impl Analyst {
             }
         };
         let permit = self.backtests.clone().try_acquire_owned().map_err(|error| match error {
-            TryAcquireError::NoPermits => {
-                AnalysisError::Busy("another backtest runs, and one runs at a time: try again when it is done".to_owned())
-            }
+            TryAcquireError::NoPermits => AnalysisError::Busy(
+                "another backtest runs, and one runs at a time: try again when it is done".to_owned(),
+            ),
             TryAcquireError::Closed => AnalysisError::Precondition("the node is stopping".to_owned()),
         })?;
         let job = self.claimed(None, None)?.job;
@@ -156,7 +156,8 @@ impl Backtest {
         margins: impl Iterator<Item = Usd>,
         profits: Vec<Usd>,
     ) -> Result<v1::BacktestSummary, AnalysisError> {
-        let record = |((day, margin), realised): ((&TestDay, Usd), Usd)| DailyRecord { date: day.date, margin, realised };
+        let record =
+            |((day, margin), realised): ((&TestDay, Usd), Usd)| DailyRecord { date: day.date, margin, realised };
         let records: Vec<DailyRecord> = self.days.iter().zip(margins).zip(profits).map(record).collect();
         let model: &Model = self.past.models()[house];
         let found = Summary::of(&records, model.confidence);
@@ -180,9 +181,5 @@ impl Backtest {
 }
 
 fn day(record: &DailyRecord) -> v1::BacktestDay {
-    v1::BacktestDay {
-        date: record.date.to_string(),
-        margin: usd(record.margin),
-        profit_and_loss: usd(record.realised),
-    }
+    v1::BacktestDay { date: record.date.to_string(), margin: usd(record.margin), profit_and_loss: usd(record.realised) }
 }

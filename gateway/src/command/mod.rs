@@ -1,6 +1,7 @@
 //! The commands of the binary `crossmargin`, one module each.
 
 pub mod agreements;
+pub mod backtest;
 pub mod caller;
 pub mod certs;
 pub mod client;
@@ -56,6 +57,8 @@ pub enum Command {
     Agreements(agreements::AgreementsArgs),
     /// Show what each house requires.
     Requirements(requirements::RequirementsArgs),
+    /// Hold each house's core margins of past days against what the days after them made of today's positions.
+    Backtest(backtest::BacktestArgs),
     /// Show how a node is.
     Status(status::StatusArgs),
     /// Verify a house's ledger offline.
@@ -82,6 +85,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Cycle(args) => cycle::run(args).await,
         Command::Agreements(args) => agreements::run(args).await,
         Command::Requirements(args) => requirements::run(args).await,
+        Command::Backtest(args) => backtest::run(args).await,
         Command::Status(args) => status::run(args).await,
         Command::Ledger(args) => ledger::run(args),
         Command::Risk(args) => risk::run(&args),

@@ -147,7 +147,11 @@ impl Past {
         let row = |instrument| {
             // Margined by proxy: it neither gains nor loses.
             let is_proxied = |row: u32| self.today.models[house].dictionary()[row as usize].facts.is_proxied;
-            if self.today.row(instrument).is_some_and(is_proxied) { Ok(vec![0; set.len()]) } else { revaluer.row(*instrument) }
+            if self.today.row(instrument).is_some_and(is_proxied) {
+                Ok(vec![0; set.len()])
+            } else {
+                revaluer.row(*instrument)
+            }
         };
         let rows = self.today.instruments().par_iter().map(row).collect::<Result<Vec<_>, _>>();
         let rows = rows.map_err(ComputeError::new)?;
@@ -172,9 +176,9 @@ impl Past {
     fn moves(&self, rule: &ScenarioRule, days: &[TestDay]) -> Result<ScenarioSet, ScenarioError> {
         let Assembled { curve_history, overnight_history, .. } = &*self.assembled;
         let horizon = usize::from(rule.horizon_days);
-        let moves = days.iter().map(|day| {
-            realised(curve_history, Some(overnight_history), rule, day.index, day.index + horizon)
-        });
+        let moves = days
+            .iter()
+            .map(|day| realised(curve_history, Some(overnight_history), rule, day.index, day.index + horizon));
         let mut moves = moves.collect::<Result<Vec<_>, _>>()?.into_iter();
         let mut all = moves.next().unwrap_or_else(ScenarioSet::none);
         moves.for_each(|next| all.append(next));

@@ -37,9 +37,9 @@ use jiff::civil::Date;
 
 pub use error::{RevaluationError, ScenarioProblem};
 pub(crate) use forward::check_before_maturity;
+pub use par_bond::{ParBond, ParBondError};
 pub(crate) use shifts::{check as check_scenarios, of_tenor};
 pub(crate) use treasury_future::Cheapest;
-pub use par_bond::{ParBond, ParBondError};
 pub use units::{UnitsError, kernel_units};
 
 use self::{

@@ -1,7 +1,6 @@
 //! `crossmargin risk`: figures of a portfolio, without a node.
 
 pub mod backtest;
-mod plot;
 mod portfolio;
 mod scenario;
 mod source;
