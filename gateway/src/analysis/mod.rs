@@ -11,11 +11,15 @@ mod trial;
 
 use std::sync::Arc;
 
+use tokio::sync::Semaphore;
+
 use crate::{compute::ComputeError, node::context::Context, problem::Problems, reading::ReadError};
 
 /// Answers the analysis service. Everything that it does may read the store and compute: not for an async thread.
 pub(crate) struct Analyst {
     context: Arc<Context>,
+    /// The right to backtest, which one call has at a time.
+    backtests: Arc<Semaphore>,
 }
 
 /// Why an analysis has no answer.
@@ -33,12 +37,15 @@ pub(crate) enum AnalysisError {
     /// What is stored cannot be read.
     #[error("{0}")]
     Damaged(String),
+    /// Another call of its kind runs: when to try again.
+    #[error("{0}")]
+    Busy(String),
 }
 
 impl Analyst {
     /// An analyst of a node.
     pub(crate) fn new(context: Arc<Context>) -> Self {
-        Self { context }
+        Self { context, backtests: Arc::new(Semaphore::new(1)) }
     }
 }
 

@@ -4,6 +4,8 @@ use std::{pin::Pin, sync::Arc};
 
 use crossmargin::v1::{self, analysis_service_server::AnalysisService};
 use futures_util::Stream;
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::{
@@ -17,6 +19,9 @@ use crate::{
     node::context::Context,
     reading::Visibility,
 };
+
+/// Backtests that wait for a client to read them; then the computation waits.
+const ANSWERS_WAITING: usize = 16;
 
 /// Explains margins and tries portfolios.
 pub(super) struct AnalysisApi {
@@ -89,8 +94,22 @@ impl AnalysisService for AnalysisApi {
         let visibility = Visibility::of(&caller(&request)?.role);
         let analyst = Arc::clone(&self.analyst);
         let request = request.into_inner();
-        let answers = blocking(move || analyst.backtest(&request, &visibility)).await?;
-        Ok(Response::new(Box::pin(futures_util::stream::iter(answers.into_iter().map(Ok)))))
+        let backtest = blocking(move || analyst.backtest(&request, &visibility)).await?;
+        let (answers, stream) = mpsc::channel(ANSWERS_WAITING);
+        let farewell = self.context.farewell.clone();
+        self.context.tasks.spawn_blocking(move || {
+            let goes_on = || !answers.is_closed() && !farewell.is_cancelled();
+            let tell = |answer| answers.blocking_send(Ok(answer)).is_ok() && !farewell.is_cancelled();
+            let outcome = backtest.run(goes_on, tell);
+            let end = match outcome {
+                Err(error) => Err(Status::from(error)),
+                Ok(()) if farewell.is_cancelled() => Err(Status::unavailable("the node is stopping")),
+                Ok(()) => return,
+            };
+            // A client that has gone away needs no reason.
+            drop(answers.blocking_send(end));
+        });
+        Ok(Response::new(Box::pin(ReceiverStream::new(stream))))
     }
 }
 

@@ -64,6 +64,7 @@ impl From<AnalysisError> for Status {
             AnalysisError::Invalid(problems) => of_problems(&problems),
             AnalysisError::Precondition(reason) => Self::failed_precondition(reason),
             AnalysisError::Damaged(reason) => Self::data_loss(reason),
+            AnalysisError::Busy(reason) => Self::resource_exhausted(reason),
         }
     }
 }

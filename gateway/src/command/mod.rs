@@ -1,6 +1,7 @@
 //! The commands of the binary `crossmargin`, one module each.
 
 pub mod agreements;
+pub mod backtest;
 pub mod caller;
 pub mod certs;
 pub mod client;
@@ -60,6 +61,8 @@ pub enum Command {
     Requirements(requirements::RequirementsArgs),
     /// Calculate prices, conversion factors, baskets, settlements, values at risk and backtests, without a node.
     Risk(risk::RiskArgs),
+    /// Hold each house's core margins of past days against what the days after them made of today's positions.
+    Backtest(backtest::BacktestArgs),
     /// Show how a node is.
     Status(status::StatusArgs),
     /// Verify a house's ledger offline.
@@ -85,6 +88,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Agreements(args) => agreements::run(args).await,
         Command::Requirements(args) => requirements::run(args).await,
         Command::Risk(args) => risk::run(args),
+        Command::Backtest(args) => backtest::run(args).await,
         Command::Status(args) => status::run(args).await,
         Command::Ledger(args) => ledger::run(args),
     }

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Links in one block of the kernel: enough to share the rows in the caches.
-const BLOCK_LINKS: usize = 256;
+pub(super) const BLOCK_LINKS: usize = 256;
 
 /// 1e-8 USD in a cent.
 const E8_PER_CENT: i128 = 1_000_000;

@@ -5,6 +5,7 @@
 
 mod leaves;
 mod link;
+mod past;
 mod positions;
 mod prepared;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod tests;
 mod valuation;
 
 pub(crate) use link::LinkInputs;
+pub(crate) use past::{Past, PastLink};
 pub(crate) use prepared::{Prepared, Situation};
 pub(crate) use valuation::Valued;
 

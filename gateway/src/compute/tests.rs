@@ -1,5 +1,7 @@
 //! The margins of the sample, pinned to the last digit, and the laws that a change of inputs must keep.
 
+mod past;
+
 use std::sync::Arc;
 
 use crossmargin::v1;
@@ -81,8 +83,8 @@ impl Bench {
         MarketManifest { business_date: sample::BUSINESS_DATE, version: 1, items: items.collect() }
     }
 
-    fn joint(&self, books: &Pair<Book>) -> (Computed, Vec<v1::MarginLeaf>) {
-        let job = Job {
+    fn job(&self, books: &Pair<Book>) -> Job {
+        Job {
             business_date: sample::BUSINESS_DATE,
             inputs: fact::Inputs {
                 manifests: Pair::default(),
@@ -92,8 +94,11 @@ impl Bench {
             manifests: Pair::from_fn(|leg| self.manifest(&books[leg])),
             markets: Pair::from_fn(|leg| self.market(leg)),
             registry: Arc::clone(&self.registry),
-        };
-        let computed = self.computer.joint(&job).unwrap();
+        }
+    }
+
+    fn joint(&self, books: &Pair<Book>) -> (Computed, Vec<v1::MarginLeaf>) {
+        let computed = self.computer.joint(&self.job(books)).unwrap();
         let leaves = computed.tree.leaves().iter().map(|leaf| v1::MarginLeaf::decode(leaf.bytes.clone()).unwrap());
         let leaves = leaves.collect();
         (computed, leaves)

@@ -54,7 +54,7 @@ use crate::{
     instrument::{Contract, Cusip, Instrument},
     market::{Market, PricedFuture, PricedTreasury},
     numeric::round_to_i64,
-    scenario::{ScenarioSet, Tenor},
+    scenario::ScenarioSet,
 };
 
 /// The largest scenario P&L that a row holds for one unit, in 1e-8 USD: 1e13, which is USD 100,000 for a unit of 100.
@@ -77,13 +77,7 @@ pub struct Revaluer<'a> {
 }
 
 /// The standard tenors and no scenario.
-static NO_SCENARIOS: LazyLock<ScenarioSet> = LazyLock::new(|| ScenarioSet {
-    dates: Vec::new(),
-    tenors: Tenor::STANDARD.to_vec(),
-    curve_shifts: Vec::new(),
-    overnight_shifts: Vec::new(),
-    spread_shifts: Vec::new(),
-});
+static NO_SCENARIOS: LazyLock<ScenarioSet> = LazyLock::new(ScenarioSet::none);
 
 /// A quantity in the market as it is (first) and in every scenario.
 type Column = Vec<f64>;

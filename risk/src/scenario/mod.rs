@@ -64,6 +64,26 @@ impl ScenarioSet {
         self.dates.len()
     }
 
+    /// The set of no scenario, over the standard tenors and with spreads held.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            dates: Vec::new(),
+            tenors: Tenor::STANDARD.to_vec(),
+            curve_shifts: Vec::new(),
+            overnight_shifts: Vec::new(),
+            spread_shifts: Vec::new(),
+        }
+    }
+
+    /// Adds scenarios over the same tenors, from the same rule and of later dates.
+    pub fn append(&mut self, later: Self) {
+        self.dates.extend(later.dates);
+        self.curve_shifts.extend(later.curve_shifts);
+        self.overnight_shifts.extend(later.overnight_shifts);
+        self.spread_shifts.extend(later.spread_shifts);
+    }
+
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -1,9 +1,6 @@
 //! `crossmargin risk backtest`: past margins against what the days after them brought.
 
-mod report;
-
 use std::{
-    fs,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -18,9 +15,25 @@ use risk::{
     scenario::ScenarioRule,
 };
 
-use super::{plot::Plot, portfolio::PortfolioArgs, scenario::ScenarioArgs, source::SourceArgs, valuation::Valuation};
-use crate::command::{failure::Failure, output};
-use report::Report;
+use serde::Serialize;
+
+use super::{
+    portfolio::{Portfolio, PortfolioArgs},
+    scenario::{ScenarioArgs, ScenarioView},
+    source::SourceArgs,
+    valuation::Valuation,
+};
+use crate::command::{
+    backtest::{
+        plot::{self, Plot},
+        report::{BacktestView, Report, Tested},
+    },
+    failure::Failure,
+    output::{self, grouped},
+};
+
+/// Positions that a picture names.
+const NAMED_MAX: usize = 3;
 
 /// Arguments of `crossmargin risk backtest`.
 #[derive(Clone, Debug, Args)]
@@ -46,6 +59,15 @@ pub struct BacktestArgs {
     /// Print each day as well.
     #[arg(long)]
     pub rows: bool,
+}
+
+/// The backtest in JSON: what was asked for, then what was found.
+#[derive(Debug, Serialize)]
+struct View {
+    #[serde(flatten)]
+    scenario: ScenarioView,
+    #[serde(flatten)]
+    backtest: BacktestView,
 }
 
 /// Runs `crossmargin risk backtest`.
@@ -81,13 +103,42 @@ pub fn run(args: &BacktestArgs) -> Result<(), Failure> {
     let records = records(&days, margin, realised)?;
     let summary = Summary::of(&records, asked.confidence);
     let summary = summary.map_err(|error| Failure::of("reading the backtest", &error))?;
-    let report = Report::new(asked, &portfolio, &summary);
+    let tested = Tested {
+        margin: asked.words(),
+        confidence: asked.confidence,
+        horizon_days: asked.days.into(),
+        note: note(asked, &portfolio),
+    };
+    let report = Report::new(&tested, &summary);
     if let Some(path) = &args.plot {
-        let picture = Plot { title: report.title(), subtitle: report.subtitle(), records: &records };
-        fs::write(path, picture.svg()).map_err(|error| Failure::of(&format!("--plot {}", path.display()), &error))?;
+        let subtitle = report.subtitle(&names(&portfolio));
+        plot::write(path, &[Plot { title: report.title(), subtitle, records: &records }])?;
     }
     let rows = if args.rows { &records[..] } else { &[] };
-    output::answer(args.json, &[report.view(args.rows.then_some(rows))], |_| report.text(rows))
+    let view = View { scenario: asked.view(), backtest: report.view(args.rows.then_some(rows)) };
+    output::answer(args.json, &[view], |_| report.text(rows))
+}
+
+/// A portfolio in a few words.
+fn names(portfolio: &Portfolio) -> String {
+    let positions = portfolio.positions();
+    let named = positions.iter().take(NAMED_MAX);
+    let named = named.map(|position| format!("{} {}", position.holding, grouped(&position.quantity.to_string())));
+    let names = named.collect::<Vec<_>>().join(", ");
+    match positions.len() {
+        more if more > NAMED_MAX => format!("{names} and {} more", more - NAMED_MAX),
+        _ => names,
+    }
+}
+
+fn note(asked: &ScenarioArgs, portfolio: &Portfolio) -> String {
+    if portfolio.first_of_market().is_none() {
+        return String::new();
+    }
+    format!(
+        "instruments are valued in the market of {} on every day: the history moves today's portfolio, with today's terms and prices.",
+        asked.as_of
+    )
 }
 
 /// The record of each day, in their order, on all threads. Where margins and results come from is the caller's: a value

@@ -6,7 +6,6 @@ mod basket;
 mod contract;
 mod factor;
 mod input;
-mod plot;
 mod portfolio;
 mod quote;
 mod scenario;

@@ -3,37 +3,41 @@
 use std::fmt::Write as _;
 
 use jiff::civil::Date;
-use risk::backtest::{DailyRecord, LIGHT_DAYS, Light, LikelihoodRatio, Summary};
+use risk::{
+    backtest::{DailyRecord, LIGHT_DAYS, Light, LikelihoodRatio, Summary},
+    measure::Confidence,
+};
 use serde::Serialize;
 
-use crate::command::{
-    output::{self, grouped},
-    risk::{
-        portfolio::Portfolio,
-        scenario::{ScenarioArgs, ScenarioView},
-    },
-};
+use crate::command::output::{self, grouped};
 
 /// Breaches that the text lists; JSON has all.
 const WORST_SHOWN: usize = 10;
-/// Positions that a picture names.
-const NAMED_MAX: usize = 3;
 /// A p-value below it speaks against what is tested: the usual level of such tests.
 const SIGNIFICANT: f64 = 0.05;
 
+/// What was tested.
+pub(in crate::command) struct Tested {
+    /// The margin in words: `99.00 % over 3 days, 2500 scenarios, plain`.
+    pub(in crate::command) margin: String,
+    /// The confidence that breaches are counted against.
+    pub(in crate::command) confidence: Confidence,
+    /// Days of the history that a result spans.
+    pub(in crate::command) horizon_days: u32,
+    /// What a reader should know of the portfolio; empty for nothing.
+    pub(in crate::command) note: String,
+}
+
 /// A backtest with what it was of.
-pub(super) struct Report<'a> {
-    asked: &'a ScenarioArgs,
-    portfolio: &'a Portfolio,
+pub(in crate::command) struct Report<'a> {
+    tested: &'a Tested,
     summary: &'a Summary,
     notes: Vec<String>,
 }
 
 /// The backtest in JSON. Amounts are decimal strings in USD.
 #[derive(Debug, Serialize)]
-pub(super) struct BacktestView {
-    #[serde(flatten)]
-    scenario: ScenarioView,
+pub(in crate::command) struct BacktestView {
     first: Date,
     last: Date,
     window: usize,
@@ -111,32 +115,25 @@ impl From<&DailyRecord> for DayView {
 }
 
 impl<'a> Report<'a> {
-    pub(super) fn new(asked: &'a ScenarioArgs, portfolio: &'a Portfolio, summary: &'a Summary) -> Self {
-        Self { asked, portfolio, summary, notes: notes(asked, portfolio, summary) }
+    pub(in crate::command) fn new(tested: &'a Tested, summary: &'a Summary) -> Self {
+        Self { tested, summary, notes: notes(tested, summary) }
     }
 
     /// The heading of the picture.
-    pub(super) fn title(&self) -> String {
-        format!("Margin against realised P&L: {}", self.asked.words())
+    pub(in crate::command) fn title(&self) -> String {
+        format!("Margin against realised P&L: {}", self.tested.margin)
     }
 
     /// What the picture is of, and what it shows.
-    pub(super) fn subtitle(&self) -> String {
-        let positions = self.portfolio.positions();
-        let named = positions.iter().take(NAMED_MAX);
-        let named = named.map(|position| format!("{} {}", position.holding, grouped(&position.quantity.to_string())));
-        let mut names = named.collect::<Vec<_>>().join(", ");
-        if positions.len() > NAMED_MAX {
-            let _ = write!(names, " and {} more", positions.len() - NAMED_MAX);
-        }
+    pub(in crate::command) fn subtitle(&self, portfolio: &str) -> String {
         let Summary { days, breaches, first, last, light, .. } = self.summary;
-        format!("{names}; {breaches} breaches in {days} days, {first} to {last}; traffic light {light}")
+        format!("{portfolio}; {breaches} breaches in {days} days, {first} to {last}; traffic light {light}")
     }
 
-    pub(super) fn view(&self, rows: Option<&[DailyRecord]>) -> BacktestView {
+    /// For programs; with each day where `rows` has them.
+    pub(in crate::command) fn view(&self, rows: Option<&[DailyRecord]>) -> BacktestView {
         let found = self.summary;
         BacktestView {
-            scenario: self.asked.view(),
             first: found.first,
             last: found.last,
             window: found.days,
@@ -166,7 +163,8 @@ impl<'a> Report<'a> {
         }
     }
 
-    pub(super) fn text(&self, rows: &[DailyRecord]) -> String {
+    /// For people; each day of `rows` as well.
+    pub(in crate::command) fn text(&self, rows: &[DailyRecord]) -> String {
         let found = self.summary;
         let mut table = output::table(&["test", "finding", "what to make of it"], |_| false);
         table.add_row([
@@ -187,7 +185,8 @@ impl<'a> Report<'a> {
             light_in_words(found.light).to_owned(),
         ]);
         let often = if found.breaches as f64 > found.expected { "too often" } else { "too seldom" };
-        let bunches = if self.asked.days > 1 { "breaches bunch, as overlapping results do" } else { "breaches bunch" };
+        let bunches =
+            if self.tested.horizon_days > 1 { "breaches bunch, as overlapping results do" } else { "breaches bunch" };
         for (name, LikelihoodRatio { statistic, p_value }, against) in [
             ("frequency (Kupiec)", found.frequency, format!("breaches come {often}")),
             ("independence (Christoffersen)", found.independence, bunches.to_owned()),
@@ -196,7 +195,7 @@ impl<'a> Report<'a> {
             let words = if p_value < SIGNIFICANT { against } else { "nothing against the margin".to_owned() };
             table.add_row([name.to_owned(), format!("ratio {statistic:.4}, p-value {p_value:.4}"), words]);
         }
-        let mut text = format!("backtest of {} to {}: {}\n{table}", found.first, found.last, self.asked.words());
+        let mut text = format!("backtest of {} to {}: {}\n{table}", found.first, found.last, self.tested.margin);
         if !found.worst.is_empty() {
             let shown = &found.worst[..found.worst.len().min(WORST_SHOWN)];
             let _ = write!(text, "\nworst breaches, {} of {}\n{}", shown.len(), found.worst.len(), days(shown));
@@ -239,25 +238,22 @@ fn light_in_words(light: Light) -> &'static str {
 }
 
 /// What a reader must know to read the figures rightly.
-fn notes(asked: &ScenarioArgs, portfolio: &Portfolio, summary: &Summary) -> Vec<String> {
+fn notes(tested: &Tested, summary: &Summary) -> Vec<String> {
     let mut notes = Vec::new();
-    if asked.days > 1 {
+    if tested.horizon_days > 1 {
         notes.push(format!(
             "results over {} days overlap from day to day, so breaches are not independent even where the margin is right: they come in runs, and the p-values are too small. Read the tests as indications, or test over 1 day.",
-            asked.days
+            tested.horizon_days
         ));
     }
-    if portfolio.first_of_market().is_some() {
-        notes.push(format!(
-            "instruments are valued in the market of {} on every day: the history moves today's portfolio, with today's terms and prices.",
-            asked.as_of
-        ));
+    if !tested.note.is_empty() {
+        notes.push(tested.note.clone());
     }
-    if summary.light_days < LIGHT_DAYS || asked.confidence != risk::measure::Confidence::P99 {
+    if summary.light_days < LIGHT_DAYS || tested.confidence != Confidence::P99 {
         notes.push(format!(
             "the traffic light is published for {LIGHT_DAYS} days at 99 %; for {} days at {} it follows the same probabilities.",
             summary.light_days,
-            output::percent(asked.confidence.basis_points().into())
+            output::percent(tested.confidence.basis_points().into())
         ));
     }
     notes

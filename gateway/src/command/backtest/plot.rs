@@ -1,20 +1,49 @@
 //! A backtest as a picture: margins against results, as SVG text.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, fs, path::Path};
 
 use jiff::civil::Date;
 use risk::{backtest::DailyRecord, money::Usd};
 
-use crate::command::output::grouped;
+use crate::command::{failure::Failure, output::grouped};
 
 /// A picture of a backtest, readable at its size of 900 by 420. The same days give the same bytes.
-pub(super) struct Plot<'a> {
+pub(in crate::command) struct Plot<'a> {
     /// The heading.
-    pub(super) title: String,
+    pub(in crate::command) title: String,
     /// A line below it.
-    pub(super) subtitle: String,
+    pub(in crate::command) subtitle: String,
     /// The days, ascending.
-    pub(super) records: &'a [DailyRecord],
+    pub(in crate::command) records: &'a [DailyRecord],
+}
+
+/// Writes pictures to a file as one SVG document, one below the other.
+///
+/// # Errors
+/// When the file cannot be written.
+pub(in crate::command) fn write(path: &Path, plots: &[Plot<'_>]) -> Result<(), Failure> {
+    fs::write(path, document(plots)).map_err(|error| Failure::of(&format!("--plot {}", path.display()), &error))
+}
+
+fn document(plots: &[Plot<'_>]) -> String {
+    let height = HEIGHT * plots.len() as f64;
+    let titles = plots.iter().map(|plot| escaped(&plot.title)).collect::<Vec<_>>().join("; ");
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{height}\" viewBox=\"0 0 {WIDTH} {height}\" role=\"img\">\n\
+         <title>{titles}</title>\n<style>{STYLE}</style>\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n",
+    );
+    for (place, plot) in plots.iter().enumerate() {
+        match place {
+            0 => plot.draw(&mut svg),
+            _ => {
+                let _ = writeln!(svg, "<g transform=\"translate(0 {})\">", HEIGHT * place as f64);
+                plot.draw(&mut svg);
+                svg.push_str("</g>\n");
+            }
+        }
+    }
+    svg.push_str("</svg>\n");
+    svg
 }
 
 const WIDTH: f64 = 900.0;
@@ -49,23 +78,15 @@ struct Scale {
 }
 
 impl Plot<'_> {
-    /// The picture as an SVG document.
-    pub(super) fn svg(&self) -> String {
+    fn draw(&self, svg: &mut String) {
         let scale = Scale::of(self.records);
-        let mut svg = format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{WIDTH}\" height=\"{HEIGHT}\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\">\n\
-             <title>{}</title>\n<style>{STYLE}</style>\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n",
-            escaped(&self.title)
-        );
-        text(&mut svg, EDGE, 26.0, "title", &self.title);
-        text(&mut svg, EDGE, 46.0, "", &self.subtitle);
-        legend(&mut svg);
-        self.amounts(&mut svg, &scale);
-        self.dates(&mut svg, &scale);
-        self.results(&mut svg, &scale);
-        self.margins(&mut svg, &scale);
-        svg.push_str("</svg>\n");
-        svg
+        text(svg, EDGE, 26.0, "title", &self.title);
+        text(svg, EDGE, 46.0, "", &self.subtitle);
+        legend(svg);
+        self.amounts(svg, &scale);
+        self.dates(svg, &scale);
+        self.results(svg, &scale);
+        self.margins(svg, &scale);
     }
 
     /// Lines across with their amounts.
@@ -244,8 +265,12 @@ mod tests {
         (0..days).map(day).collect()
     }
 
+    fn plot(records: &[DailyRecord]) -> Plot<'_> {
+        Plot { title: "a <b> & 'c'".into(), subtitle: "\"d\"\u{7}".into(), records }
+    }
+
     fn svg(records: &[DailyRecord]) -> String {
-        Plot { title: "a <b> & 'c'".into(), subtitle: "\"d\"\u{7}".into(), records }.svg()
+        document(&[plot(records)])
     }
 
     #[test]
@@ -253,6 +278,15 @@ mod tests {
         let svg = svg(&records(5, 1));
         assert!(svg.contains("a &lt;b&gt; &amp; &apos;c&apos;") && svg.contains("&quot;d&quot;\u{fffd}"), "{svg}");
         assert!(svg.contains("realised P&amp;L"));
+    }
+
+    #[test]
+    fn two_pictures_stand_one_below_the_other() {
+        let (one, other) = (records(60, 1), records(5, 1));
+        let both = document(&[plot(&one), plot(&other)]);
+        assert!(both.contains("height=\"840\" viewBox=\"0 0 900 840\""), "{both}");
+        assert_eq!((both.matches("<svg").count(), both.matches("translate(0 420)").count()), (1, 1));
+        assert_eq!(both.matches("<circle class=\"breach\"").count(), 2, "one breach in each");
     }
 
     #[test]
