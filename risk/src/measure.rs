@@ -78,6 +78,31 @@ impl ExpectedShortfall {
         let (quotient, rest) = (self.losses.units().div_euclid(count), self.losses.units().rem_euclid(count));
         Usd::from_units(quotient + i128::from(rest != 0))
     }
+
+    /// Splits [`Self::mean`] over positions by their shares (Euler): each has the mean of its own losses in the tail
+    /// scenarios, and all add up to the whole.
+    ///
+    /// `losses` are the sums of each position's losses over the tail. A share is rounded down to 1e-8 USD; the units that
+    /// are then missing go, one each, to the positions with the largest remainders, of equal ones to the earlier. So the
+    /// shares add up to the rounded mean, and none is off by a unit or more.
+    ///
+    /// `None` where the losses do not add up to the tail's.
+    #[must_use]
+    pub fn split(self, losses: &[Usd]) -> Option<Vec<Usd>> {
+        if Usd::checked_sum(losses.iter().copied())? != self.losses {
+            return None;
+        }
+        let count = i128::try_from(self.count.max(1)).ok()?;
+        let mut shares: Vec<i128> = losses.iter().map(|loss| loss.units().div_euclid(count)).collect();
+        let missing = self.mean().units() - shares.iter().sum::<i128>();
+        let mut ranked: Vec<usize> = (0..losses.len()).collect();
+        // A stable sort: of equal remainders the earlier position comes first.
+        ranked.sort_by_key(|place| std::cmp::Reverse(losses[*place].units().rem_euclid(count)));
+        for place in ranked.into_iter().take(usize::try_from(missing).ok()?) {
+            shares[place] += 1;
+        }
+        Some(shares.into_iter().map(Usd::from_units).collect())
+    }
 }
 
 /// The value at risk of a tail: its k-th worst loss, positive for a loss.
@@ -94,6 +119,8 @@ pub fn expected_shortfall(tail: &Tail) -> ExpectedShortfall {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -128,5 +155,37 @@ mod tests {
         assert_eq!(shortfall(10, 4), 3);
         assert_eq!(shortfall(8, 4), 2);
         assert_eq!(shortfall(-10, 4), -2);
+    }
+
+    #[test]
+    fn the_units_that_rounding_leaves_go_to_the_largest_remainders() {
+        let split = |losses: &[i128], count| {
+            let shortfall = ExpectedShortfall { losses: Usd::from_units(losses.iter().sum()), count };
+            let losses: Vec<Usd> = losses.iter().copied().map(Usd::from_units).collect();
+            shortfall.split(&losses).unwrap().into_iter().map(Usd::units).collect::<Vec<_>>()
+        };
+        // 10/4 rounds up to 3: 1.25 + 1.25 + 0 -> 2 + 1 + 0.
+        assert_eq!(split(&[5, 5, 0], 4), [2, 1, 0]);
+        // A hedge has a negative share: 11/4 + -2/4 = 9/4, up to 3.
+        assert_eq!(split(&[11, -2], 4), [3, 0]);
+        assert_eq!(split(&[8, -8], 4), [2, -2]);
+        let shortfall = ExpectedShortfall { losses: Usd::from_units(10), count: 4 };
+        assert_eq!(shortfall.split(&[Usd::from_units(9)]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn shares_add_up_and_none_is_off_by_a_unit(
+            losses in prop::collection::vec(-1_000_000_i128..1_000_000, 1..20),
+            count in 1_usize..100,
+        ) {
+            let shortfall = ExpectedShortfall { losses: Usd::from_units(losses.iter().sum()), count };
+            let shares = shortfall.split(&losses.iter().copied().map(Usd::from_units).collect::<Vec<_>>()).unwrap();
+            prop_assert_eq!(shares.iter().copied().sum::<Usd>(), shortfall.mean());
+            for (share, loss) in shares.iter().zip(&losses) {
+                let off = share.units() * i128::try_from(count).unwrap() - loss;
+                prop_assert!(off.abs() < i128::try_from(count).unwrap(), "{} of {}", share, loss);
+            }
+        }
     }
 }

@@ -3,7 +3,7 @@
 use super::{LinkPositions, MarginError, PreparedModel, prepared::LinkHoldings};
 use crate::{
     charge::Holding,
-    kernel::{AccountTails, Tail},
+    kernel::{AccountTails, Legs, Position, Tail},
     measure::value_at_risk,
     money::Usd,
 };
@@ -95,6 +95,19 @@ impl Part {
     pub const ALL: [Self; 3] = [Self::First, Self::Second, Self::Both];
 }
 
+impl LinkPositions {
+    /// The positions of a part, the first leg's first.
+    #[must_use]
+    pub fn part(&self, part: Part) -> Vec<Position> {
+        let Legs { first, second } = self.legs();
+        match part {
+            Part::First => first.to_vec(),
+            Part::Second => second.to_vec(),
+            Part::Both => [first, second].concat(),
+        }
+    }
+}
+
 impl LinkHoldings<'_> {
     fn part(&self, part: Part) -> &[Holding<'_>] {
         match part {
@@ -127,7 +140,12 @@ impl PreparedModel {
     ///
     /// # Errors
     /// As [`Self::margins`].
-    pub fn breakdown(&self, link: &LinkPositions, tails: &[TermTails], part: Part) -> Result<CoreBreakdown, MarginError> {
+    pub fn breakdown(
+        &self,
+        link: &LinkPositions,
+        tails: &[TermTails],
+        part: Part,
+    ) -> Result<CoreBreakdown, MarginError> {
         let holdings = self.holdings(link)?;
         let holdings = holdings.part(part);
         let mut of_terms = tails.iter();
