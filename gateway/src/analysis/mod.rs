@@ -9,13 +9,17 @@ mod path;
 mod suggest;
 mod trial;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+
+pub(crate) use compare::{Compared, Comparison};
 
 use crate::{compute::ComputeError, node::context::Context, problem::Problems, reading::ReadError};
 
 /// Answers the analysis service. Everything that it does may read the store and compute: not for an async thread.
 pub(crate) struct Analyst {
     context: Arc<Context>,
+    /// The last comparison of models: its pages are asked for one after another.
+    compared: Mutex<Option<Arc<Comparison>>>,
 }
 
 /// Why an analysis has no answer.
@@ -38,7 +42,7 @@ pub(crate) enum AnalysisError {
 impl Analyst {
     /// An analyst of a node.
     pub(crate) fn new(context: Arc<Context>) -> Self {
-        Self { context }
+        Self { context, compared: Mutex::default() }
     }
 }
 
