@@ -6,14 +6,17 @@ pub mod certs;
 pub mod client;
 pub mod cycle;
 pub mod demo;
+pub mod explain;
 pub mod failure;
 pub mod ledger;
 pub mod links;
 pub mod listing;
 pub mod market;
+pub mod models;
 pub mod node;
 pub mod output;
 pub mod requirements;
+pub mod risk;
 pub mod status;
 pub mod submit;
 pub mod view;
@@ -55,10 +58,16 @@ pub enum Command {
     Agreements(agreements::AgreementsArgs),
     /// Show what each house requires.
     Requirements(requirements::RequirementsArgs),
+    /// Explain how the margins of an account come about, and what moved them since an earlier cycle.
+    Explain(explain::ExplainArgs),
+    /// Compare the next margin models with those in force.
+    Models(models::ModelsArgs),
     /// Show how a node is.
     Status(status::StatusArgs),
     /// Verify a house's ledger offline.
     Ledger(ledger::LedgerArgs),
+    /// Show and check the parts of the risk model on this machine, without a node.
+    Risk(risk::RiskArgs),
 }
 
 /// Runs a command.
@@ -79,8 +88,11 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Cycle(args) => cycle::run(args).await,
         Command::Agreements(args) => agreements::run(args).await,
         Command::Requirements(args) => requirements::run(args).await,
+        Command::Explain(args) => explain::run(args).await,
+        Command::Models(args) => models::run(args).await,
         Command::Status(args) => status::run(args).await,
         Command::Ledger(args) => ledger::run(args),
+        Command::Risk(args) => risk::run(args),
     }
 }
 
