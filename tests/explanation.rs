@@ -1,4 +1,5 @@
 //! Margins explained: every figure recomputed for one account alone, taken apart, and put together again.
+#![allow(clippy::unwrap_used, reason = "a failure of a test is a panic")]
 
 #[path = "support/mod.rs"]
 mod support;
@@ -106,7 +107,10 @@ fn check_term(term: &v1::TermExplanation) {
     assert!(term.tail.is_sorted_by(|one, other| usd(&one.loss) >= usd(&other.loss)));
     let losses = sum(term.tail.iter().map(|scenario| &scenario.loss)).units();
     let count = i128::from(term.tail_count);
-    assert_eq!(usd(&term.expected_shortfall).units(), losses.div_euclid(count) + i128::from(losses.rem_euclid(count) != 0));
+    assert_eq!(
+        usd(&term.expected_shortfall).units(),
+        losses.div_euclid(count) + i128::from(losses.rem_euclid(count) != 0)
+    );
     for scenario in &term.tail {
         scenario.date.parse::<Date>().unwrap();
         assert_eq!((scenario.curve_bp.len(), scenario.tenors_months.len()), (11, 11));
@@ -193,11 +197,8 @@ async fn only_owners_are_answered(clients: &Clients) {
     assert_eq!(hidden.message().replace("GSD-1002", "NOBODY"), unknown.message());
     let later = cycle(v1::CycleKind::Eod, 9);
     assert_eq!(explain(clients, member, "GSD-1001", Some(later.clone())).await.unwrap_err().code(), Code::NotFound);
-    let request = v1::ExplainMarginRequest {
-        account: "GSD-1001".to_owned(),
-        movement_since: Some(later),
-        ..Default::default()
-    };
+    let request =
+        v1::ExplainMarginRequest { account: "GSD-1001".to_owned(), movement_since: Some(later), ..Default::default() };
     let answer = analysis(clients, member).explain_margin(request).await;
     assert_eq!(answer.unwrap_err().code(), Code::NotFound, "an earlier cycle that is asked for must be there");
     let request = v1::CompareModelsRequest::default();
@@ -228,6 +229,8 @@ fn commands_print_it(houses: &Houses) {
     assert_eq!(json["movement"]["since"], "2026-02-13/ITD/1");
     let (is_ok, _, error) = run(&["explain", "GSD-1002", "--as", "member/alder-point"]);
     assert!(!is_ok && error.contains("GSD-1002"), "{error}");
+    let (is_ok, _, error) = run(&["models", "compare", "--cycle", "2026-02-13/ITD/1"]);
+    assert!(!is_ok && error.contains("names no model after treasury-house/2"), "{error}");
 }
 
 /// The default arrangement, with a first Treasury model until the sample's date and a next futures model after it.
@@ -274,7 +277,8 @@ fn market_before(without: &str) -> sample::Market {
 
 /// A book without what names a text.
 fn book_without(leg: Leg, text: &str) -> Book {
-    let kept: String = sample::book::csv(leg).lines().filter(|line| !line.contains(text)).map(|l| format!("{l}\n")).collect();
+    let kept: String =
+        sample::book::csv(leg).lines().filter(|line| !line.contains(text)).map(|l| format!("{l}\n")).collect();
     csv_book::parse(kept.as_bytes(), "the book").unwrap()
 }
 
@@ -358,8 +362,14 @@ async fn compare(clients: &Clients, now: &v1::CycleId) {
         let request = v1::CompareModelsRequest { cycle: None, page_size: 10, page_token };
         let page = analysis(clients, "margin-reader").compare_models(request).await.unwrap().into_inner();
         assert_eq!(page.cycle.as_ref(), Some(now));
-        assert_eq!((page.treasury_model.as_str(), page.next_treasury_model.as_str()), ("treasury-house/2", "treasury-house/2"));
-        assert_eq!((page.futures_model.as_str(), page.next_futures_model.as_str()), ("futures-house/2", NEXT_FUTURES_MODEL));
+        assert_eq!(
+            (page.treasury_model.as_str(), page.next_treasury_model.as_str()),
+            ("treasury-house/2", "treasury-house/2")
+        );
+        assert_eq!(
+            (page.futures_model.as_str(), page.next_futures_model.as_str()),
+            ("futures-house/2", NEXT_FUTURES_MODEL)
+        );
         rows.extend(page.comparisons);
         page_token = page.next_page_token;
         if page_token.is_empty() {

@@ -47,7 +47,11 @@ impl Analyst {
     ///
     /// # Errors
     /// The cycle or what it was computed from is not here, or there is no next model.
-    pub(crate) fn compare(&self, cycle: Option<CycleId>, round: Option<Round>) -> Result<Arc<Comparison>, AnalysisError> {
+    pub(crate) fn compare(
+        &self,
+        cycle: Option<CycleId>,
+        round: Option<Round>,
+    ) -> Result<Arc<Comparison>, AnalysisError> {
         // Held while computing: a second caller waits for the first one's comparison.
         let mut last = self.compared.lock().unwrap_or_else(PoisonError::into_inner);
         let is_asked_for = |kept: &&Arc<Comparison>| Some(kept.cycle) == cycle && Some(kept.round) == round;

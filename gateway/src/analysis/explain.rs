@@ -2,16 +2,17 @@
 
 mod case;
 mod check;
-mod core;
+mod house;
 mod movement;
 mod reason;
 mod remarks;
+mod wire;
 
 use crossmargin::v1;
 
 use self::{
     case::LinkCase,
-    core::{CoreExplainer, Sources},
+    house::{CoreExplainer, Sources},
 };
 use super::{AnalysisError, Analyst, figures};
 use crate::{

@@ -97,10 +97,7 @@ impl AnalysisService for AnalysisApi {
         Ok(Response::new(blocking(move || analyst.try_positions(&request, &visibility)).await?))
     }
 
-    async fn try_path(
-        &self,
-        request: Request<v1::TryPathRequest>,
-    ) -> Result<Response<v1::TryPathResponse>, Status> {
+    async fn try_path(&self, request: Request<v1::TryPathRequest>) -> Result<Response<v1::TryPathResponse>, Status> {
         let visibility = Visibility::of(&caller(&request)?.role);
         let analyst = Arc::clone(&self.analyst);
         let request = request.into_inner();

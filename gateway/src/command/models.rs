@@ -97,11 +97,17 @@ impl From<&v1::ModelComparison> for LinkView {
 }
 
 fn text(view: &ComparisonView, wire: &[v1::ModelComparison]) -> String {
-    let header = ["link", "Treasury", "futures", "Treasury in all", "next", "futures in all", "next", "applied", "next"];
+    let header =
+        ["link", "Treasury", "futures", "Treasury in all", "next", "futures in all", "next", "applied", "next"];
     let mut table = output::table(&header, |at| at > 2);
     let mut sums = [Usd::ZERO; 4];
     for (row, wire) in view.links.iter().zip(wire) {
-        let totals = [&row.current.treasury_total, &row.next.treasury_total, &row.current.futures_total, &row.next.futures_total];
+        let totals = [
+            &row.current.treasury_total,
+            &row.next.treasury_total,
+            &row.current.futures_total,
+            &row.next.futures_total,
+        ];
         for (sum, total) in sums.iter_mut().zip(totals) {
             *sum = sum.saturating_add(total.parse().unwrap_or_default());
         }

@@ -44,12 +44,7 @@ pub struct Reference {
 impl Reference {
     /// The reference data of the house of `leg`, read from its newest items.
     #[must_use]
-    pub fn new(
-        leg: Leg,
-        items: &Items,
-        arrangement: Arc<Arrangement>,
-        registry: Arc<Registry>,
-    ) -> Self {
+    pub fn new(leg: Leg, items: &Items, arrangement: Arc<Arrangement>, registry: Arc<Registry>) -> Self {
         // The items were checked when they were submitted: there is nothing new to report.
         let mut seen = Collector::default();
         let issues = items.issues.as_ref().map(|issues| treasuries::read_issues(issues, "", &mut seen));

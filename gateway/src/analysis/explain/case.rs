@@ -43,7 +43,10 @@ impl LinkCase {
     pub(super) fn of_claim(computer: &Computer, claimed: &Claimed, terms: &LinkTerms) -> Result<Self, AnalysisError> {
         let Claimed { cycle, round, job, .. } = claimed;
         let leaf = claimed.leaf(terms.link.as_str()).ok_or_else(|| {
-            AnalysisError::NotFound(format!("this house's claim of cycle {cycle}, round {round}, has no link {}", terms.link))
+            AnalysisError::NotFound(format!(
+                "this house's claim of cycle {cycle}, round {round}, has no link {}",
+                terms.link
+            ))
         })?;
         claimed.check_engine()?;
         let inputs = computer.link_inputs(job, terms)?;

@@ -10,7 +10,9 @@ pub(super) fn difference(claimed: &v1::MarginLeaf, margin: &JointMargin) -> Opti
     let Some(found) = leaf_figures(margin) else { return Some("its margins are out of range".to_owned()) };
     let pairs = figures(claimed).into_iter().zip(figures(&found));
     let mut differing = pairs.filter(|((_, claimed), (_, found))| claimed != found);
-    differing.next().map(|((field, claimed), (_, found))| format!("{field} was claimed as {claimed}, {found} follows now"))
+    differing
+        .next()
+        .map(|((field, claimed), (_, found))| format!("{field} was claimed as {claimed}, {found} follows now"))
 }
 
 /// Every figure of a leaf by name.

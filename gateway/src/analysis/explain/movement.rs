@@ -78,9 +78,8 @@ impl Analyst {
 fn steps(computer: &Computer, before: &LinkCase, now: &LinkCase) -> Result<[Step; 4], ComputeError> {
     let (valued_then, entering) = valued_by(&before.situation, &now.inputs);
     let (_, left) = valued_by(&now.situation, &before.inputs);
-    let joint = |situation: &Situation, inputs: &LinkInputs| {
-        value(computer, situation, inputs).map(|(_, _, margin)| margin)
-    };
+    let joint =
+        |situation: &Situation, inputs: &LinkInputs| value(computer, situation, inputs).map(|(_, _, margin)| margin);
     let positions = joint(&before.situation, &valued_then)?;
 
     let in_market = Situation { assembled: Arc::clone(&now.situation.assembled), ..before.situation.clone() };
@@ -96,16 +95,8 @@ fn steps(computer: &Computer, before: &LinkCase, now: &LinkCase) -> Result<[Step
     let versions = || now.situation.models.each_ref().map(|model| model.version.to_string()).join(" and ");
     Ok([
         Step { name: "positions", after: positions, remark: entered_and_left(before, now, &entering, &left) },
-        Step {
-            name: "market",
-            after: market,
-            remark: format!("prices, curve and fixings of {}", now.business_date),
-        },
-        Step {
-            name: "scenarios",
-            after: scenarios,
-            remark: format!("histories up to {}", now.business_date),
-        },
+        Step { name: "market", after: market, remark: format!("prices, curve and fixings of {}", now.business_date) },
+        Step { name: "scenarios", after: scenarios, remark: format!("histories up to {}", now.business_date) },
         Step {
             name: "parameters",
             after: now.margin,
@@ -134,19 +125,23 @@ fn entered_and_left(
     entering: &BTreeSet<Instrument>,
     left: &BTreeSet<Instrument>,
 ) -> String {
-    let list = |instruments: &BTreeSet<Instrument>| {
-        instruments.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
-    };
+    let list =
+        |instruments: &BTreeSet<Instrument>| instruments.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     let mut remarks = Vec::new();
     if before.inputs == now.inputs {
         remarks.push("the same positions".to_owned());
     }
     if !entering.is_empty() {
         let date = before.business_date;
-        remarks.push(format!("{} cannot be valued in the market of {date}: in from the step `market` on", list(entering)));
+        remarks
+            .push(format!("{} cannot be valued in the market of {date}: in from the step `market` on", list(entering)));
     }
     if !left.is_empty() {
-        remarks.push(format!("{} cannot be valued in the market of {}: gone with this step", list(left), now.business_date));
+        remarks.push(format!(
+            "{} cannot be valued in the market of {}: gone with this step",
+            list(left),
+            now.business_date
+        ));
     }
     remarks.join("; ")
 }

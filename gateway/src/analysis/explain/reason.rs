@@ -4,11 +4,12 @@ use risk::{factor::Factor, margin::JointMargin, money::Usd};
 
 use super::{
     case::LinkCase,
-    core::{Extreme, HouseExplanation},
+    house::{Extreme, HouseExplanation},
 };
 use crate::{
-    analysis::figures::usd,
     arrangement::{leaf::FactorBounds, terms::Arrangement},
+    book::Holding,
+    words::{grouped, percent},
 };
 
 /// Why the factor that is applied is what it is.
@@ -36,8 +37,11 @@ fn comparison(margin: &JointMargin, houses: [&str; 2]) -> String {
             return format!("in {house}'s model neither leg has a margin");
         }
         let kept = 10_000 - u32::from(margin.factors[side].basis_points());
-        let (combined, alone) = (usd(margins.combined), usd(alone));
-        format!("in {house}'s model both legs together need {} of what they need alone, {combined} of {alone} USD", percent(kept))
+        let (combined, alone) = (dollars(margins.combined), dollars(alone));
+        format!(
+            "in {house}'s model both legs together need {} of what they need alone, {combined} of {alone} USD",
+            percent(kept)
+        )
     };
     let [first, second] = margin.factors;
     if first == second {
@@ -59,19 +63,22 @@ fn comparison(margin: &JointMargin, houses: [&str; 2]) -> String {
 fn offsets(house: &HouseExplanation) -> String {
     let name = &house.wire.house;
     let begin = format!("{name}'s combined margin rests on {}", house.combined_binding);
-    let position = |extreme: &Extreme| format!("{} ({:+})", extreme.holding.instrument, extreme.holding.quantity);
+    let position = |extreme: &Extreme| {
+        let Holding { instrument, quantity } = extreme.holding;
+        format!("{instrument} ({})", grouped(&quantity.to_string()))
+    };
     match &house.extremes {
         [Some(most), Some(least)] => {
-            let off = usd(Usd::ZERO.saturating_sub(least.amount));
+            let off = dollars(Usd::ZERO.saturating_sub(least.amount));
             format!(
                 "{begin}: there {} adds most, {} USD, and {} takes off most, {off} USD.",
                 position(most),
-                usd(most.amount),
+                dollars(most.amount),
                 position(least)
             )
         }
         [Some(most), None] => {
-            format!("{begin}: there {} adds most, {} USD, and nothing takes off.", position(most), usd(most.amount))
+            format!("{begin}: there {} adds most, {} USD, and nothing takes off.", position(most), dollars(most.amount))
         }
         [None, _] => format!("{begin}."),
     }
@@ -95,7 +102,11 @@ fn bounds(margin: &JointMargin, bounds: &FactorBounds, following: Factor) -> Vec
         ));
     }
     if applied < follows {
-        sentences.push(format!("A house granted {} instead of the {} that follow.", percent(applied), percent(follows)));
+        sentences.push(format!(
+            "A house granted {} instead of the {} that follow.",
+            percent(applied),
+            percent(follows)
+        ));
     }
     sentences.push(match applied {
         0 => "No reduction is applied.".to_owned(),
@@ -104,9 +115,9 @@ fn bounds(margin: &JointMargin, bounds: &FactorBounds, following: Factor) -> Vec
     sentences
 }
 
-/// Basis points in per cent: 6543 is `65.43 %`.
-fn percent(basis_points: u32) -> String {
-    format!("{}.{:02} %", basis_points / 100, basis_points % 100)
+/// An amount to the cent, in words.
+fn dollars(amount: Usd) -> String {
+    grouped(&amount.ceil_to_cent().to_string())
 }
 
 #[cfg(test)]

@@ -45,8 +45,7 @@ fn figures(view: &ExplanationView) -> String {
             percent(core.factor),
         ]);
     }
-    let mut required =
-        table(&["requirement", "core alone", "applied", "core", "charges", "in all"], |at| at > 0);
+    let mut required = table(&["requirement", "core alone", "applied", "core", "charges", "in all"], |at| at > 0);
     let of = &view.figures;
     let rows = [
         (0, &of.treasury_standalone, &of.treasury_requirement, &of.treasury_charges, &of.treasury_total),
@@ -62,10 +61,8 @@ fn figures(view: &ExplanationView) -> String {
 
 fn of_house(house: &HouseView) -> String {
     let mut text = format!("{}, {}\n", house.house, house.model);
-    let mut parts = table(
-        &["portfolio", "component", "term", "measure", "weight", "amount", "by full revaluation"],
-        |at| at > 2,
-    );
+    let mut parts =
+        table(&["portfolio", "component", "term", "measure", "weight", "amount", "by full revaluation"], |at| at > 2);
     for part in &house.parts {
         add_part(&mut parts, part);
     }
@@ -97,7 +94,8 @@ fn add_part(table: &mut comfy_table::Table, part: &PartView) {
         }
     }
     let beside = part.core_charges.iter().map(|charge| (charge.name.as_str(), &charge.amount));
-    let beside = [("maturity floor", &part.maturity_floor), ("margin proxy", &part.margin_proxy)].into_iter().chain(beside);
+    let beside =
+        [("maturity floor", &part.maturity_floor), ("margin proxy", &part.margin_proxy)].into_iter().chain(beside);
     for (what, amount) in beside.filter(|(_, amount)| amount.as_str() != "0.00") {
         let empty = String::new;
         table.add_row([name.clone(), what.to_owned(), empty(), empty(), empty(), grouped(amount), empty()]);
@@ -134,19 +132,24 @@ fn of_tail(part: &PartView, term: &TermView) -> String {
         tail.add_row(begin.into_iter().chain(moves));
     }
     let _ = writeln!(text, "{tail}");
-    let _ = writeln!(text, "{}", contributions("position", &term.positions));
-    let _ = writeln!(text, "{}", contributions("risk factor", &term.factors));
+    let _ = writeln!(text, "{}", contributions("position", Some("quantity"), &term.positions));
+    let _ = writeln!(text, "{}", contributions("risk factor", None, &term.factors));
     text
 }
 
-fn contributions(what: &str, parts: &[ContributionView]) -> String {
+fn contributions(what: &str, quantity: Option<&str>, parts: &[ContributionView]) -> String {
     let size = |part: &&ContributionView| part.scaled.parse::<Usd>().unwrap_or_default().units().unsigned_abs();
     let mut largest: Vec<&ContributionView> = parts.iter().collect();
     largest.sort_by_key(|part| Reverse(size(part)));
-    let mut table = table(&[what, "quantity", "to the shortfall", "to the measure"], |at| at > 0);
+    let header: Vec<&str> = [what].into_iter().chain(quantity).chain(["to the shortfall", "to the measure"]).collect();
+    let mut table = table(&header, |at| at > 0);
+    let mut add = |name: String, held: String, amounts: [String; 2]| {
+        let held = quantity.map(|_| held);
+        table.add_row([name].into_iter().chain(held).chain(amounts));
+    };
     for part in largest.iter().take(CONTRIBUTIONS_MAX) {
-        let quantity = if part.quantity == 0 { String::new() } else { grouped(&part.quantity.to_string()) };
-        table.add_row([part.name.clone(), quantity, grouped(&part.amount), grouped(&part.scaled)]);
+        let held = grouped(&part.quantity.to_string());
+        add(part.name.clone(), held, [grouped(&part.amount), grouped(&part.scaled)]);
     }
     let left_out = &largest[largest.len().min(CONTRIBUTIONS_MAX)..];
     if !left_out.is_empty() {
@@ -155,14 +158,13 @@ fn contributions(what: &str, parts: &[ContributionView]) -> String {
             grouped(&sum.to_string())
         };
         let name = format!("{} others", left_out.len());
-        table.add_row([name, String::new(), sum(|part| &part.amount), sum(|part| &part.scaled)]);
+        add(name, String::new(), [sum(|part| &part.amount), sum(|part| &part.scaled)]);
     }
     table.to_string()
 }
 
 fn of_movement(movement: &MovementView) -> String {
-    let header =
-        ["step", "Treasury in all", "change", "futures in all", "change", "applied", "what changed"];
+    let header = ["step", "Treasury in all", "change", "futures in all", "change", "applied", "what changed"];
     let mut steps = table(&header, |at| (1..=5).contains(&at));
     let row = |name: &str, figures: &FiguresView, changes: [&str; 2], remark: &str| {
         [
@@ -201,7 +203,7 @@ mod tests {
             scaled: format!("-{index}.50"),
         };
         let parts: Vec<ContributionView> = (0..12).map(part).collect();
-        let text = contributions("position", &parts);
+        let text = contributions("position", Some("quantity"), &parts);
         assert!(text.contains("P11") && text.contains("P4") && !text.contains("P3"), "{text}");
         let others = text.lines().find(|line| line.contains("4 others")).unwrap();
         assert!(others.contains("6.00") && others.contains("-8.00"), "{others}");

@@ -1,6 +1,6 @@
 //! `crossmargin risk`: the parts of the risk model, so that anyone can check them. No node is needed.
 
-mod model;
+pub mod model;
 
 use clap::{Args, Subcommand};
 

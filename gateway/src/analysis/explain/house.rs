@@ -4,9 +4,9 @@ use crossmargin::v1;
 use rayon::prelude::*;
 use risk::{
     charge::ChargeRule,
-    explain::{Contribution, ExplainError, contributions, factor_losses, position_losses},
-    kernel::{Position, ScenarioMatrix, Tail},
-    margin::{Binding, ChargeAmount, CoreBreakdown, Part, PreparedModel, TermTails},
+    explain::{ExplainError, contributions, factor_losses, position_losses},
+    kernel::{Position, ScenarioMatrix},
+    margin::{Binding, CoreBreakdown, Part, PreparedModel, TermTails},
     measure::{expected_shortfall, value_at_risk},
     model::{Model, Term, Valuation},
     money::Usd,
@@ -14,15 +14,15 @@ use risk::{
     sensitivity::{Differences, Sensitivities, SensitivityRevaluer},
 };
 
-use super::case::LinkCase;
+use super::{
+    case::LinkCase,
+    wire::{contribution, count, named, scaling, scenarios},
+};
 use crate::{
     analysis::{AnalysisError, figures::usd},
     book::Holding,
     compute::{ComputeError, Situation, Valued},
 };
-
-/// Decimal places of [`v1::TermExplanation::scaling`].
-const SCALING_PLACES: u32 = 6;
 
 /// What both houses' models are explained with.
 pub(super) struct Sources {
@@ -255,41 +255,6 @@ impl<'a> CoreExplainer<'a> {
     }
 }
 
-fn scenarios(set: &ScenarioSet, tail: &Tail) -> Vec<v1::TailScenario> {
-    let scenario = |place: usize, pnl: i128| v1::TailScenario {
-        date: set.dates.get(place).map(ToString::to_string).unwrap_or_default(),
-        loss: usd(Usd::from_units(-pnl)),
-        overnight_bp: set.overnight_shifts.get(place).copied().map(basis_points).unwrap_or_default(),
-        curve_bp: set.curve_shift(place).iter().copied().map(basis_points).collect(),
-        tenors_months: set.tenors.iter().map(|tenor| tenor.0.into()).collect(),
-    };
-    tail.worst.iter().map(|worst| scenario(worst.scenario as usize, worst.pnl)).collect()
-}
-
-/// Percentage points as basis points, for a reader: without the dust of binary fractions.
-fn basis_points(points: f64) -> f64 {
-    (points * 1e8).round() / 1e6
-}
-
-fn contribution(name: String, quantity: i64, part: &Contribution) -> v1::Contribution {
-    v1::Contribution { name, quantity, amount: usd(part.to_shortfall), scaled: usd(part.to_measure) }
-}
-
-fn named(charge: &ChargeAmount) -> v1::NamedAmount {
-    v1::NamedAmount { name: charge.name.clone(), amount: usd(charge.amount) }
-}
-
-/// `measure / shortfall` as a decimal, rounded down; 0 where there is no sound ratio.
-fn scaling(measure: Usd, shortfall: Usd) -> String {
-    let one = 10_i128.pow(SCALING_PLACES);
-    if measure <= Usd::ZERO || shortfall <= Usd::ZERO {
-        return "0".to_owned();
-    }
-    // An account's largest loss times a million fits 128 bits.
-    let ratio = measure.units().saturating_mul(one) / shortfall.units();
-    format!("{}.{:0width$}", ratio / one, ratio % one, width = SCALING_PLACES as usize)
-}
-
 /// What a core margin rests on, in words.
 fn binding(breakdown: &CoreBreakdown) -> String {
     match breakdown.binding {
@@ -306,29 +271,5 @@ fn wire_part(part: Part) -> v1::PortfolioPart {
         Part::First => v1::PortfolioPart::TreasuryLeg,
         Part::Second => v1::PortfolioPart::FuturesLeg,
         Part::Both => v1::PortfolioPart::BothLegs,
-    }
-}
-
-fn count(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_scaling_is_a_fraction_of_one_and_nothing_where_there_is_no_ratio() {
-        let of = |measure, shortfall| scaling(Usd::from_units(measure), Usd::from_units(shortfall));
-        assert_eq!(
-            [of(2, 3), of(3, 3), of(0, 3), of(-1, 3), of(-2, -1)],
-            ["0.666666", "1.000000", "0", "0", "0"].map(str::to_owned)
-        );
-    }
-
-    #[test]
-    fn basis_points_have_no_dust() {
-        assert_eq!(basis_points(0.07), 7.0);
-        assert_eq!(basis_points(-0.012_345_67), -1.234_567);
     }
 }
