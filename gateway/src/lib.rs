@@ -22,3 +22,4 @@ pub mod sample;
 pub mod seam;
 pub mod telemetry;
 pub mod wire;
+pub mod words;

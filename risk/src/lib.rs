@@ -8,6 +8,7 @@ pub mod calendar;
 pub mod charge;
 pub mod date;
 mod decimal;
+pub mod explain;
 pub mod exposure;
 pub mod factor;
 pub mod fixed;

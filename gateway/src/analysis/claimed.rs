@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crossmargin::v1;
 use prost::Message;
+use risk::model::ENGINE_VERSION;
 
 use super::{AnalysisError, Analyst};
 use crate::{
@@ -35,6 +36,17 @@ pub(super) struct Claimed {
 }
 
 impl Claimed {
+    /// Refuses a claim that another engine computed: this one would give other digits.
+    pub(super) fn check_engine(&self) -> Result<(), AnalysisError> {
+        if self.engine == ENGINE_VERSION {
+            return Ok(());
+        }
+        Err(AnalysisError::Precondition(format!(
+            "cycle {} was computed by engine {:?}, this node has {ENGINE_VERSION:?}: ask a node with the former",
+            self.cycle, self.engine
+        )))
+    }
+
     /// The claimed figures of a link; `None` where the claim does not hold it.
     pub(super) fn leaf(&self, link: &str) -> Option<&v1::MarginLeaf> {
         self.leaves.iter().find(|leaf| leaf.link_id == link)

@@ -9,7 +9,9 @@ mod path;
 mod suggest;
 mod trial;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+
+pub(crate) use compare::{Compared, Comparison};
 
 use tokio::sync::Semaphore;
 
@@ -20,6 +22,8 @@ pub(crate) struct Analyst {
     context: Arc<Context>,
     /// The right to backtest, which one call has at a time.
     backtests: Arc<Semaphore>,
+    /// The last comparison of models: its pages are asked for one after another.
+    compared: Mutex<Option<Arc<Comparison>>>,
 }
 
 /// Why an analysis has no answer.
@@ -45,7 +49,7 @@ pub(crate) enum AnalysisError {
 impl Analyst {
     /// An analyst of a node.
     pub(crate) fn new(context: Arc<Context>) -> Self {
-        Self { context, backtests: Arc::new(Semaphore::new(1)) }
+        Self { context, backtests: Arc::new(Semaphore::new(1)), compared: Mutex::default() }
     }
 }
 

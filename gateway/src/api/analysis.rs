@@ -1,6 +1,6 @@
 //! Explanations of margins, and portfolios that are tried.
 
-use std::{pin::Pin, sync::Arc};
+use std::{fmt, pin::Pin, str::FromStr, sync::Arc};
 
 use crossmargin::v1::{self, analysis_service_server::AnalysisService};
 use futures_util::Stream;
@@ -10,11 +10,15 @@ use tonic::{Request, Response, Status};
 
 use super::{
     margin::round_of,
+    page::Page,
     status::{blocking, invalid, wrong_cycle},
 };
 use crate::{
-    analysis::Analyst,
-    arrangement::{cycle_id::CycleId, name::AccountId},
+    analysis::{AnalysisError, Analyst, Compared},
+    arrangement::{
+        cycle_id::{CycleId, Round},
+        name::{AccountId, LinkId},
+    },
     identity::caller,
     node::context::Context,
     reading::Visibility,
@@ -22,6 +26,10 @@ use crate::{
 
 /// Backtests that wait for a client to read them; then the computation waits.
 const ANSWERS_WAITING: usize = 16;
+/// Comparisons on a page where none is asked for.
+const COMPARISONS_DEFAULT: usize = 1_000;
+/// Comparisons on a page, at most: some 800 bytes each, within the limit of a message.
+const COMPARISONS_MAX: usize = 2_500;
 
 /// Explains margins and tries portfolios.
 pub(super) struct AnalysisApi {
@@ -52,10 +60,35 @@ impl AnalysisService for AnalysisApi {
     ) -> Result<Response<v1::CompareModelsResponse>, Status> {
         let visibility = Visibility::of(&caller(&request)?.role);
         let request = request.into_inner();
-        let cycle = self.cycle(request.cycle.as_ref())?;
+        let size = request.page_size;
+        let page = Page::<ComparedKey>::read(size, &request.page_token, COMPARISONS_DEFAULT, COMPARISONS_MAX)?;
+        let asked = self.cycle(request.cycle.as_ref())?;
+        // A listing stays with the claim that it began with, though another may come meanwhile.
+        let (cycle, round) = match &page.after {
+            Some(after) => (Some(after.cycle), Some(after.round)),
+            None => (asked, None),
+        };
         let analyst = Arc::clone(&self.analyst);
-        let answer = blocking(move || analyst.compare(cycle, request.page_size, &request.page_token, &visibility));
-        Ok(Response::new(answer.await?))
+        let arrangement = self.context.parties.arrangement.clone();
+        let response = blocking(move || {
+            let compared = analyst.compare(cycle, round)?;
+            let (cycle, round) = (compared.cycle, compared.round);
+            let links = compared.links(page.after.as_ref().map(|after| &after.link), &visibility);
+            let key = |row: &&Compared| ComparedKey { cycle, round, link: row.terms.link.clone() };
+            let (rows, next_page_token) = page.take(links, key);
+            let [treasury_model, futures_model] = compared.current.each_ref().map(ToString::to_string);
+            let [next_treasury_model, next_futures_model] = compared.next.each_ref().map(ToString::to_string);
+            Ok::<_, AnalysisError>(v1::CompareModelsResponse {
+                cycle: Some(cycle.to_wire(arrangement.as_str())),
+                treasury_model,
+                futures_model,
+                next_treasury_model,
+                next_futures_model,
+                comparisons: rows.into_iter().map(Compared::to_wire).collect(),
+                next_page_token,
+            })
+        });
+        Ok(Response::new(response.await?))
     }
 
     async fn try_positions(
@@ -117,5 +150,30 @@ impl AnalysisApi {
     fn cycle(&self, wire: Option<&v1::CycleId>) -> Result<Option<CycleId>, Status> {
         let read = |wire| CycleId::from_wire(Some(wire), self.context.parties.arrangement.as_str());
         wire.map(read).transpose().map_err(|error| wrong_cycle(&error))
+    }
+}
+
+/// The last row of a page of comparisons: its claim and its link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct ComparedKey {
+    cycle: CycleId,
+    round: Round,
+    link: LinkId,
+}
+
+impl fmt::Display for ComparedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {} {}", self.cycle, self.round.0, self.link)
+    }
+}
+
+impl FromStr for ComparedKey {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut parts = text.splitn(3, ' ');
+        let (Some(cycle), Some(round), Some(link)) = (parts.next(), parts.next(), parts.next()) else { return Err(()) };
+        let round = Round(round.parse().map_err(|_| ())?);
+        Ok(Self { cycle: cycle.parse().map_err(|_| ())?, round, link: link.parse().map_err(|_| ())? })
     }
 }

@@ -72,7 +72,7 @@ impl Node {
             .max_encoding_message_size(self.limits.message_sent_bytes_max)
     }
 
-    /// Calls that explain and test margins.
+    /// Calls of those who explain margins and try portfolios.
     #[must_use]
     pub fn analysis(&self) -> AnalysisServiceClient<Channel> {
         AnalysisServiceClient::new(self.channel.clone())

@@ -27,6 +27,27 @@ pub async fn requirements(node: &Node, cycle: CycleId, round: u32) -> Result<Vec
     }
 }
 
+/// Every link of a cycle under the models in force and under the next ones, as one answer.
+///
+/// # Errors
+/// What the node said.
+pub async fn comparisons(node: &Node, cycle: Option<CycleId>) -> Result<v1::CompareModelsResponse, Failure> {
+    let cycle = cycle.map(|cycle| node.cycle(cycle));
+    let mut all = v1::CompareModelsResponse::default();
+    let mut page_token = String::new();
+    loop {
+        let request = v1::CompareModelsRequest { cycle: cycle.clone(), page_size: 0, page_token };
+        let page = node.analysis().compare_models(request).await.told("comparing models")?;
+        page_token = page.next_page_token.clone();
+        let mut comparisons = std::mem::take(&mut all.comparisons);
+        comparisons.extend_from_slice(&page.comparisons);
+        all = v1::CompareModelsResponse { comparisons, ..page };
+        if page_token.is_empty() {
+            return Ok(all);
+        }
+    }
+}
+
 /// Every break of a round, ascending by link, and the round; round 0 is the newest that was matched.
 ///
 /// # Errors

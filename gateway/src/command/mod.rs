@@ -7,11 +7,13 @@ pub mod certs;
 pub mod client;
 pub mod cycle;
 pub mod demo;
+pub mod explain;
 pub mod failure;
 pub mod ledger;
 pub mod links;
 pub mod listing;
 pub mod market;
+pub mod models;
 pub mod node;
 pub mod output;
 pub mod requirements;
@@ -63,6 +65,10 @@ pub enum Command {
     Risk(risk::RiskArgs),
     /// Hold each house's core margins of past days against what the days after them made of today's positions.
     Backtest(backtest::BacktestArgs),
+    /// Explain how the margins of an account come about, and what moved them since an earlier cycle.
+    Explain(explain::ExplainArgs),
+    /// Compare the next margin models with those in force.
+    Models(models::ModelsArgs),
     /// Show how a node is.
     Status(status::StatusArgs),
     /// Verify a house's ledger offline.
@@ -87,10 +93,12 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Cycle(args) => cycle::run(args).await,
         Command::Agreements(args) => agreements::run(args).await,
         Command::Requirements(args) => requirements::run(args).await,
-        Command::Risk(args) => risk::run(args),
         Command::Backtest(args) => backtest::run(args).await,
+        Command::Explain(args) => explain::run(args).await,
+        Command::Models(args) => models::run(args).await,
         Command::Status(args) => status::run(args).await,
         Command::Ledger(args) => ledger::run(args),
+        Command::Risk(args) => risk::run(args),
     }
 }
 

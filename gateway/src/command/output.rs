@@ -7,6 +7,7 @@ use crossmargin::v1;
 use serde::Serialize;
 
 use super::failure::Failure;
+pub use crate::words::{grouped, percent};
 
 /// Writes a text to standard output, with a line end. A reader that has gone away is no failure.
 ///
@@ -74,34 +75,10 @@ fn align(name: &str, is_right: bool) -> Cell {
     Cell::new(name).set_alignment(if is_right { CellAlignment::Right } else { CellAlignment::Left })
 }
 
-/// A decimal amount with separators: `1234567.50` is `1,234,567.50`. What is no amount stays as it is.
-#[must_use]
-pub fn grouped(amount: &str) -> String {
-    let (sign, unsigned) = amount.strip_prefix('-').map_or(("", amount), |rest| ("-", rest));
-    let (whole, rest) = unsigned.find('.').map_or((unsigned, ""), |point| unsigned.split_at(point));
-    if whole.is_empty() || !whole.bytes().all(|byte| byte.is_ascii_digit()) {
-        return amount.to_owned();
-    }
-    let mut grouped = String::with_capacity(amount.len() + whole.len() / 3);
-    for (place, digit) in whole.chars().enumerate() {
-        if place > 0 && (whole.len() - place) % 3 == 0 {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    format!("{sign}{grouped}{rest}")
-}
-
 /// Basis points as a fraction: 6543 is 0.6543.
 #[must_use]
 pub fn fraction(basis_points: u32) -> f64 {
     f64::from(basis_points) / 10_000.0
-}
-
-/// Basis points in per cent: 6543 is `65.43 %`.
-#[must_use]
-pub fn percent(basis_points: u32) -> String {
-    format!("{}.{:02} %", basis_points / 100, basis_points % 100)
 }
 
 /// A name of the wire in small letters: `CYCLE_PHASE_FALLEN_BACK` without `CYCLE_PHASE_` is `fallen_back`; one that
@@ -152,21 +129,6 @@ pub fn short(hex: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn amounts_are_grouped_by_thousands() {
-        for (amount, expected) in [
-            ("0.00", "0.00"),
-            ("999.10", "999.10"),
-            ("1000", "1,000"),
-            ("-1234567.89", "-1,234,567.89"),
-            ("123456789012.00", "123,456,789,012.00"),
-            ("", ""),
-            ("n/a", "n/a"),
-        ] {
-            assert_eq!(grouped(amount), expected);
-        }
-    }
 
     #[test]
     fn a_factor_is_a_fraction_in_json_and_a_percentage_in_tables() {

@@ -11,7 +11,7 @@ use risk::{
 use super::{
     ComputeError,
     positions::{LegDigests, Legs},
-    prepared::Prepared,
+    valuation::Valued,
 };
 use crate::{
     arrangement::{digest::Digest, leaf, name::LinkId},
@@ -26,7 +26,7 @@ const E8_PER_CENT: i128 = 1_000_000;
 
 /// The margins of every link, in order.
 pub(super) fn margins(
-    prepared: &Prepared,
+    valued: &Valued,
     links: &[Legs<'_>],
     terms: &ReductionTerms,
 ) -> Result<Vec<JointMargin>, ComputeError> {
@@ -34,11 +34,11 @@ pub(super) fn margins(
         let positions = block
             .iter()
             .map(|link| {
-                let treasury = prepared.positions(link.holdings.treasury)?;
-                Ok(LinkPositions::new(treasury, prepared.positions(link.holdings.futures)?))
+                let treasury = valued.positions(link.holdings.treasury)?;
+                Ok(LinkPositions::new(treasury, valued.positions(link.holdings.futures)?))
             })
             .collect::<Result<Vec<_>, ComputeError>>()?;
-        joint_margins(prepared.models(), &positions, terms).map_err(ComputeError::new)
+        joint_margins(&valued.models, &positions, terms).map_err(ComputeError::new)
     });
     Ok(blocks.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
@@ -60,15 +60,6 @@ pub(super) fn encode(
 }
 
 fn leaf_of(link: &Legs<'_>, digests: &LegDigests, margin: &JointMargin) -> Option<v1::MarginLeaf> {
-    let figures = |side: usize| {
-        let HouseMargins { first_leg_alone, second_leg_alone, combined } = margin.by_house[side];
-        Some(v1::ModelFigures {
-            treasury_alone_e8: e8(first_leg_alone)?,
-            futures_alone_e8: e8(second_leg_alone)?,
-            combined_e8: e8(combined)?,
-            factor_bp: margin.factors[side].basis_points().into(),
-        })
-    };
     let digest = |digest: Digest| wire::bytes_of(digest);
     Some(v1::MarginLeaf {
         link_id: link.terms.link.to_string(),
@@ -77,8 +68,24 @@ fn leaf_of(link: &Legs<'_>, digests: &LegDigests, margin: &JointMargin) -> Optio
         treasury_positions: digest(digests.positions.treasury),
         futures_positions: digest(digests.positions.futures),
         market: digest(digests.market),
-        treasury_house: Some(figures(0)?),
-        futures_house: Some(figures(1)?),
+        ..figures(margin)?
+    })
+}
+
+/// A leaf with its figures alone; `None` where they are out of range.
+pub(crate) fn figures(margin: &JointMargin) -> Option<v1::MarginLeaf> {
+    let model = |side: usize| {
+        let HouseMargins { first_leg_alone, second_leg_alone, combined } = margin.by_house[side];
+        Some(v1::ModelFigures {
+            treasury_alone_e8: e8(first_leg_alone)?,
+            futures_alone_e8: e8(second_leg_alone)?,
+            combined_e8: e8(combined)?,
+            factor_bp: margin.factors[side].basis_points().into(),
+        })
+    };
+    Some(v1::MarginLeaf {
+        treasury_house: Some(model(0)?),
+        futures_house: Some(model(1)?),
         applied_factor_bp: margin.applied.basis_points().into(),
         treasury_requirement_cents: cents(margin.requirements[0])?,
         futures_requirement_cents: cents(margin.requirements[1])?,
@@ -87,6 +94,7 @@ fn leaf_of(link: &Legs<'_>, digests: &LegDigests, margin: &JointMargin) -> Optio
         shortfall_cents: cents(margin.shortfall.ceil_to_cent())?,
         treasury_charges_cents: cents(margin.charges[0])?,
         futures_charges_cents: cents(margin.charges[1])?,
+        ..v1::MarginLeaf::default()
     })
 }
 

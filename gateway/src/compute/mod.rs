@@ -8,10 +8,12 @@ mod link;
 mod past;
 mod positions;
 mod prepared;
+mod round;
 #[cfg(test)]
 mod tests;
 mod valuation;
 
+pub(crate) use leaves::figures as leaf_figures;
 pub(crate) use link::LinkInputs;
 pub(crate) use past::{Past, PastLink};
 pub(crate) use prepared::{Prepared, Situation};
@@ -134,25 +136,15 @@ impl Computer {
     /// What is missing or cannot be valued.
     pub fn joint(&self, job: &Job) -> Result<Computed, ComputeError> {
         let mut clock = Steps::default();
-        let books = Pair::from_fn(|leg| positions::load(&*self.blobs, &job.manifests[leg]));
-        let books = Pair { treasury: books.treasury?, futures: books.futures? };
-        let links: Vec<Legs<'_>> = job
-            .registry
-            .links()
-            .filter_map(|(terms, mode)| {
-                // A link that came into force after a book was frozen counts from the next freeze on: its account is
-                // not flat, it is not there.
-                let holdings = Pair::from_fn(|leg| books[leg].holdings(&terms.accounts[leg])).both()?;
-                Some(Legs { terms, mode, holdings })
-            })
-            .collect();
+        let books = positions::load_both(&*self.blobs, &job.manifests)?;
+        let links = positions::links(&job.registry, &books);
         clock.done("load");
         let markets = job.markets.as_ref().map(Some);
         let prepared = self.prepare(job.business_date, markets, &positions::dictionary(&links))?;
         clock.done("reprice");
         let digests = positions::digests(&prepared, &links);
         clock.done("digest");
-        let margins = leaves::margins(&prepared, &links, &self.terms())?;
+        let margins = leaves::margins(prepared.valued(), &links, &self.terms())?;
         clock.done("margin");
         let leaves = leaves::encode(&links, &digests, &margins)?;
         let (tree, leaves_digest) = self.store(leaves)?;
@@ -203,7 +195,7 @@ impl Computer {
             self.prepare(job.business_date, own, &dictionary).map_err(|_| error)
         })?;
         let digests = positions::digests(&prepared, &links);
-        let margins = leaves::margins(&prepared, &links, &self.terms())?;
+        let margins = leaves::margins(prepared.valued(), &links, &self.terms())?;
         let leaves = leaves::encode(&links, &digests, &margins)?;
         self.store(leaves).map(|(_, digest)| digest)
     }

@@ -16,6 +16,7 @@ use crate::{
         leg::{Leg, Pair},
         link::{LinkMode, LinkTerms},
         name::AccountId,
+        registry::Registry,
     },
     blobs::BlobStore,
     book::{Holding, columns},
@@ -50,6 +51,26 @@ pub(super) fn load(blobs: &dyn BlobStore, manifest: &PositionManifest) -> Result
         })
         .collect::<Result<_, ComputeError>>()?;
     Ok(FrozenBook(chunks.into_iter().flatten().collect()))
+}
+
+/// Reads the frozen books of both houses.
+pub(super) fn load_both(
+    blobs: &dyn BlobStore,
+    manifests: &Pair<PositionManifest>,
+) -> Result<Pair<FrozenBook>, ComputeError> {
+    let books = Pair::from_fn(|leg| load(blobs, &manifests[leg]));
+    Ok(Pair { treasury: books.treasury?, futures: books.futures? })
+}
+
+/// The links whose accounts both books hold, ascending.
+pub(super) fn links<'a>(registry: &'a Registry, books: &'a Pair<FrozenBook>) -> Vec<Legs<'a>> {
+    let held = registry.links().filter_map(|(terms, mode)| {
+        // A link that came into force after a book was frozen counts from the next freeze on: its account is not flat,
+        // it is not there.
+        let holdings = Pair::from_fn(|leg| books[leg].holdings(&terms.accounts[leg])).both()?;
+        Some(Legs { terms, mode, holdings })
+    });
+    held.collect()
 }
 
 /// Every instrument that a link holds, in order.

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use jiff::civil::Date;
-use risk::{instrument::Instrument, kernel::Position, margin::PreparedModel, model::Model, scenario::ScenarioSet};
+use risk::{
+    exposure::InstrumentFacts, instrument::Instrument, model::Model, revaluation::Revaluer, scenario::ScenarioSet,
+};
 
 use super::{
     ComputeError,
@@ -11,7 +13,6 @@ use super::{
 };
 use crate::{
     arrangement::{digest::Digest, evidence::MarketManifest, leg::Pair},
-    book::Holding,
     market::{Assembled, Items, histories},
 };
 
@@ -74,6 +75,19 @@ impl Situation {
             sets.map(Arc::new).map_err(ComputeError::new)
         };
         Ok(Self { sets: [sets(models[0])?, sets(models[1])?], models: models.map(Clone::clone), assembled })
+    }
+
+    /// Those of some instruments that cannot be valued here, each with the reason.
+    pub(crate) fn unvalued(&self, instruments: &[Instrument]) -> Vec<(Instrument, String)> {
+        let market = &*self.assembled.market;
+        let revaluer = Revaluer::without_scenarios(market);
+        let has_proxy = self.models.iter().all(|model| model.margin_proxy.is_some());
+        let reason = |instrument: Instrument| match InstrumentFacts::of(&revaluer, instrument) {
+            Err(error) => Some(error.to_string()),
+            Ok(facts) if facts.is_proxied && !has_proxy => Some(format!("{instrument} has no price")),
+            Ok(_) => None,
+        };
+        instruments.iter().filter_map(|instrument| Some((*instrument, reason(*instrument)?))).collect()
     }
 
     /// Values instruments.
@@ -143,11 +157,6 @@ impl Prepared {
         &self.valued
     }
 
-    /// Both models, ready.
-    pub(super) fn models(&self) -> &[PreparedModel; 2] {
-        &self.valued.models
-    }
-
     /// Whether every instrument is ready.
     pub(super) fn covers(&self, instruments: &[Instrument]) -> bool {
         self.valued.covers(instruments)
@@ -167,11 +176,6 @@ impl Prepared {
     pub(super) fn name_digest(&self, instrument: &Instrument) -> Digest {
         let known = self.row(instrument).map(|row| self.digests[row as usize].0);
         known.unwrap_or_else(|| Digest::of(instrument.to_string().as_bytes()))
-    }
-
-    /// Holdings as the kernel takes them.
-    pub(super) fn positions(&self, holdings: &[Holding]) -> Result<Vec<Position>, ComputeError> {
-        self.valued.positions(holdings)
     }
 }
 

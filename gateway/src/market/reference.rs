@@ -10,6 +10,7 @@ use risk::{
     date::add_months,
     futures::ContractSpecification,
     instrument::{Contract, Cusip, Instrument, ProductCode},
+    model::ModelVersion,
 };
 
 use super::{
@@ -17,7 +18,7 @@ use super::{
     treasuries::{self, Issue, Issues},
 };
 use crate::{
-    arrangement::{leg::Leg, name::AccountId, registry::Registry},
+    arrangement::{leg::Leg, name::AccountId, registry::Registry, terms::Arrangement},
     book::intake::Eligibility,
     problem::Collector,
 };
@@ -35,23 +36,15 @@ pub struct Reference {
     specifications: BTreeMap<ProductCode, ContractSpecification>,
     priced: BTreeSet<Contract>,
     priced_issues: BTreeSet<Cusip>,
-    /// Products that the arrangement takes.
-    products: BTreeSet<ProductCode>,
-    /// A Treasury must have more than so many months to maturity.
-    minimum_months: i32,
+    /// What is eligible, and the models that a position without a price needs a margin proxy of.
+    arrangement: Arc<Arrangement>,
     registry: Arc<Registry>,
 }
 
 impl Reference {
     /// The reference data of the house of `leg`, read from its newest items.
     #[must_use]
-    pub fn new(
-        leg: Leg,
-        items: &Items,
-        products: BTreeSet<ProductCode>,
-        minimum_months: i32,
-        registry: Arc<Registry>,
-    ) -> Self {
+    pub fn new(leg: Leg, items: &Items, arrangement: Arc<Arrangement>, registry: Arc<Registry>) -> Self {
         // The items were checked when they were submitted: there is nothing new to report.
         let mut seen = Collector::default();
         let issues = items.issues.as_ref().map(|issues| treasuries::read_issues(issues, "", &mut seen));
@@ -65,8 +58,7 @@ impl Reference {
             specifications: specifications.into_iter().flatten().map(|s| (s.product, s)).collect(),
             priced: prices.into_iter().flatten().map(|(contract, _)| contract).collect(),
             priced_issues: issue_prices.into_iter().flatten().map(|(cusip, _)| cusip).collect(),
-            products,
-            minimum_months,
+            arrangement,
             registry,
         }
     }
@@ -80,20 +72,24 @@ impl Reference {
             Some(Issue::Coupon(terms)) if terms.issue().maturity <= business_date => {
                 return Err(format!("matured on {}", terms.issue().maturity));
             }
-            Some(Issue::Coupon(_)) if !self.priced_issues.contains(cusip) => {
-                return Err(format!("CUSIP {cusip} has no price here; submit its price first"));
-            }
             Some(Issue::Other(kind)) => {
                 let kind = kind.as_str_name().trim_start_matches("ISSUE_KIND_");
                 return Err(format!("{kind} is not eligible: only Treasury notes and bonds are"));
             }
             Some(Issue::Coupon(terms)) => terms.issue(),
         };
+        if !self.priced_issues.contains(cusip)
+            && let Some(model) = self.model_without_proxy(business_date)
+        {
+            return Err(format!(
+                "CUSIP {cusip} has no price here, and {model} has no margin proxy for it; submit its price first"
+            ));
+        }
         if quantity % 100 != 0 {
             return Err(format!("face {quantity} is not a multiple of USD 100"));
         }
-        if terms.maturity <= add_months(business_date, self.minimum_months) {
-            let months = self.minimum_months;
+        let months = self.arrangement.eligible.treasury_remaining_months_above;
+        if terms.maturity <= add_months(business_date, i32::try_from(months).unwrap_or(i32::MAX)) {
             return Err(format!(
                 "not eligible: it matures on {}, within {months} months of {business_date}",
                 terms.maturity
@@ -102,8 +98,14 @@ impl Reference {
         Ok(())
     }
 
+    /// A model in force that cannot margin a position without a price.
+    fn model_without_proxy(&self, business_date: Date) -> Option<&ModelVersion> {
+        let mut models = self.arrangement.models.iter().map(|(_, models)| models.in_force(business_date));
+        models.find(|model| model.margin_proxy.is_none()).map(|model| &model.version)
+    }
+
     fn check_future(&self, contract: Contract, business_date: Date) -> Result<(), String> {
-        if !self.products.contains(&contract.product) {
+        if !self.arrangement.eligible.futures.contains(&contract.product) {
             return Err(format!("product {} is not eligible under the arrangement", contract.product));
         }
         let Some(specification) = self.specifications.get(&contract.product) else {
@@ -157,4 +159,45 @@ impl Eligibility for Reference {
 
 fn after(date: Date, business_date: Date) -> Result<(), String> {
     if date > business_date { Ok(()) } else { Err(format!("{date} is not after the business date {business_date}")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{arrangement::terms::DEFAULT_TOML, sample};
+
+    /// The Treasury house's reference data of the sample under an arrangement, without the price of one issue.
+    fn reference_without_price(arrangement: &str) -> (Reference, Instrument) {
+        let mut items = Items::default();
+        let sample = sample::market().into_items(Leg::Treasury);
+        sample.into_iter().filter_map(|item| item.item).for_each(|item| items.insert(item));
+        let holdings = sample::book::book(Leg::Treasury).unwrap();
+        let held = holdings.positions().find_map(|(_, instrument, _)| match instrument {
+            Instrument::Treasury(cusip) => Some(cusip),
+            _ => None,
+        });
+        let cusip = held.unwrap();
+        items.issue_prices.as_mut().unwrap().prices.retain(|price| price.cusip != cusip.to_string());
+        let arrangement = Arc::new(Arrangement::from_toml(arrangement).unwrap());
+        let registry = Arc::new(Registry::new(arrangement.parties.mode));
+        (Reference::new(Leg::Treasury, &items, arrangement, registry), Instrument::Treasury(cusip))
+    }
+
+    #[test]
+    fn an_issue_without_a_price_may_be_held_where_both_models_have_a_margin_proxy() {
+        let (reference, instrument) = reference_without_price(DEFAULT_TOML);
+        assert_eq!(reference.check_treasury(&instrument, 100_000, sample::BUSINESS_DATE), Ok(()));
+        let uneven = reference.check_treasury(&instrument, 50, sample::BUSINESS_DATE).unwrap_err();
+        assert!(uneven.contains("multiple"), "{uneven}");
+    }
+
+    #[test]
+    fn an_issue_without_a_price_is_refused_where_a_model_has_no_margin_proxy() {
+        for house in ["treasury-house", "futures-house"] {
+            let older = DEFAULT_TOML.replace(&format!("\"{house}/2\""), &format!("\"{house}/1\""));
+            let (reference, instrument) = reference_without_price(&older);
+            let told = reference.check_treasury(&instrument, 100_000, sample::BUSINESS_DATE).unwrap_err();
+            assert!(told.contains("no price here") && told.contains(&format!("{house}/1")), "{told}");
+        }
+    }
 }

@@ -196,10 +196,8 @@ fn reference(context: &Context) -> Result<Reference, RequestError> {
     let newest = context.catalog.read().newest_market(context.us).cloned();
     let markets = crate::arrangement::leg::Pair::from_fn(|leg| newest.as_ref().filter(|_| leg == context.us));
     let items = context.computer.items(markets).map_err(unavailable)?;
-    let eligible = &context.arrangement.eligible;
-    let months = i32::try_from(eligible.treasury_remaining_months_above).unwrap_or(i32::MAX);
     let registry = Arc::clone(&context.catalog.read().registry);
-    Ok(Reference::new(context.us, &items, eligible.futures.iter().copied().collect(), months, registry))
+    Ok(Reference::new(context.us, &items, Arc::clone(&context.arrangement), registry))
 }
 
 async fn blocking<T: Send + 'static>(

@@ -3,7 +3,7 @@
 use super::{LinkPositions, MarginError, PreparedModel, prepared::LinkHoldings};
 use crate::{
     charge::Holding,
-    kernel::{AccountTails, Tail},
+    kernel::{AccountTails, Legs, Position, Tail},
     measure::value_at_risk,
     money::Usd,
 };
@@ -93,6 +93,19 @@ impl AccountTails {
 impl Part {
     /// Every part.
     pub const ALL: [Self; 3] = [Self::First, Self::Second, Self::Both];
+}
+
+impl LinkPositions {
+    /// The positions of a part, the first leg's first.
+    #[must_use]
+    pub fn part(&self, part: Part) -> Vec<Position> {
+        let Legs { first, second } = self.legs();
+        match part {
+            Part::First => first.to_vec(),
+            Part::Second => second.to_vec(),
+            Part::Both => [first, second].concat(),
+        }
+    }
 }
 
 impl LinkHoldings<'_> {

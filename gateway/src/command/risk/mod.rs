@@ -6,6 +6,7 @@ mod basket;
 mod contract;
 mod factor;
 mod input;
+mod model;
 mod portfolio;
 mod quote;
 mod scenario;
@@ -38,6 +39,8 @@ pub enum RiskAction {
     Basket(basket::BasketArgs),
     /// Final settlement prices of SOFR and Fed funds futures.
     Settle(settle::SettleArgs),
+    /// The built-in margin models, every parameter with what it rests on.
+    Model(model::ModelArgs),
     /// Value at risk and expected shortfall of a portfolio over historical scenarios, by full revaluation: with each
     /// position's contribution and the tail scenarios by date.
     Var(var::VarArgs),
@@ -56,6 +59,7 @@ pub fn run(args: RiskArgs) -> Result<(), Failure> {
         RiskAction::Factor(args) => factor::run(&args),
         RiskAction::Basket(args) => basket::run(&args),
         RiskAction::Settle(args) => settle::run(&args),
+        RiskAction::Model(args) => model::run(&args),
         RiskAction::Var(args) => var::run(&args),
         RiskAction::Backtest(args) => backtest::run(&args),
     }

@@ -1,0 +1,189 @@
+//! Why the lesser factor was the lesser, in words.
+
+use risk::{factor::Factor, margin::JointMargin, money::Usd};
+
+use super::{
+    case::LinkCase,
+    house::{Extreme, HouseExplanation},
+};
+use crate::{
+    arrangement::{leaf::FactorBounds, terms::Arrangement},
+    book::Holding,
+    words::{grouped, percent},
+};
+
+/// Why the factor that is applied is what it is.
+pub(super) fn of(arrangement: &Arrangement, case: &LinkCase, houses: &[HouseExplanation; 2]) -> String {
+    let names = [0, 1].map(|side| houses[side].wire.house.as_str());
+    let lesser = usize::from(case.margin.factors[1] < case.margin.factors[0]);
+    let mut sentences = vec![comparison(&case.margin, names)];
+    if case.margin.factors != [Factor::ZERO; 2] {
+        sentences.push(offsets(&houses[lesser]));
+    }
+    sentences.extend(bounds(&case.margin, &arrangement.bounds, case.following.applied));
+    if case.is_rehearsal && case.margin.applied > Factor::ZERO {
+        sentences.push("The link is in rehearsal: the factor is shown and stand-alone margin is charged.".to_owned());
+    }
+    sentences.join(" ")
+}
+
+/// Both houses' ratios, the lesser factor first.
+fn comparison(margin: &JointMargin, houses: [&str; 2]) -> String {
+    let share = |side: usize| {
+        let margins = &margin.by_house[side];
+        let alone = margins.first_leg_alone.saturating_add(margins.second_leg_alone);
+        let house = houses[side];
+        if alone == Usd::ZERO {
+            return format!("in {house}'s model neither leg has a margin");
+        }
+        let kept = 10_000 - u32::from(margin.factors[side].basis_points());
+        let (combined, alone) = (dollars(margins.combined), dollars(alone));
+        format!(
+            "in {house}'s model both legs together need {} of what they need alone, {combined} of {alone} USD",
+            percent(kept)
+        )
+    };
+    let [first, second] = margin.factors;
+    if first == second {
+        let factor = percent(first.basis_points().into());
+        return format!("Both houses' factors are {factor}: {}; {}.", share(0), share(1));
+    }
+    let lesser = usize::from(second < first);
+    let other = 1 - lesser;
+    let [at_lesser, at_other] = [lesser, other].map(|side| percent(margin.factors[side].basis_points().into()));
+    format!(
+        "{}'s factor is the lesser, {at_lesser} against {at_other}: {}; {}.",
+        houses[lesser],
+        share(lesser),
+        share(other)
+    )
+}
+
+/// What offsets what in the model of the lesser factor.
+fn offsets(house: &HouseExplanation) -> String {
+    let name = &house.wire.house;
+    let begin = format!("{name}'s combined margin rests on {}", house.combined_binding);
+    let position = |extreme: &Extreme| {
+        let Holding { instrument, quantity } = extreme.holding;
+        format!("{instrument} ({})", grouped(&quantity.to_string()))
+    };
+    match &house.extremes {
+        [Some(most), Some(least)] => {
+            let off = dollars(Usd::ZERO.saturating_sub(least.amount));
+            format!(
+                "{begin}: there {} adds most, {} USD, and {} takes off most, {off} USD.",
+                position(most),
+                dollars(most.amount),
+                position(least)
+            )
+        }
+        [Some(most), None] => {
+            format!("{begin}: there {} adds most, {} USD, and nothing takes off.", position(most), dollars(most.amount))
+        }
+        [None, _] => format!("{begin}."),
+    }
+}
+
+/// What the arrangement's bounds and a house's own decision make of the lesser factor.
+fn bounds(margin: &JointMargin, bounds: &FactorBounds, following: Factor) -> Vec<String> {
+    let lesser = u32::from(margin.factors[0].min(margin.factors[1]).basis_points());
+    let capped = lesser.min(bounds.max_bp);
+    let (follows, applied) = (u32::from(following.basis_points()), u32::from(margin.applied.basis_points()));
+    let mut sentences = Vec::new();
+    if lesser > capped {
+        sentences.push(format!("The arrangement grants at most {}.", percent(bounds.max_bp)));
+    }
+    if capped > 0 && capped < bounds.min_bp {
+        sentences.push(format!("The arrangement grants nothing below {}.", percent(bounds.min_bp)));
+    } else if follows < capped {
+        sentences.push(format!(
+            "The arrangement lowers it to {}, so that both requirements reach the larger combined margin as far as they can.",
+            percent(follows)
+        ));
+    }
+    if applied < follows {
+        sentences.push(format!(
+            "A house granted {} instead of the {} that follow.",
+            percent(applied),
+            percent(follows)
+        ));
+    }
+    sentences.push(match applied {
+        0 => "No reduction is applied.".to_owned(),
+        applied => format!("Both houses apply {}.", percent(applied)),
+    });
+    sentences
+}
+
+/// An amount to the cent, in words.
+fn dollars(amount: Usd) -> String {
+    grouped(&amount.ceil_to_cent().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use risk::{
+        factor::FactorBounds as Limits,
+        margin::{HouseMargins, ReductionTerms},
+    };
+
+    use super::*;
+
+    const BOUNDS: FactorBounds = FactorBounds { max_bp: 8_000, min_bp: 100, closes_shortfall: false };
+
+    fn margin(treasury: [i64; 3], futures: [i64; 3], floor_at_combined: bool) -> JointMargin {
+        let house = |of: [i64; 3]| {
+            let [first, second, combined] = of.map(Usd::from_cents);
+            HouseMargins::new(first, second, combined)
+        };
+        let terms = ReductionTerms { bounds: Limits::DEFAULT, floor_at_combined };
+        JointMargin::new([house(treasury), house(futures)], [Usd::ZERO; 2], &terms)
+    }
+
+    #[test]
+    fn the_lesser_factor_s_house_is_named_first_with_its_ratio() {
+        let lesser_at_cme = margin([10_000, 10_000, 8_000], [5_000, 5_000, 7_000], false);
+        assert_eq!(
+            comparison(&lesser_at_cme, ["FICC", "CME"]),
+            "CME's factor is the lesser, 30.00 % against 60.00 %: in CME's model both legs together need 70.00 % of what they \
+             need alone, 70.00 of 100.00 USD; in FICC's model both legs together need 40.00 % of what they need alone, 80.00 \
+             of 200.00 USD."
+        );
+        let flat = margin([0; 3], [0; 3], false);
+        assert_eq!(
+            comparison(&flat, ["FICC", "CME"]),
+            "Both houses' factors are 0.00 %: in FICC's model neither leg has a margin; in CME's model neither leg has a margin."
+        );
+    }
+
+    #[test]
+    fn what_bounds_and_houses_make_of_the_factor_is_said() {
+        let hedged = [10_000, 10_000, 1_000];
+        for (margin, expected) in [
+            (margin(hedged, hedged, false), "The arrangement grants at most 80.00 %. Both houses apply 80.00 %."),
+            (
+                margin(hedged, [10_000, 10_000, 19_900], false),
+                "The arrangement grants nothing below 1.00 %. No reduction is applied.",
+            ),
+            (margin(hedged, [10_000, 10_000, 20_000], false), "No reduction is applied."),
+            (margin(hedged, [10_000, 10_000, 12_000], false), "Both houses apply 40.00 %."),
+            (
+                margin([10_000, 6_000, 8_000], [5_000, 4_000, 3_600], true),
+                "The arrangement lowers it to 42.85 %, so that both requirements reach the larger combined margin as far as \
+                 they can. Both houses apply 42.85 %.",
+            ),
+        ] {
+            assert_eq!(bounds(&margin, &BOUNDS, margin.applied).join(" "), expected);
+        }
+    }
+
+    #[test]
+    fn a_house_that_granted_less_is_said_to() {
+        let margin = margin([10_000, 10_000, 8_000], [10_000, 10_000, 12_000], false);
+        let granted = margin.granting_at_most(Factor::from_basis_points(2_500).unwrap());
+        assert_eq!(
+            bounds(&granted, &BOUNDS, margin.applied).join(" "),
+            "A house granted 25.00 % instead of the 40.00 % that follow. Both houses apply 25.00 %."
+        );
+    }
+}

@@ -1,0 +1,54 @@
+//! Every link of a round under any models, from the inputs that its claim was computed from.
+
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use risk::{margin::JointMargin, model::Model};
+
+use super::{
+    ComputeError, Computer, Job, Situation, leaves,
+    positions::{self, FrozenBook},
+};
+use crate::{
+    arrangement::{leg::Pair, link::LinkTerms, registry::Registry},
+    market::Assembled,
+};
+
+/// What a round is computed from, read once.
+pub(crate) struct RoundInputs {
+    business_date: Date,
+    books: Pair<FrozenBook>,
+    registry: Arc<Registry>,
+    assembled: Arc<Assembled>,
+}
+
+impl Computer {
+    /// Reads what a round is computed from.
+    ///
+    /// # Errors
+    /// Content that is not in the store, or that does not fit together.
+    pub(crate) fn round_inputs(&self, job: &Job) -> Result<RoundInputs, ComputeError> {
+        Ok(RoundInputs {
+            business_date: job.business_date,
+            books: positions::load_both(&*self.blobs, &job.manifests)?,
+            registry: Arc::clone(&job.registry),
+            assembled: self.assembled(job)?,
+        })
+    }
+
+    /// The joint margins of every link of a round under these models, ascending by link.
+    ///
+    /// # Errors
+    /// Histories that do not give a model's scenarios, or what cannot be valued.
+    pub(crate) fn margins_under(
+        &self,
+        models: [&Model; 2],
+        round: &RoundInputs,
+    ) -> Result<Vec<(LinkTerms, JointMargin)>, ComputeError> {
+        let situation = Situation::new(models, Arc::clone(&round.assembled), round.business_date)?;
+        let links = positions::links(&round.registry, &round.books);
+        let valued = situation.value(&positions::dictionary(&links))?;
+        let margins = leaves::margins(&valued, &links, &self.terms())?;
+        Ok(links.iter().map(|link| link.terms.clone()).zip(margins).collect())
+    }
+}

@@ -1,0 +1,50 @@
+//! Numbers as people read them.
+
+/// A decimal amount with separators: `1234567.50` is `1,234,567.50`. What is no amount stays as it is.
+#[must_use]
+pub fn grouped(amount: &str) -> String {
+    let (sign, unsigned) = amount.strip_prefix('-').map_or(("", amount), |rest| ("-", rest));
+    let (whole, rest) = unsigned.find('.').map_or((unsigned, ""), |point| unsigned.split_at(point));
+    if whole.is_empty() || !whole.bytes().all(|byte| byte.is_ascii_digit()) {
+        return amount.to_owned();
+    }
+    let mut grouped = String::with_capacity(amount.len() + whole.len() / 3);
+    for (place, digit) in whole.chars().enumerate() {
+        if place > 0 && (whole.len() - place) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    format!("{sign}{grouped}{rest}")
+}
+
+/// Basis points in per cent: 6543 is `65.43 %`.
+#[must_use]
+pub fn percent(basis_points: u32) -> String {
+    format!("{}.{:02} %", basis_points / 100, basis_points % 100)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_grouped_by_thousands() {
+        for (amount, expected) in [
+            ("0.00", "0.00"),
+            ("999.10", "999.10"),
+            ("1000", "1,000"),
+            ("-1234567.89", "-1,234,567.89"),
+            ("123456789012.00", "123,456,789,012.00"),
+            ("", ""),
+            ("n/a", "n/a"),
+        ] {
+            assert_eq!(grouped(amount), expected);
+        }
+    }
+
+    #[test]
+    fn basis_points_are_shown_in_per_cent() {
+        assert_eq!([6_543, 8_000, 5].map(percent), ["65.43 %", "80.00 %", "0.05 %"].map(str::to_owned));
+    }
+}
