@@ -83,11 +83,13 @@ fn the_regulations_examples_come_out_to_the_last_digit_and_back() {
         by_price.push_str(&format!("{},{price}\n", row.rsplit_once(',').unwrap().0));
     }
     let command = "treasury --convention treasury --in -";
-    for (row, (given, [price, accrued, dirty])) in rows(command, &by_yield).iter().zip(REGULATION) {
+    let answers = [rows(command, &by_yield), rows(command, &by_price)];
+    assert!(answers.iter().all(|rows| rows.len() == REGULATION.len()), "an answer for each row");
+    for (row, (given, [price, accrued, dirty])) in answers[0].iter().zip(REGULATION) {
         let found = [text(row, "price"), text(row, "accrued_per_100"), text(row, "dirty")];
         assert_eq!(found, [price, accrued, dirty], "{given}");
     }
-    for (row, (given, [price, accrued, dirty])) in rows(command, &by_price).iter().zip(REGULATION) {
+    for (row, (given, [price, accrued, dirty])) in answers[1].iter().zip(REGULATION) {
         let expected: f64 = given.rsplit_once(',').unwrap().1.parse().unwrap();
         assert!(is_near(number(row, "yield"), expected, 1e-6), "{given}: {row}");
         let found = [text(row, "price"), text(row, "accrued_per_100"), text(row, "dirty")];

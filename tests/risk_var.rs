@@ -78,6 +78,11 @@ fn the_published_years_give_the_published_figures_to_the_cent() {
     assert_eq!((&long["k"], &long["first_scenario"]), (&25.into(), &"2015-12-31".into()));
     assert_eq!(cents(&of("--days 3 --par-bond 10Y:-100000000")["var"]), "1967864.53");
     assert_eq!(cents(&of("--days 1 --par-bond 10Y:100000000")["var"]), "1127122.23");
+    // A position is rounded once, whatever its size: figures of a program that carries all digits.
+    assert_eq!(cents(&of("--days 3 --par-bond 10Y:1000000000")["var"]), "18437391.48");
+    let past =
+        json(&format!("var --history {history} --as-of 2019-12-31 --scenarios 2500 --days 3 --par-bond 3Y:1000000000"));
+    assert_eq!(cents(&past["var"]), "4943979.95");
     let filtered = of("--days 1 --par-bond 10Y:100000000 --filtered 0.97 --seed-from 2007-01-03 --seed-days 250");
     assert_eq!(cents(&filtered["var"]), "660579.54");
 }

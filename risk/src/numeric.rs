@@ -26,6 +26,20 @@ pub(crate) fn interpolated(low: (f64, f64), high: (f64, f64), at: f64) -> f64 {
     low.1 + (high.1 - low.1) * weight
 }
 
+/// The nearest integer, ties to the even one, over the whole range of 64 bits; `None` beyond it, infinite or not a number.
+/// From 2^52 on a double is an integer already.
+pub(crate) fn round_wide(value: f64) -> Option<i64> {
+    const RANGE: f64 = 9_223_372_036_854_775_808.0;
+    match round_to_i64(value) {
+        None if value.abs() < RANGE =>
+        {
+            #[expect(clippy::cast_possible_truncation, reason = "the rounded value lies inside the range")]
+            Some(value.round_ties_even() as i64)
+        }
+        rounded => rounded,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -39,6 +53,12 @@ mod tests {
         }
         for value in [f64::NAN, f64::INFINITY, ROUNDING_LIMIT, -ROUNDING_LIMIT] {
             assert_eq!(round_to_i64(value), None);
+        }
+        for (value, expected) in [(2.5, 2), (ROUNDING_LIMIT + 0.5, 1 << 51), (-9.2e18, -9_200_000_000_000_000_000)] {
+            assert_eq!(round_wide(value), Some(expected), "{value}");
+        }
+        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 9.3e18, -9.3e18] {
+            assert_eq!(round_wide(value), None);
         }
     }
 

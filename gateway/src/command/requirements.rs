@@ -96,6 +96,15 @@ fn text(views: &[RequirementView], found: &[v1::Requirement]) -> String {
         ]);
     }
     let mut text = format!("{} round {}, USD\n{table}", views[0].cycle, views[0].round);
+    let differentials: Vec<String> = views
+        .iter()
+        .filter(|view| view.portfolio_differential.bytes().any(|byte| byte.is_ascii_digit() && byte != b'0'))
+        .map(|view| format!("{} {}", view.link, output::grouped(&view.portfolio_differential)))
+        .collect();
+    if !differentials.is_empty() {
+        text.push_str("\nPortfolio differential of this house, beside the totals: ");
+        text.push_str(&differentials.join(", "));
+    }
     for view in views.iter().filter(|view| !view.reason.is_empty() && view.status != "rehearsal") {
         text.push_str(&format!("\n{}: {}", view.link, view.reason));
     }

@@ -15,12 +15,15 @@ use jiff::civil::Date;
 use super::{ROW_LIMIT, ROW_UNITS_PER_USD};
 use crate::{
     history::CurveHistory,
-    numeric::round_to_i64,
+    numeric::round_wide,
     scenario::{ScenarioSet, Tenor},
 };
 
 /// Months of a coupon period.
 const HALF_YEAR: u16 = 6;
+
+/// USD of face in a kernel unit.
+const FACE_PER_UNIT: i64 = 100;
 
 /// The par bond of a day at a tenor. Its kernel unit is USD 100 of face.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -98,15 +101,28 @@ impl ParBond {
     /// # Errors
     /// Scenarios without the tenor, or beyond what can be valued.
     pub fn row(&self, scenarios: &ScenarioSet) -> Result<Vec<i64>, ParBondError> {
+        self.position_row(scenarios, FACE_PER_UNIT)
+    }
+
+    /// The scenario P&L of a whole position of a face in USD, negative when short: as [`Self::row`], but rounded once for
+    /// the position and not for each USD 100, so that it is right to the cent for a position of any size.
+    ///
+    /// # Errors
+    /// As [`Self::row`].
+    pub fn position_row(&self, scenarios: &ScenarioSet, face: i64) -> Result<Vec<i64>, ParBondError> {
+        // Exact: a face is below 2^53.
+        let units = face as f64 / FACE_PER_UNIT as f64;
         let place = scenarios.tenors.iter().position(|tenor| *tenor == self.tenor);
         let place = place.ok_or(ParBondError::NotMoved(self.tenor))?;
         let base = self.price(0.0);
         let shifts = scenarios.curve_shifts.iter().skip(place).step_by(scenarios.tenors.len());
         let value = |(shift, date): (&f64, &Date)| {
             let is_priced = self.coupon + shift > -100.0;
-            let entry = is_priced.then(|| round_to_i64((self.price(*shift) - base) * ROW_UNITS_PER_USD)).flatten();
-            entry
-                .filter(|entry| (-ROW_LIMIT..=ROW_LIMIT).contains(entry))
+            let profit = self.price(*shift) - base;
+            is_priced
+                .then(|| round_wide(profit * units * ROW_UNITS_PER_USD))
+                .flatten()
+                .filter(|_| profit.abs() * ROW_UNITS_PER_USD <= ROW_LIMIT as f64)
                 .ok_or(ParBondError::OutOfRange { tenor: self.tenor, date: *date })
         };
         shifts.zip(&scenarios.dates).map(value).collect()

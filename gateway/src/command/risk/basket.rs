@@ -3,7 +3,7 @@
 use std::{cmp::Ordering, collections::HashMap};
 
 use clap::Args;
-use jiff::civil::Date;
+use jiff::civil::{Date, Weekday};
 use risk::{
     fixed::Fixed8,
     futures::{BasketTerms, Deliverable, DeliverableMeasures, cheapest_to_deliver, conversion_factor},
@@ -114,7 +114,8 @@ pub(super) fn run(args: &BasketArgs) -> Result<(), Failure> {
     let mut lines = HashMap::new();
     let mut standings = input::calculate(&args.io, &[], |row: &DeliverableRow, line| {
         if let (Some(cusip), Some(line)) = (&row.cusip, line)
-            && let Some(first) = lines.insert(cusip.clone(), line)
+            // With its check digit or without, it is one issue.
+            && let Some(first) = lines.insert(cusip.chars().take(8).collect::<String>(), line)
         {
             return Err(Wrong::new(CUSIP, format!("{cusip} stands on line {first} already")));
         }
@@ -138,6 +139,11 @@ impl BasketArgs {
             return Err(Failure::usage(format!(
                 "--delivery: {delivery} is outside the deliveries of {contract}, {first} to {last}"
             )));
+        }
+        for (option, date) in [("--settle", self.settle), ("--delivery", delivery)] {
+            if matches!(date.weekday(), Weekday::Saturday | Weekday::Sunday) {
+                return Err(Failure::usage(format!("{option}: {date} is no business day, but at a weekend")));
+            }
         }
         if self.settle >= delivery {
             return Err(Failure::usage(format!("--settle: {} is not before the delivery on {delivery}", self.settle)));
@@ -215,7 +221,7 @@ impl FromRow for DeliverableRow {
 
     fn from_row(row: &mut Row<'_>) -> Result<Self, Told> {
         let cusip = row.optional(CUSIP, quote::cusip);
-        let coupon = row.required(COUPON, issue_coupon);
+        let coupon = row.required(COUPON, quote::issue_coupon);
         let maturity = row.required(MATURITY, quote::date);
         let dated = row.optional(DATED, quote::date);
         let first_coupon = row.optional(FIRST_COUPON, quote::date);
@@ -231,16 +237,6 @@ impl FromRow for DeliverableRow {
             factor: factor?,
         })
     }
-}
-
-/// The coupon of a note or bond, in per cent. None is below an eighth of a per cent (31 CFR 356.20), so what is below
-/// is a fraction by mistake.
-fn issue_coupon(text: &str) -> Result<Fixed8, String> {
-    let coupon = quote::coupon_percent(text)?;
-    if coupon.units() >= Fixed8::ONE / 8 {
-        return Ok(coupon);
-    }
-    Err(format!("coupon {text} is below the lowest of a note or bond, 0.125: it is needed in per cent"))
 }
 
 impl Answer for Standing {

@@ -126,6 +126,14 @@ impl Portfolio {
         &self.0
     }
 
+    /// The tenors of the par bonds.
+    pub(super) fn par_bonds(&self) -> impl Iterator<Item = Tenor> {
+        self.0.iter().filter_map(|position| match position.holding {
+            Holding::ParBond(tenor) => Some(tenor),
+            Holding::Instrument(_) => None,
+        })
+    }
+
     /// The first position that only a market can value.
     pub(super) fn first_of_market(&self) -> Option<Instrument> {
         self.0.iter().find_map(|position| match position.holding {

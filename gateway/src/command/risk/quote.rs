@@ -77,6 +77,16 @@ pub(super) fn coupon_percent(text: &str) -> Result<Fixed8, String> {
     text.parse().map_err(|error: risk::fixed::Fixed8Error| error.to_string())
 }
 
+/// The coupon of a note or bond, in per cent. None is below an eighth of a per cent (31 CFR 356.20), so what is below
+/// is a fraction by mistake.
+pub(super) fn issue_coupon(text: &str) -> Result<Fixed8, String> {
+    let coupon = coupon_percent(text)?;
+    if coupon.units() >= Fixed8::ONE / 8 {
+        return Ok(coupon);
+    }
+    Err(format!("coupon {text} is below the lowest of a note or bond, 0.125: it is needed in per cent"))
+}
+
 /// A coupon rate given as a fraction, 0.02125 for 2.125 per cent, in per cent.
 pub(super) fn coupon_fraction(text: &str) -> Result<Fixed8, String> {
     let fraction = coupon_percent(text)?;

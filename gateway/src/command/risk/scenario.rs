@@ -9,6 +9,7 @@ use risk::{
 };
 use serde::Serialize;
 
+use super::quote;
 use crate::command::output;
 
 /// Options of scenarios and measure.
@@ -16,7 +17,7 @@ use crate::command::output;
 pub struct ScenarioArgs {
     /// The day, YYYY-MM-DD: only days of history on or before it count. Where it is none of them, the last one before
     /// it, by at most 7 calendar days, stands for it.
-    #[arg(long, value_name = "DATE")]
+    #[arg(long, value_name = "DATE", value_parser = quote::date)]
     pub as_of: Date,
 
     /// Days of history that each scenario spans.
@@ -36,7 +37,7 @@ pub struct ScenarioArgs {
     pub filtered: Option<u16>,
 
     /// First day of history behind the volatility forecasts; 2007-01-03 where it is not given.
-    #[arg(long, value_name = "DATE", requires = "filtered")]
+    #[arg(long, value_name = "DATE", requires = "filtered", value_parser = quote::date)]
     pub seed_from: Option<Date>,
 
     /// One-day changes behind the first forecast; 250 where it is not given.

@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use risk::{
     history::{CurveHistory, OvernightHistory},
     market::Market,
+    scenario::Tenor,
 };
 
 use super::portfolio::Portfolio;
@@ -66,6 +67,21 @@ impl SourceArgs {
             let problems = problems.to_string().replace('\n', "\n  ");
             Failure::new(format!("--market {} as of {as_of}:\n  {problems}", folder.display()))
         })
+    }
+}
+
+impl Source {
+    /// What a reader should know of par bonds whose tenor has blanks from the first day of the scenarios on: levels and
+    /// changes of a blank are interpolated, flat outside.
+    pub(super) fn filled_notes(&self, portfolio: &Portfolio, day: usize, first: Date) -> Vec<String> {
+        let days = &self.curves.days()[self.curves.index_at(first).unwrap_or_default()..=day];
+        let note = |tenor: Tenor| {
+            let place = Tenor::STANDARD.iter().position(|standard| *standard == tenor)?;
+            let blank = days.iter().filter(|day| day.yields[place].is_none()).count();
+            let of = days.len();
+            (blank > 0).then(|| format!("{tenor}: {blank} of {of} days have no such yield; neighbours stand in for it"))
+        };
+        portfolio.par_bonds().filter_map(note).collect()
     }
 }
 

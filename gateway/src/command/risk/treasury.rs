@@ -227,7 +227,7 @@ impl FromRow for TreasuryRow {
             return Ok(Self::Bill);
         }
         let cusip = row.optional(CUSIP, quote::cusip);
-        let coupon = row.required(COUPON, quote::coupon_percent);
+        let coupon = row.required(COUPON, quote::issue_coupon);
         let maturity = row.required(MATURITY, quote::date);
         let dated = row.optional(DATED, quote::date);
         let first_coupon = row.optional(FIRST_COUPON, quote::date);

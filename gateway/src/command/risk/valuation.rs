@@ -14,9 +14,6 @@ use super::{
 };
 use crate::command::failure::Failure;
 
-/// Kernel units of par bonds: USD 100 of face.
-const FACE_PER_UNIT: i64 = 100;
-
 /// The scenario P&L of a portfolio; a row for each position, in their order.
 pub(super) struct Valuation {
     matrix: ScenarioMatrix,
@@ -44,7 +41,8 @@ impl Valuation {
             .map(|position| match (position.holding, market, &revaluer) {
                 (Holding::ParBond(tenor), _, _) => {
                     let bond = ParBond::of_day(&source.curves, day, tenor).map_err(|e| failed(&e))?;
-                    Ok((position.quantity / FACE_PER_UNIT, bond.row(scenarios).map_err(|e| failed(&e))?))
+                    // One unit of the whole position: rounded once, so that it is right to the cent.
+                    Ok((1, bond.position_row(scenarios, position.quantity).map_err(|e| failed(&e))?))
                 }
                 (Holding::Instrument(instrument), Some(market), Some(revaluer)) => {
                     let units = kernel_units(market, instrument, position.quantity).map_err(|e| failed(&e))?;

@@ -113,6 +113,7 @@ fn figures(args: &VarArgs) -> Result<VarView, Failure> {
             set.len()
         ));
     }
+    notes.extend(source.filled_notes(&portfolio, day, first));
     if last != asked.as_of {
         notes.push(format!("the history has no {}: {last} stands for it", asked.as_of));
     }
