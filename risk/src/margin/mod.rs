@@ -44,6 +44,19 @@ impl LinkPositions {
         Self { first, second }
     }
 
+    /// The same link with more, or for a negative number fewer, units of a row in the second leg: added to what is held
+    /// there, so that a charge that nets nothing sees one position.
+    #[must_use]
+    pub fn with_second(&self, added: Position) -> Self {
+        let mut second = self.second.clone();
+        match second.iter_mut().find(|held| held.row == added.row) {
+            Some(held) => held.units = held.units.saturating_add(added.units),
+            None => second.push(added),
+        }
+        second.retain(|held| held.units != 0);
+        Self { first: self.first.clone(), second }
+    }
+
     /// The legs.
     #[must_use]
     pub fn legs(&self) -> Legs<'_> {
