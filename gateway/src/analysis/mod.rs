@@ -1,6 +1,8 @@
 //! Explanations of margins, and portfolios that are tried: reads what is stored, changes nothing.
 
 mod backtest;
+mod base;
+mod changes;
 mod claimed;
 mod compare;
 mod explain;

@@ -7,8 +7,9 @@ use futures_util::Stream;
 use tonic::{Request, Response, Status};
 
 use super::{
+    gate::{Gate, Weight},
     margin::round_of,
-    status::{blocking, invalid, wrong_cycle},
+    status::{invalid, wrong_cycle},
 };
 use crate::{
     analysis::Analyst,
@@ -22,6 +23,7 @@ use crate::{
 pub(super) struct AnalysisApi {
     pub(super) context: Arc<Context>,
     pub(super) analyst: Arc<Analyst>,
+    pub(super) gate: Gate,
 }
 
 #[tonic::async_trait]
@@ -30,14 +32,15 @@ impl AnalysisService for AnalysisApi {
         &self,
         request: Request<v1::ExplainMarginRequest>,
     ) -> Result<Response<v1::ExplainMarginResponse>, Status> {
-        let visibility = Visibility::of(&caller(&request)?.role);
+        let caller = Arc::clone(caller(&request)?);
+        let visibility = Visibility::of(&caller.role);
         let request = request.into_inner();
         let account: AccountId = request.account.parse().map_err(|error| invalid("account", error))?;
         let cycle = self.cycle(request.cycle.as_ref())?;
         let since = self.cycle(request.movement_since.as_ref())?;
         let analyst = Arc::clone(&self.analyst);
         let round = round_of(request.round);
-        let answer = blocking(move || analyst.explain(&account, cycle, round, since, &visibility)).await?;
+        let answer = self.gate.run(&caller, Weight::Light, move || analyst.explain(&account, cycle, round, since, &visibility)).await?;
         Ok(Response::new(answer))
     }
 
@@ -45,11 +48,12 @@ impl AnalysisService for AnalysisApi {
         &self,
         request: Request<v1::CompareModelsRequest>,
     ) -> Result<Response<v1::CompareModelsResponse>, Status> {
-        let visibility = Visibility::of(&caller(&request)?.role);
+        let caller = Arc::clone(caller(&request)?);
+        let visibility = Visibility::of(&caller.role);
         let request = request.into_inner();
         let cycle = self.cycle(request.cycle.as_ref())?;
         let analyst = Arc::clone(&self.analyst);
-        let answer = blocking(move || analyst.compare(cycle, request.page_size, &request.page_token, &visibility));
+        let answer = self.gate.run(&caller, Weight::Heavy, move || analyst.compare(cycle, request.page_size, &request.page_token, &visibility));
         Ok(Response::new(answer.await?))
     }
 
@@ -57,30 +61,33 @@ impl AnalysisService for AnalysisApi {
         &self,
         request: Request<v1::TryPositionsRequest>,
     ) -> Result<Response<v1::TryPositionsResponse>, Status> {
-        let visibility = Visibility::of(&caller(&request)?.role);
+        let caller = Arc::clone(caller(&request)?);
+        let visibility = Visibility::of(&caller.role);
         let analyst = Arc::clone(&self.analyst);
         let request = request.into_inner();
-        Ok(Response::new(blocking(move || analyst.try_positions(&request, &visibility)).await?))
+        Ok(Response::new(self.gate.run(&caller, Weight::Light, move || analyst.try_positions(&request, &visibility)).await?))
     }
 
     async fn try_path(
         &self,
         request: Request<v1::TryPathRequest>,
     ) -> Result<Response<v1::TryPathResponse>, Status> {
-        let visibility = Visibility::of(&caller(&request)?.role);
+        let caller = Arc::clone(caller(&request)?);
+        let visibility = Visibility::of(&caller.role);
         let analyst = Arc::clone(&self.analyst);
         let request = request.into_inner();
-        Ok(Response::new(blocking(move || analyst.try_path(&request, &visibility)).await?))
+        Ok(Response::new(self.gate.run(&caller, Weight::Heavy, move || analyst.try_path(&request, &visibility)).await?))
     }
 
     async fn suggest_futures(
         &self,
         request: Request<v1::SuggestFuturesRequest>,
     ) -> Result<Response<v1::SuggestFuturesResponse>, Status> {
-        let visibility = Visibility::of(&caller(&request)?.role);
+        let caller = Arc::clone(caller(&request)?);
+        let visibility = Visibility::of(&caller.role);
         let analyst = Arc::clone(&self.analyst);
         let request = request.into_inner();
-        Ok(Response::new(blocking(move || analyst.suggest_futures(&request, &visibility)).await?))
+        Ok(Response::new(self.gate.run(&caller, Weight::Heavy, move || analyst.suggest_futures(&request, &visibility)).await?))
     }
 
     type BacktestAccountsStream = Pin<Box<dyn Stream<Item = Result<v1::BacktestAccountsResponse, Status>> + Send>>;
@@ -89,10 +96,11 @@ impl AnalysisService for AnalysisApi {
         &self,
         request: Request<v1::BacktestAccountsRequest>,
     ) -> Result<Response<Self::BacktestAccountsStream>, Status> {
-        let visibility = Visibility::of(&caller(&request)?.role);
+        let caller = Arc::clone(caller(&request)?);
+        let visibility = Visibility::of(&caller.role);
         let analyst = Arc::clone(&self.analyst);
         let request = request.into_inner();
-        let answers = blocking(move || analyst.backtest(&request, &visibility)).await?;
+        let answers = self.gate.run(&caller, Weight::Heavy, move || analyst.backtest(&request, &visibility)).await?;
         Ok(Response::new(Box::pin(futures_util::stream::iter(answers.into_iter().map(Ok)))))
     }
 }

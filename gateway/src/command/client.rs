@@ -2,7 +2,7 @@
 
 use clap::Args;
 use crossmargin::v1::{
-    margin_service_client::MarginServiceClient, market_data_service_client::MarketDataServiceClient,
+    analysis_service_client::AnalysisServiceClient, margin_service_client::MarginServiceClient, market_data_service_client::MarketDataServiceClient,
     operations_service_client::OperationsServiceClient, position_keeping_service_client::PositionKeepingServiceClient,
     programme_service_client::ProgrammeServiceClient,
 };
@@ -68,6 +68,14 @@ impl Node {
     #[must_use]
     pub fn margins(&self) -> MarginServiceClient<Channel> {
         MarginServiceClient::new(self.channel.clone())
+            .max_decoding_message_size(self.limits.message_received_bytes_max)
+            .max_encoding_message_size(self.limits.message_sent_bytes_max)
+    }
+
+    /// Calls of who explains margins and tries portfolios.
+    #[must_use]
+    pub fn analysis(&self) -> AnalysisServiceClient<Channel> {
+        AnalysisServiceClient::new(self.channel.clone())
             .max_decoding_message_size(self.limits.message_received_bytes_max)
             .max_encoding_message_size(self.limits.message_sent_bytes_max)
     }

@@ -16,6 +16,7 @@ pub mod output;
 pub mod requirements;
 pub mod status;
 pub mod submit;
+pub mod trial;
 pub mod view;
 
 use clap::{Parser, Subcommand};
@@ -55,6 +56,8 @@ pub enum Command {
     Agreements(agreements::AgreementsArgs),
     /// Show what each house requires.
     Requirements(requirements::RequirementsArgs),
+    /// Try positions: what they would require, along stressed days too, and which futures would lower it.
+    Try(trial::TryArgs),
     /// Show how a node is.
     Status(status::StatusArgs),
     /// Verify a house's ledger offline.
@@ -79,6 +82,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Cycle(args) => cycle::run(args).await,
         Command::Agreements(args) => agreements::run(args).await,
         Command::Requirements(args) => requirements::run(args).await,
+        Command::Try(args) => trial::run(args).await,
         Command::Status(args) => status::run(args).await,
         Command::Ledger(args) => ledger::run(args),
     }

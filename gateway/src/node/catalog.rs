@@ -247,6 +247,11 @@ impl Catalog {
         }
     }
 
+    /// The position manifests of a house, one for each cycle in its newest revision, of the newest business date first.
+    pub fn newest_manifests(&self, by: Leg) -> impl Iterator<Item = &PositionManifest> {
+        self.cycles.keys().rev().filter_map(move |cycle| self.newest_manifest(by, *cycle))
+    }
+
     /// What the other house signed before that `fact` contradicts.
     #[must_use]
     pub fn what_contradicts(&self, fact: &Fact) -> Option<&Arc<Held>> {

@@ -1,0 +1,101 @@
+//! Where a trial starts: the newest positions of an account's link, and the newest market.
+//!
+//! *Newest at this house*: of the own leg the newest book that was submitted here, of the other leg the newest frozen book
+//! of the other house whose content is here. A house sees the other's positions as they were frozen for a cycle, never
+//! between cycles.
+
+use std::sync::Arc;
+
+use jiff::civil::Date;
+
+use super::{AnalysisError, Analyst};
+use crate::{
+    arrangement::{
+        evidence::{MarketManifest, PositionManifest},
+        leg::{Leg, Pair},
+        link::LinkTerms,
+    },
+    book::Holding,
+    compute::{LinkInputs, TrialMarket},
+};
+
+impl Analyst {
+    /// The newest positions of a link at this house.
+    pub(super) fn newest_positions(&self, terms: &LinkTerms) -> Result<LinkInputs, AnalysisError> {
+        let us = self.context.us;
+        let (own, other) = (self.own_positions(terms)?, self.other_positions(terms)?);
+        Ok(LinkInputs { holdings: Pair::from_fn(|leg| Arc::clone(if leg == us { &own } else { &other })) })
+    }
+
+    fn own_positions(&self, terms: &LinkTerms) -> Result<Arc<[Holding]>, AnalysisError> {
+        let catalog = self.context.catalog.read();
+        let book = catalog.book().ok_or_else(|| {
+            AnalysisError::Precondition("this house has not submitted its positions: `crossmargin submit`".to_owned())
+        })?;
+        // An account of a link that is in force and not in the book is flat.
+        Ok(book.accounts.get(&terms.accounts[self.context.us]).map_or_else(|| Arc::from([]), Arc::clone))
+    }
+
+    fn other_positions(&self, terms: &LinkTerms) -> Result<Arc<[Holding]>, AnalysisError> {
+        let peer = self.context.us.other();
+        let house = self.context.parties.houses[peer].as_str();
+        let account = &terms.accounts[peer];
+        let manifest = self.newest_frozen(peer).ok_or_else(|| {
+            AnalysisError::Precondition(format!(
+                "{house}'s positions are not here yet: they come with the next cycle; without an account a portfolio \
+                 can be tried now"
+            ))
+        })?;
+        let held = self.context.computer.frozen_holdings(&manifest, account)?;
+        held.ok_or_else(|| {
+            AnalysisError::Precondition(format!(
+                "account {account} is not in {house}'s newest frozen book, that of {}: its link counts from the next \
+                 cycle on",
+                manifest.cycle
+            ))
+        })
+    }
+
+    /// The newest frozen book of a house that is here whole: of the newest business date, the one taken last.
+    fn newest_frozen(&self, by: Leg) -> Option<PositionManifest> {
+        let catalog = self.context.catalog.read();
+        let mut newest: Option<&PositionManifest> = None;
+        for manifest in catalog.newest_manifests(by) {
+            if newest.is_some_and(|newest| newest.cycle.business_date > manifest.cycle.business_date) {
+                break;
+            }
+            let is_newer = newest.is_none_or(|newest| newest.as_of < manifest.as_of);
+            if is_newer && self.context.computer.has_frozen(manifest) {
+                newest = Some(manifest);
+            }
+        }
+        newest.cloned()
+    }
+
+    /// The market of a business date, or the newest that both houses' market data cover.
+    pub(super) fn trial_market(&self, business_date: Option<Date>) -> Result<TrialMarket, AnalysisError> {
+        let (business_date, markets) = self.manifests(business_date)?;
+        Ok(self.context.computer.trial_market(business_date, markets.as_ref())?)
+    }
+
+    /// Both houses' manifests, by the rule of a cycle: of the date, else of the last one before it.
+    fn manifests(&self, business_date: Option<Date>) -> Result<(Date, Pair<MarketManifest>), AnalysisError> {
+        let catalog = self.context.catalog.read();
+        let missing = |leg: Leg, when: String| {
+            let house = self.context.parties.houses[leg].as_str();
+            AnalysisError::Precondition(format!("{house} has given no market data{when}"))
+        };
+        let newest = Pair::from_fn(|leg| catalog.newest_market(leg).map(|manifest| manifest.business_date));
+        let business_date = match (business_date, newest.treasury, newest.futures) {
+            (Some(date), _, _) => date,
+            (None, Some(treasury), Some(futures)) => treasury.min(futures),
+            (None, None, _) => return Err(missing(Leg::Treasury, " yet".to_owned())),
+            (None, _, None) => return Err(missing(Leg::Futures, " yet".to_owned())),
+        };
+        let manifest = |leg: Leg| {
+            let manifest = catalog.market_manifest(leg, business_date).cloned();
+            manifest.ok_or_else(|| missing(leg, format!(" for {business_date} or before")))
+        };
+        Ok((business_date, Pair { treasury: manifest(Leg::Treasury)?, futures: manifest(Leg::Futures)? }))
+    }
+}
