@@ -19,6 +19,9 @@ use crate::{
     compute::{LinkInputs, TrialMarket},
 };
 
+/// Dates whose market data are looked at for one that is here whole.
+const DATES_TRIED_MAX: usize = 20;
+
 impl Analyst {
     /// The newest positions of a link at this house.
     pub(super) fn newest_positions(&self, terms: &LinkTerms) -> Result<LinkInputs, AnalysisError> {
@@ -78,24 +81,34 @@ impl Analyst {
         Ok(self.context.computer.trial_market(business_date, markets.as_ref())?)
     }
 
-    /// Both houses' manifests, by the rule of a cycle: of the date, else of the last one before it.
+    /// Both houses' manifests by the rule of a cycle: of the date, else of the last one before it. Where no date is given,
+    /// the newest date up to which both houses have given data and whose content is here: the other house's content comes
+    /// with a cycle.
     fn manifests(&self, business_date: Option<Date>) -> Result<(Date, Pair<MarketManifest>), AnalysisError> {
         let catalog = self.context.catalog.read();
-        let missing = |leg: Leg, when: String| {
-            let house = self.context.parties.houses[leg].as_str();
-            AnalysisError::Precondition(format!("{house} has given no market data{when}"))
-        };
-        let newest = Pair::from_fn(|leg| catalog.newest_market(leg).map(|manifest| manifest.business_date));
-        let business_date = match (business_date, newest.treasury, newest.futures) {
-            (Some(date), _, _) => date,
-            (None, Some(treasury), Some(futures)) => treasury.min(futures),
-            (None, None, _) => return Err(missing(Leg::Treasury, " yet".to_owned())),
-            (None, _, None) => return Err(missing(Leg::Futures, " yet".to_owned())),
-        };
-        let manifest = |leg: Leg| {
-            let manifest = catalog.market_manifest(leg, business_date).cloned();
-            manifest.ok_or_else(|| missing(leg, format!(" for {business_date} or before")))
-        };
-        Ok((business_date, Pair { treasury: manifest(Leg::Treasury)?, futures: manifest(Leg::Futures)? }))
+        let mut missing = None;
+        let dates = business_date.map_or_else(|| catalog.market_dates(), |date| vec![date]);
+        for date in dates.into_iter().rev().take(DATES_TRIED_MAX) {
+            let manifests = Pair::from_fn(|leg| catalog.market_manifest(leg, date));
+            for leg in Leg::BOTH {
+                if manifests[leg].is_none() {
+                    missing.get_or_insert((leg, date));
+                }
+            }
+            let Some(manifests) = manifests.both() else { continue };
+            if self.context.computer.has_market(date, manifests) {
+                return Ok((date, manifests.map(Clone::clone)));
+            }
+            missing.get_or_insert((self.context.us.other(), date));
+        }
+        let house = |leg: Leg| self.context.parties.houses[leg].as_str();
+        Err(AnalysisError::Precondition(match missing {
+            Some((leg, date)) => format!(
+                "{}'s market data of {date} are not here yet: the other house's come with the next cycle, this house's \
+                 with `crossmargin market submit`",
+                house(leg)
+            ),
+            None => format!("no date has market data of both {} and {}", house(Leg::Treasury), house(Leg::Futures)),
+        }))
     }
 }

@@ -80,6 +80,17 @@ impl Computer {
         Ok(TrialMarket { key, situation, prepared: None })
     }
 
+    /// Whether the market of manifests is ready or its content is in the store.
+    pub(crate) fn has_market(&self, business_date: Date, markets: Pair<&MarketManifest>) -> bool {
+        let named = markets.map(Some);
+        let is_ready = lock(&self.last).as_ref().is_some_and(|last| last.key.is_of(business_date, named))
+            || lock(&self.kept.situation).as_ref().is_some_and(|(key, _)| key.is_of(business_date, named));
+        is_ready
+            || markets.iter().all(|(_, market)| {
+                market.items.iter().all(|item| self.blobs.has(&item.digest).unwrap_or(false))
+            })
+    }
+
     /// Instruments in a market, valued: at least those that are asked for.
     ///
     /// # Errors

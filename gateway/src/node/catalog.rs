@@ -1,7 +1,7 @@
 //! What a node knows, for reading: the fold over its records with the content that the rules leave out.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -235,6 +235,17 @@ impl Catalog {
     #[must_use]
     pub fn newest_market(&self, by: Leg) -> Option<&MarketManifest> {
         self.markets[by].last_key_value().and_then(|(_, held)| held.market_manifest())
+    }
+
+    /// The business dates of either house's market data up to the newest that both have reached, ascending; empty while
+    /// one house has given none.
+    #[must_use]
+    pub fn market_dates(&self) -> Vec<Date> {
+        let newest = Pair::from_fn(|leg| self.markets[leg].last_key_value().map(|(date, _)| *date));
+        let Some(newest) = newest.both() else { return Vec::new() };
+        let reached = newest.treasury.min(newest.futures);
+        let dates = self.markets.iter().flat_map(|(_, markets)| markets.range(..=reached).map(|(date, _)| *date));
+        dates.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     /// A house's newest position manifest of a cycle.
