@@ -44,6 +44,12 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 /// How often a caller may call here: as often as it can.
 const UNLIMITED: u32 = 1_000_000;
+/// Futures that are looked at for suggestions.
+const CANDIDATES: usize = 22;
+/// Days of the path.
+const PATH_DAYS: usize = 60;
+/// Heavy calls of each kind.
+const HEAVY_RUNS: usize = 3;
 /// Contracts that the tried change adds.
 const CHANGE_CONTRACTS: i64 = 100;
 /// In-process calls may take so many times as long as the kernel.
@@ -79,12 +85,18 @@ fn main() {
         println!("  {name:<8} p50 {:>8.1} us   p99 {:>8.1} us", micros(at(times, 50)), micros(at(times, 99)));
     }
     verdict("p99 of what-if / p99 of an empty call", ratio(at(&tried, 99), at(&empty, 99)), EMPTY_RATIO_MAX);
+
+    let heavy = runtime.block_on(nodes.heavy_calls(&job));
+    println!("\nheavy calls over the same connection, the best of {HEAVY_RUNS}");
+    heavy.iter().for_each(|(name, time)| println!("  {name:<40}{:>8.0} ms", micros(*time) / 1e3));
 }
 
 /// All margins that a what-if needs, as the kernel's own work: every matrix of both models, before and after.
 struct KernelJob {
     account: String,
     matrices: Vec<(usize, ScenarioMatrix)>,
+    /// Futures that anyone holds, spread over the products.
+    futures: Vec<Instrument>,
     /// The future that the change adds to.
     changed: Instrument,
     /// Positions of both legs, before and after.
@@ -114,9 +126,11 @@ impl KernelJob {
         let of = |leg: Leg, account: &str| positions(&sample.books[leg], account, market, &dictionary);
         let before = [of(Leg::Treasury, &link.treasury_account), of(Leg::Futures, &link.futures_account)];
         let mut after = before.clone();
+        let futures = dictionary.iter().filter(|instrument| matches!(instrument, Instrument::Future(_)));
+        let futures = futures.step_by(4).copied().collect();
         let changed = dictionary[after[1][0].row as usize];
         after[1][0].units += kernel_units(market, changed, CHANGE_CONTRACTS).unwrap();
-        Self { account: link.treasury_account.clone(), matrices, changed, links: [before, after] }
+        Self { account: link.treasury_account.clone(), matrices, futures, changed, links: [before, after] }
     }
 
     /// The change that the job's second link has.
@@ -187,6 +201,33 @@ impl Nodes {
             }
         }
         (empty, tried)
+    }
+
+    /// The best times of suggestions and of a path.
+    async fn heavy_calls(&self, job: &KernelJob) -> [(String, Duration); 2] {
+        let channel = self.houses.clients(Leg::Treasury).channel("operator");
+        let mut analysis = v1::analysis_service_client::AnalysisServiceClient::new(channel);
+        let positions = TryPositionsRequest { account: job.account.clone(), ..Default::default() };
+        let futures = job.futures.iter().take(CANDIDATES).map(Instrument::to_string).collect();
+        let asked = v1::SuggestFuturesRequest {
+            positions: Some(positions.clone()),
+            candidates: futures,
+            ..Default::default()
+        };
+        let day = v1::CurveMove { overnight_bp: 5.0, curve_bp: vec![10.0] };
+        let path = v1::TryPathRequest { positions: Some(positions), days: vec![day; PATH_DAYS] };
+        let (mut suggested, mut followed) = (Duration::MAX, Duration::MAX);
+        for _ in 0..HEAVY_RUNS {
+            let begin = Instant::now();
+            black_box(analysis.suggest_futures(asked.clone()).await.unwrap());
+            suggested = suggested.min(begin.elapsed());
+            let begin = Instant::now();
+            black_box(analysis.try_path(path.clone()).await.unwrap());
+            followed = followed.min(begin.elapsed());
+        }
+        let names = [format!("suggestions out of {CANDIDATES} futures"), format!("a path of {PATH_DAYS} days")];
+        let [suggestions, path] = names;
+        [(suggestions, suggested), (path, followed)]
     }
 }
 
