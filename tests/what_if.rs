@@ -54,6 +54,19 @@ async fn positions(client: &mut Client, account: &str, changes: Vec<PositionChan
     client.try_positions(request(account, changes)).await.unwrap().into_inner()
 }
 
+/// What a command prints as JSON, called at the Treasury house.
+fn command(houses: &Houses, args: &[&str]) -> serde_json::Value {
+    let node = format!("127.0.0.1:{}", houses.port(Leg::Treasury));
+    let output = std::process::Command::new(BINARY)
+        .current_dir(houses.directory())
+        .args(args)
+        .args(["--json", "--house", "FICC", "--node", &node])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
 fn usd(text: &str) -> Usd {
     text.parse().unwrap()
 }
@@ -87,9 +100,18 @@ async fn trying_nothing_gives_what_was_claimed_and_changes_add_what_they_say() {
             let after = tried.after.unwrap();
             let factors = [&after.treasury_house, &after.futures_house].map(|house| house.as_ref().unwrap().factor_bp);
             assert_eq!(factors, [claimed.treasury_factor_bp, claimed.futures_factor_bp], "{}", link.link_id);
-            let found = [&after.treasury_standalone, &after.futures_standalone, &after.treasury_charges, &after.futures_charges];
-            let expected =
-                [&claimed.treasury_standalone, &claimed.futures_standalone, &claimed.treasury_charges, &claimed.futures_charges];
+            let found = [
+                &after.treasury_standalone,
+                &after.futures_standalone,
+                &after.treasury_charges,
+                &after.futures_charges,
+            ];
+            let expected = [
+                &claimed.treasury_standalone,
+                &claimed.futures_standalone,
+                &claimed.treasury_charges,
+                &claimed.futures_charges,
+            ];
             assert_eq!(found, expected, "{}", link.link_id);
             assert_eq!(after.applied_factor_bp, claimed.would_be_factor_bp);
             assert_eq!(after.treasury_requirement, claimed.would_be_treasury_requirement);
@@ -123,9 +145,17 @@ async fn trying_nothing_gives_what_was_claimed_and_changes_add_what_they_say() {
     assert_eq!(alone.incremental_requirement, figures.treasury_total);
     assert!(usd(&figures.treasury_total) > Usd::ZERO);
 
+    // The command shows the same.
+    let shown = command(&houses, &["try", "positions", "--account", "GSD-1001", "--change", "add:FUT:ZN:2026-06:-40"]);
+    let called = positions(&mut analysis, "GSD-1001", vec![add("FUT:ZN:2026-06", -40)]).await;
+    assert_eq!(shown["incremental_requirement"], called.incremental_requirement);
+    assert_eq!(shown["after"]["treasury_total"], called.after.unwrap().treasury_total);
+
     // Nothing of all this touched the book.
-    let mut operator = v1::position_keeping_service_client::PositionKeepingServiceClient::new(clients.channel("operator"));
-    let book = operator.get_positions(v1::GetPositionsRequest { account: "GSD-1001".into() }).await.unwrap().into_inner();
+    let mut operator =
+        v1::position_keeping_service_client::PositionKeepingServiceClient::new(clients.channel("operator"));
+    let book =
+        operator.get_positions(v1::GetPositionsRequest { account: "GSD-1001".into() }).await.unwrap().into_inner();
     assert_eq!(book.book_version, 1);
     assert!(!book.positions.unwrap().instruments.contains(&"FUT:ZN:2026-06".to_owned()));
     assert_eq!(positions(&mut analysis, "GSD-1001", vec![]).await.after.as_ref(), Some(before));
@@ -148,7 +178,8 @@ async fn a_path_begins_at_todays_figures_and_suggestions_free_what_they_say() {
     let today = positions(&mut analysis, account, changes.clone()).await.after.unwrap();
     let still = v1::CurveMove { overnight_bp: 0.0, curve_bp: vec![0.0] };
     let shock = v1::CurveMove { overnight_bp: 25.0, curve_bp: vec![60.0] };
-    let path = |days: Vec<v1::CurveMove>| v1::TryPathRequest { positions: Some(request(account, changes.clone())), days };
+    let path =
+        |days: Vec<v1::CurveMove>| v1::TryPathRequest { positions: Some(request(account, changes.clone())), days };
     let calm = analysis.try_path(path(vec![still.clone(); 3])).await.unwrap().into_inner();
     assert_eq!(calm.points.iter().map(|point| point.day).collect::<Vec<_>>(), [0, 1, 2, 3]);
     assert_eq!(calm.points[0].figures.as_ref(), Some(&today));
@@ -331,12 +362,13 @@ async fn every_wrong_request_is_told_by_field_and_what_is_not_here_yet_by_name()
         assert!(problems(&status).iter().any(|told| told.starts_with(field)), "{field}: {:?}", problems(&status));
     }
     let mut analysis = houses.clients(Leg::Treasury).analysis("auditor");
-    let futures = |candidates: &[&str], directable: Vec<PositionChange>, suggestion_count: i32| v1::SuggestFuturesRequest {
-        positions: Some(request("", vec![add(known, 100)])),
-        candidates: candidates.iter().map(|text| (*text).to_owned()).collect(),
-        directable,
-        suggestion_count,
-    };
+    let futures =
+        |candidates: &[&str], directable: Vec<PositionChange>, suggestion_count: i32| v1::SuggestFuturesRequest {
+            positions: Some(request("", vec![add(known, 100)])),
+            candidates: candidates.iter().map(|text| (*text).to_owned()).collect(),
+            directable,
+            suggestion_count,
+        };
     let searches = [
         (futures(&["FUT:ZN:2026-03", known], vec![], 0), "candidates[1]"),
         (futures(&[], vec![add("FUT:ZN:2026-03", 0)], 0), "directable[0].quantity"),

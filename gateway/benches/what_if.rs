@@ -19,7 +19,10 @@ use std::{
 use crossmargin::v1::{self, TryPositionsRequest};
 use gateway::{
     api,
-    arrangement::{leg::{Leg, Pair}, terms::Arrangement},
+    arrangement::{
+        leg::{Leg, Pair},
+        terms::Arrangement,
+    },
     blobs::MemoryBlobStore,
     config::Config,
     csv_book::Book,
@@ -67,13 +70,19 @@ fn main() {
     let nodes = runtime.block_on(Nodes::agreed(sample));
 
     let handle = nodes.running.treasury.handle.clone();
-    let request = TryPositionsRequest { account: job.account.clone(), changes: vec![job.change()], ..Default::default() };
+    let request =
+        TryPositionsRequest { account: job.account.clone(), changes: vec![job.change()], ..Default::default() };
     let in_process = runtime.block_on(async move {
         let work = move || timed(calls, || black_box(handle.try_positions(&request, &Role::Operator).unwrap()));
         tokio::task::spawn_blocking(work).await.unwrap()
     });
     let kernel = timed(calls, || job.run());
-    println!("\nin process, {calls} calls, {} scenarios over {} matrices, {}", job.scenarios(), job.matrices.len(), Level::best().name());
+    println!(
+        "\nin process, {calls} calls, {} scenarios over {} matrices, {}",
+        job.scenarios(),
+        job.matrices.len(),
+        Level::best().name()
+    );
     let [call, kernel] = [at(&in_process, 50), at(&kernel, 50)];
     println!("  kernel   p50 {:>8.1} us", micros(kernel));
     println!("  what-if  p50 {:>8.1} us   p99 {:>8.1} us", micros(call), micros(at(&in_process, 99)));
@@ -161,7 +170,13 @@ impl Nodes {
     /// Nodes that have agreed on a cycle over the sample.
     async fn agreed(sample: large::Large) -> Self {
         let houses = Houses::new(env!("CARGO_BIN_EXE_crossmargin"));
-        let nodes = Self { running: Pair { treasury: start(&houses, Leg::Treasury).await, futures: start(&houses, Leg::Futures).await }, houses };
+        let nodes = Self {
+            running: Pair {
+                treasury: start(&houses, Leg::Treasury).await,
+                futures: start(&houses, Leg::Futures).await,
+            },
+            houses,
+        };
         let (date, eod) = (sample::BUSINESS_DATE, cycle(v1::CycleKind::Eod, 1));
         for leg in Leg::BOTH {
             let clients = nodes.houses.clients(leg);
@@ -209,11 +224,8 @@ impl Nodes {
         let mut analysis = v1::analysis_service_client::AnalysisServiceClient::new(channel);
         let positions = TryPositionsRequest { account: job.account.clone(), ..Default::default() };
         let futures = job.futures.iter().take(CANDIDATES).map(Instrument::to_string).collect();
-        let asked = v1::SuggestFuturesRequest {
-            positions: Some(positions.clone()),
-            candidates: futures,
-            ..Default::default()
-        };
+        let asked =
+            v1::SuggestFuturesRequest { positions: Some(positions.clone()), candidates: futures, ..Default::default() };
         let day = v1::CurveMove { overnight_bp: 5.0, curve_bp: vec![10.0] };
         let path = v1::TryPathRequest { positions: Some(positions), days: vec![day; PATH_DAYS] };
         let (mut suggested, mut followed) = (Duration::MAX, Duration::MAX);
@@ -237,8 +249,7 @@ async fn start(houses: &Houses, leg: Leg) -> Running {
     let tls = NodeTls::load(config.server_files(), config.peer_files()).unwrap();
     let signing_key = config.signing_key().unwrap();
     let verifying_keys = config.verifying_keys(&signing_key).unwrap();
-    let limits =
-        Limits { analysis_calls_per_second: UNLIMITED, analysis_burst: UNLIMITED, ..Limits::default() };
+    let limits = Limits { analysis_calls_per_second: UNLIMITED, analysis_burst: UNLIMITED, ..Limits::default() };
     let listener = TcpListener::bind(config.listen).await.unwrap();
     let arrangement = Arrangement::from_toml(&std::fs::read_to_string(&config.arrangement).unwrap()).unwrap();
     let running = node::start(Parts {

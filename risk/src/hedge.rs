@@ -76,10 +76,7 @@ pub fn parts(held: i64) -> Vec<i64> {
 ///
 /// # Errors
 /// The first of `costs`.
-pub fn least<E>(
-    grid: &[i64],
-    mut costs: impl FnMut(&[i64]) -> Result<Vec<Usd>, E>,
-) -> Result<Option<Choice>, E> {
+pub fn least<E>(grid: &[i64], mut costs: impl FnMut(&[i64]) -> Result<Vec<Usd>, E>) -> Result<Option<Choice>, E> {
     let mut known: BTreeMap<i64, Usd> = BTreeMap::new();
     let mut wanted = grid.to_vec();
     wanted.sort_unstable();

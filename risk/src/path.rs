@@ -180,12 +180,7 @@ fn scenarios(dates: &[Date], sums: &[DayMove]) -> ScenarioSet {
     }
 }
 
-fn extended(
-    history: &CurveHistory,
-    today: Date,
-    dates: &[Date],
-    sums: &[DayMove],
-) -> Result<CurveHistory, PathError> {
+fn extended(history: &CurveHistory, today: Date, dates: &[Date], sums: &[DayMove]) -> Result<CurveHistory, PathError> {
     let last = history.index_at(today).ok_or(PathError::NoHistory(today))?;
     let mut days = history.days()[..=last].to_vec();
     let newest = days[last].yields;

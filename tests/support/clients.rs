@@ -3,9 +3,10 @@
 use std::{path::PathBuf, time::Instant};
 
 use crossmargin::v1::{
-    self, analysis_service_client::AnalysisServiceClient, margin_service_client::MarginServiceClient, market_data_service_client::MarketDataServiceClient,
-    operations_service_client::OperationsServiceClient, position_keeping_service_client::PositionKeepingServiceClient,
-    programme_service_client::ProgrammeServiceClient, submit_snapshot_request::Part,
+    self, analysis_service_client::AnalysisServiceClient, margin_service_client::MarginServiceClient,
+    market_data_service_client::MarketDataServiceClient, operations_service_client::OperationsServiceClient,
+    position_keeping_service_client::PositionKeepingServiceClient, programme_service_client::ProgrammeServiceClient,
+    submit_snapshot_request::Part,
 };
 use gateway::{
     csv_book::Book,

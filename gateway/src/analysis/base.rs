@@ -4,7 +4,7 @@
 //! of the other house whose content is here. A house sees the other's positions as they were frozen for a cycle, never
 //! between cycles.
 
-use std::sync::Arc;
+use std::{cmp::Reverse, sync::Arc};
 
 use jiff::civil::Date;
 
@@ -17,8 +17,11 @@ use crate::{
     },
     book::Holding,
     compute::{LinkInputs, TrialMarket},
+    node::entry::Held,
 };
 
+/// Frozen books that are looked at for one that is here whole.
+const FREEZES_TRIED_MAX: usize = 32;
 /// Dates whose market data are looked at for one that is here whole.
 const DATES_TRIED_MAX: usize = 20;
 
@@ -61,18 +64,14 @@ impl Analyst {
 
     /// The newest frozen book of a house that is here whole: of the newest business date, the one taken last.
     fn newest_frozen(&self, by: Leg) -> Option<PositionManifest> {
-        let catalog = self.context.catalog.read();
-        let mut newest: Option<&PositionManifest> = None;
-        for manifest in catalog.newest_manifests(by) {
-            if newest.is_some_and(|newest| newest.cycle.business_date > manifest.cycle.business_date) {
-                break;
-            }
-            let is_newer = newest.is_none_or(|newest| newest.as_of < manifest.as_of);
-            if is_newer && self.context.computer.has_frozen(manifest) {
-                newest = Some(manifest);
-            }
-        }
-        newest.cloned()
+        // The store is looked at when the catalog is free again: the node's loop writes to it.
+        let mut newest: Vec<Arc<Held>> = {
+            let catalog = self.context.catalog.read();
+            catalog.newest_manifests(by).take(FREEZES_TRIED_MAX).map(Arc::clone).collect()
+        };
+        newest.sort_by_key(|held| held.position_manifest().map(|m| Reverse((m.cycle.business_date, m.as_of))));
+        let mut manifests = newest.iter().filter_map(|held| held.position_manifest());
+        manifests.find(|manifest| self.context.computer.has_frozen(manifest)).cloned()
     }
 
     /// The market of a business date, or the newest that both houses' market data cover.
@@ -85,19 +84,19 @@ impl Analyst {
     /// the newest date up to which both houses have given data and whose content is here: the other house's content comes
     /// with a cycle.
     fn manifests(&self, business_date: Option<Date>) -> Result<(Date, Pair<MarketManifest>), AnalysisError> {
-        let catalog = self.context.catalog.read();
+        let catalog = &self.context.catalog;
         let mut missing = None;
-        let dates = business_date.map_or_else(|| catalog.market_dates(), |date| vec![date]);
+        let dates = business_date.map_or_else(|| catalog.read().market_dates(), |date| vec![date]);
         for date in dates.into_iter().rev().take(DATES_TRIED_MAX) {
-            let manifests = Pair::from_fn(|leg| catalog.market_manifest(leg, date));
+            let manifests = Pair::from_fn(|leg| catalog.read().market_manifest(leg, date).cloned());
             for leg in Leg::BOTH {
                 if manifests[leg].is_none() {
                     missing.get_or_insert((leg, date));
                 }
             }
             let Some(manifests) = manifests.both() else { continue };
-            if self.context.computer.has_market(date, manifests) {
-                return Ok((date, manifests.map(Clone::clone)));
+            if self.context.computer.has_market(date, manifests.as_ref()) {
+                return Ok((date, manifests));
             }
             missing.get_or_insert((self.context.us.other(), date));
         }

@@ -12,7 +12,10 @@ use risk::{
 };
 
 use crate::{
-    arrangement::{leg::{Leg, Pair}, terms::Eligible},
+    arrangement::{
+        leg::{Leg, Pair},
+        terms::Eligible,
+    },
     book::Holding,
     compute::{LinkInputs, TrialMarket},
     market::reference::{after, check_face, check_remaining, check_size},
@@ -71,7 +74,9 @@ impl<'a> Admissible<'a> {
     fn check_issue(&self, cusip: Cusip, today: Date) -> Result<(), String> {
         let priced = self.market.treasury(cusip).map(|treasury| &treasury.terms);
         let terms = priced.or_else(|| self.market.unpriced(cusip)).ok_or_else(|| {
-            format!("the market of {today} has no note or bond {cusip}: it is another kind, has matured, or has no terms")
+            format!(
+                "the market of {today} has no note or bond {cusip}: it is another kind, has matured, or has no terms"
+            )
         })?;
         let months = i32::try_from(self.eligible.treasury_remaining_months_above).unwrap_or(i32::MAX);
         check_remaining(terms.issue().maturity, today, months)
@@ -82,7 +87,9 @@ impl<'a> Admissible<'a> {
             return Err(format!("product {} is not eligible under the arrangement", contract.product));
         }
         if self.market.future(contract).is_none() {
-            return Err(format!("the market of {today} has no settlement price for {contract}: check the contract month"));
+            return Err(format!(
+                "the market of {today} has no settlement price for {contract}: check the contract month"
+            ));
         }
         Ok(())
     }

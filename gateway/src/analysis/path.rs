@@ -11,7 +11,11 @@ use risk::{
     scenario::Tenor,
 };
 
-use super::{AnalysisError, Analyst, figures::{joint, usd}, trial::Trial};
+use super::{
+    AnalysisError, Analyst,
+    figures::{joint, usd},
+    trial::Trial,
+};
 use crate::{
     compute::{ComputeError, Situation, Valued},
     market::Assembled,
@@ -140,11 +144,36 @@ fn read_days(days: &[v1::CurveMove]) -> Result<Vec<DayMove>, Problems> {
 }
 
 fn units(basis_points: f64) -> Result<i32, String> {
-    // What is not a number fails the comparison.
-    if !(basis_points.abs() <= MOVE_BP_MAX) {
+    if basis_points.is_nan() || basis_points.abs() > MOVE_BP_MAX {
         return Err(format!("{basis_points} is out of range: at most {MOVE_BP_MAX} basis points a day, up or down"));
     }
     #[expect(clippy::cast_possible_truncation, reason = "a whole number of at most 100,000")]
     let units = (basis_points * UNITS_PER_BP).round() as i32;
     Ok(units)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_move_counts_to_a_hundredth_of_a_basis_point_with_ties_away_from_zero() {
+        for (basis_points, expected) in
+            [(0.0, 0), (1.0, 100), (-25.0, -2_500), (0.005, 1), (-0.005, -1), (0.0049, 0), (1_000.0, 100_000)]
+        {
+            assert_eq!(units(basis_points), Ok(expected), "{basis_points}");
+        }
+        for basis_points in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1_000.01] {
+            assert!(units(basis_points).unwrap_err().contains("out of range"), "{basis_points}");
+        }
+    }
+
+    #[test]
+    fn one_value_moves_every_tenor_and_eleven_each_its_own() {
+        let day = |curve_bp: Vec<f64>| v1::CurveMove { overnight_bp: -1.0, curve_bp };
+        let each = (1..=11).map(f64::from).collect();
+        let read = read_days(&[day(vec![5.0]), day(each)]).unwrap();
+        assert_eq!((read[0].overnight, read[0].curve), (-100, [500; 11]));
+        assert_eq!((read[1].curve[0], read[1].curve[10]), (100, 1_100));
+    }
 }

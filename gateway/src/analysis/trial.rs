@@ -78,7 +78,11 @@ impl Analyst {
         };
         let before = match request.account.as_str() {
             "" if request.changes.is_empty() => {
-                return Err(Problems::one(field("changes"), "an account or changes are needed: there is nothing to try").into());
+                return Err(Problems::one(
+                    field("changes"),
+                    "an account or changes are needed: there is nothing to try",
+                )
+                .into());
             }
             "" => None,
             text => {

@@ -40,7 +40,10 @@ impl AnalysisService for AnalysisApi {
         let since = self.cycle(request.movement_since.as_ref())?;
         let analyst = Arc::clone(&self.analyst);
         let round = round_of(request.round);
-        let answer = self.gate.run(&caller, Weight::Light, move || analyst.explain(&account, cycle, round, since, &visibility)).await?;
+        let answer = self
+            .gate
+            .run(&caller, Weight::Light, move || analyst.explain(&account, cycle, round, since, &visibility))
+            .await?;
         Ok(Response::new(answer))
     }
 
@@ -53,7 +56,9 @@ impl AnalysisService for AnalysisApi {
         let request = request.into_inner();
         let cycle = self.cycle(request.cycle.as_ref())?;
         let analyst = Arc::clone(&self.analyst);
-        let answer = self.gate.run(&caller, Weight::Heavy, move || analyst.compare(cycle, request.page_size, &request.page_token, &visibility));
+        let answer = self.gate.run(&caller, Weight::Heavy, move || {
+            analyst.compare(cycle, request.page_size, &request.page_token, &visibility)
+        });
         Ok(Response::new(answer.await?))
     }
 
@@ -65,13 +70,12 @@ impl AnalysisService for AnalysisApi {
         let visibility = Visibility::of(&caller.role);
         let analyst = Arc::clone(&self.analyst);
         let request = request.into_inner();
-        Ok(Response::new(self.gate.run(&caller, Weight::Light, move || analyst.try_positions(&request, &visibility)).await?))
+        Ok(Response::new(
+            self.gate.run(&caller, Weight::Light, move || analyst.try_positions(&request, &visibility)).await?,
+        ))
     }
 
-    async fn try_path(
-        &self,
-        request: Request<v1::TryPathRequest>,
-    ) -> Result<Response<v1::TryPathResponse>, Status> {
+    async fn try_path(&self, request: Request<v1::TryPathRequest>) -> Result<Response<v1::TryPathResponse>, Status> {
         let caller = Arc::clone(caller(&request)?);
         let visibility = Visibility::of(&caller.role);
         let analyst = Arc::clone(&self.analyst);
@@ -87,7 +91,9 @@ impl AnalysisService for AnalysisApi {
         let visibility = Visibility::of(&caller.role);
         let analyst = Arc::clone(&self.analyst);
         let request = request.into_inner();
-        Ok(Response::new(self.gate.run(&caller, Weight::Heavy, move || analyst.suggest_futures(&request, &visibility)).await?))
+        Ok(Response::new(
+            self.gate.run(&caller, Weight::Heavy, move || analyst.suggest_futures(&request, &visibility)).await?,
+        ))
     }
 
     type BacktestAccountsStream = Pin<Box<dyn Stream<Item = Result<v1::BacktestAccountsResponse, Status>> + Send>>;

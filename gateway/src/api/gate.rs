@@ -137,6 +137,6 @@ mod tests {
         assert!(refused.message().contains("wait") && refused.get_details_retry_info().is_some());
         drop(computing);
         waiting.await.unwrap().unwrap();
-        gate.enter(&member, Weight::Light).await.unwrap();
+        drop(gate.enter(&member, Weight::Light).await.unwrap());
     }
 }

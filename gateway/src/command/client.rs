@@ -2,9 +2,9 @@
 
 use clap::Args;
 use crossmargin::v1::{
-    analysis_service_client::AnalysisServiceClient, margin_service_client::MarginServiceClient, market_data_service_client::MarketDataServiceClient,
-    operations_service_client::OperationsServiceClient, position_keeping_service_client::PositionKeepingServiceClient,
-    programme_service_client::ProgrammeServiceClient,
+    analysis_service_client::AnalysisServiceClient, margin_service_client::MarginServiceClient,
+    market_data_service_client::MarketDataServiceClient, operations_service_client::OperationsServiceClient,
+    position_keeping_service_client::PositionKeepingServiceClient, programme_service_client::ProgrammeServiceClient,
 };
 use tonic::transport::Channel;
 

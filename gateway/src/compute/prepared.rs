@@ -71,10 +71,13 @@ impl Situation {
     ///
     /// # Errors
     /// Histories that do not give a model's scenarios.
-    pub(crate) fn new(models: [&Model; 2], assembled: Arc<Assembled>, business_date: Date) -> Result<Self, ComputeError> {
+    pub(crate) fn new(
+        models: [&Model; 2],
+        assembled: Arc<Assembled>,
+        business_date: Date,
+    ) -> Result<Self, ComputeError> {
         let sets = |model: &Model| {
-            let sets =
-                model.scenario_sets(&assembled.curve_history, Some(&assembled.overnight_history), business_date);
+            let sets = model.scenario_sets(&assembled.curve_history, Some(&assembled.overnight_history), business_date);
             sets.map(Arc::new).map_err(ComputeError::new)
         };
         Ok(Self { sets: [sets(models[0])?, sets(models[1])?], models: models.map(Clone::clone), assembled })

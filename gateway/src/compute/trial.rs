@@ -86,9 +86,9 @@ impl Computer {
         let is_ready = lock(&self.last).as_ref().is_some_and(|last| last.key.is_of(business_date, named))
             || lock(&self.kept.situation).as_ref().is_some_and(|(key, _)| key.is_of(business_date, named));
         is_ready
-            || markets.iter().all(|(_, market)| {
-                market.items.iter().all(|item| self.blobs.has(&item.digest).unwrap_or(false))
-            })
+            || markets
+                .iter()
+                .all(|(_, market)| market.items.iter().all(|item| self.blobs.has(&item.digest).unwrap_or(false)))
     }
 
     /// Instruments in a market, valued: at least those that are asked for.
@@ -137,9 +137,9 @@ impl Computer {
 
     /// Whether every chunk of a frozen book is in the store.
     pub(crate) fn has_frozen(&self, manifest: &PositionManifest) -> bool {
-        let is_kept = lock(&self.kept.book).as_ref().is_some_and(|(known, _)| {
-            known.iter().copied().eq(manifest.chunks.iter().map(|chunk| chunk.digest))
-        });
+        let is_kept = lock(&self.kept.book)
+            .as_ref()
+            .is_some_and(|(known, _)| known.iter().copied().eq(manifest.chunks.iter().map(|chunk| chunk.digest)));
         is_kept || manifest.chunks.iter().all(|chunk| self.blobs.has(&chunk.digest).unwrap_or(false))
     }
 }

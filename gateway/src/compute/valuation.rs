@@ -168,7 +168,8 @@ fn value(
         let profits = ways.iter().map(|way| way.row(instrument, sensitivities.as_ref())).collect::<Result<_, _>>()?;
         Ok::<_, RevaluationError>(InstrumentRows { facts, profits })
     };
-    let values = instruments.par_iter().zip(taken).map(|(instrument, taken)| taken.map_or_else(|| one(*instrument), Ok));
+    let values =
+        instruments.par_iter().zip(taken).map(|(instrument, taken)| taken.map_or_else(|| one(*instrument), Ok));
     values.collect::<Result<_, _>>().map_err(ComputeError::new)
 }
 
@@ -192,11 +193,7 @@ impl<'a> Way<'a> {
         }
     }
 
-    fn row(
-        &self,
-        instrument: Instrument,
-        sensitivities: Option<&Sensitivities>,
-    ) -> Result<Vec<i64>, RevaluationError> {
+    fn row(&self, instrument: Instrument, sensitivities: Option<&Sensitivities>) -> Result<Vec<i64>, RevaluationError> {
         match (self, sensitivities) {
             (Self::Full(revaluer, _), _) => revaluer.row(instrument),
             (Self::Sensitivity(revaluer, _), Some(sensitivities)) => revaluer.row_of(sensitivities),

@@ -259,8 +259,9 @@ impl Catalog {
     }
 
     /// The position manifests of a house, one for each cycle in its newest revision, of the newest business date first.
-    pub fn newest_manifests(&self, by: Leg) -> impl Iterator<Item = &PositionManifest> {
-        self.cycles.keys().rev().filter_map(move |cycle| self.newest_manifest(by, *cycle))
+    pub fn newest_manifests(&self, by: Leg) -> impl Iterator<Item = &Arc<Held>> {
+        let manifests = self.cycles.values().rev().filter_map(move |view| view.record.manifests[by]);
+        manifests.filter_map(move |manifest| self.by_digest(by, manifest.revision.digest))
     }
 
     /// What the other house signed before that `fact` contradicts.

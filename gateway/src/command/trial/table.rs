@@ -24,7 +24,17 @@ pub(super) fn trial(view: &TrialView) -> String {
 
 /// A path: a row a day.
 pub(super) fn path(view: &PathView) -> String {
-    let header = ["day", "P&L", "Treasury alone", "futures alone", "factors", "", "applied", "Treasury in all", "futures in all"];
+    let header = [
+        "day",
+        "P&L",
+        "Treasury alone",
+        "futures alone",
+        "factors",
+        "",
+        "applied",
+        "Treasury in all",
+        "futures in all",
+    ];
     let mut rows = table(&header, |_| true);
     for point in &view.points {
         let Some(figures) = &point.figures else { continue };
