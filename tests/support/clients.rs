@@ -3,9 +3,10 @@
 use std::{path::PathBuf, time::Instant};
 
 use crossmargin::v1::{
-    self, margin_service_client::MarginServiceClient, market_data_service_client::MarketDataServiceClient,
-    operations_service_client::OperationsServiceClient, position_keeping_service_client::PositionKeepingServiceClient,
-    programme_service_client::ProgrammeServiceClient, submit_snapshot_request::Part,
+    self, analysis_service_client::AnalysisServiceClient, margin_service_client::MarginServiceClient,
+    market_data_service_client::MarketDataServiceClient, operations_service_client::OperationsServiceClient,
+    position_keeping_service_client::PositionKeepingServiceClient, programme_service_client::ProgrammeServiceClient,
+    submit_snapshot_request::Part,
 };
 use gateway::{
     csv_book::Book,
@@ -62,6 +63,11 @@ impl Clients {
 
     pub fn margin(&self) -> MarginServiceClient<Channel> {
         MarginServiceClient::new(self.channel("margin-reader")).max_decoding_message_size(MESSAGE_BYTES)
+    }
+
+    /// Calls of the analysis service as a role.
+    pub fn analysis(&self, role: &str) -> AnalysisServiceClient<Channel> {
+        AnalysisServiceClient::new(self.channel(role)).max_decoding_message_size(MESSAGE_BYTES)
     }
 
     pub fn positions(&self) -> PositionKeepingServiceClient<Channel> {

@@ -1,6 +1,8 @@
 //! Explanations of margins, and portfolios that are tried: reads what is stored, changes nothing.
 
 mod backtest;
+mod base;
+mod changes;
 mod claimed;
 mod compare;
 mod explain;
@@ -15,7 +17,15 @@ pub(crate) use compare::{Compared, Comparison};
 
 use tokio::sync::Semaphore;
 
-use crate::{compute::ComputeError, node::context::Context, problem::Problems, reading::ReadError};
+use crossmargin::v1;
+
+use crate::{
+    compute::ComputeError,
+    identity::Role,
+    node::{Handle, context::Context},
+    problem::Problems,
+    reading::{ReadError, Visibility},
+};
 
 /// Answers the analysis service. Everything that it does may read the store and compute: not for an async thread.
 pub(crate) struct Analyst {
@@ -50,6 +60,22 @@ impl Analyst {
     /// An analyst of a node.
     pub(crate) fn new(context: Arc<Context>) -> Self {
         Self { context, backtests: Arc::new(Semaphore::new(1)), compared: Mutex::default() }
+    }
+}
+
+impl Handle {
+    /// Tries positions as a caller of a role would be answered, without limits of rate: for measurements and for what runs
+    /// inside the node. It may compute: not for an async thread.
+    ///
+    /// # Errors
+    /// The status of the answer.
+    pub fn try_positions(
+        &self,
+        request: &v1::TryPositionsRequest,
+        role: &Role,
+    ) -> Result<v1::TryPositionsResponse, tonic::Status> {
+        let analyst = Analyst::new(Arc::clone(&self.context));
+        Ok(analyst.try_positions(request, &Visibility::of(role))?)
     }
 }
 

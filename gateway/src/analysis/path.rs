@@ -1,9 +1,34 @@
 //! Margins along a path of stressed days.
 
-use crossmargin::v1;
+use std::sync::Arc;
 
-use super::{AnalysisError, Analyst};
-use crate::reading::Visibility;
+use crossmargin::v1;
+use risk::{
+    kernel::Position,
+    margin::JointMargin,
+    money::Usd,
+    path::{DayMove, Path},
+    scenario::Tenor,
+};
+
+use super::{
+    AnalysisError, Analyst,
+    figures::{joint, usd},
+    trial::Trial,
+};
+use crate::{
+    compute::{ComputeError, Situation, Valued},
+    market::Assembled,
+    problem::{Collector, Problems},
+    reading::Visibility,
+};
+
+/// Days of a path, at most.
+const DAYS_MAX: usize = 60;
+/// The largest move of a day, basis points: ten percentage points.
+const MOVE_BP_MAX: f64 = 1_000.0;
+/// Units of a rate, 1e-4 per cent, in a basis point.
+const UNITS_PER_BP: f64 = 100.0;
 
 impl Analyst {
     /// Tries positions along a path of stressed days.
@@ -15,6 +40,140 @@ impl Analyst {
         request: &v1::TryPathRequest,
         visibility: &Visibility,
     ) -> Result<v1::TryPathResponse, AnalysisError> {
-        Err(AnalysisError::Precondition(String::new()))
+        let days = read_days(&request.days)?;
+        let positions = request.positions.as_ref();
+        let positions = positions.ok_or_else(|| Problems::one("positions", "are missing: what is to be tried"))?;
+        let trial = self.trial(positions, "positions.", visibility, |_| Ok(Vec::new()))?;
+        let start = &trial.market.situation().assembled;
+        let off_the_map = |error| Problems::one("days", format!("{error}"));
+        let path = Path::new(&start.market, &start.curve_history, &start.overnight_history, &days);
+        let path = path.map_err(off_the_map)?;
+        let profits = profits(&trial, &path)?;
+
+        let mut points = vec![point(0, &self.margins_of(&trial)?.1, Usd::ZERO)];
+        for (day, profit) in profits.into_iter().enumerate() {
+            let Some(market) = path.market(day) else { break };
+            let market = market.map_err(off_the_map)?;
+            let figures = self.on_day(&trial, &path, day, market)?;
+            points.push(point(day + 1, &figures, profit));
+        }
+        Ok(v1::TryPathResponse { business_date: trial.business_date(), points })
+    }
+
+    /// The margins at the close of a day: prices after the moves so far, scenarios as of that day.
+    fn on_day(
+        &self,
+        trial: &Trial,
+        path: &Path<'_>,
+        day: usize,
+        market: risk::market::Market,
+    ) -> Result<JointMargin, AnalysisError> {
+        let assembled = Assembled {
+            market: Arc::new(market),
+            curve_history: path.curve_history().clone(),
+            overnight_history: path.overnight_history().clone(),
+        };
+        let models = trial.market.situation().models.each_ref();
+        let situation = Situation::new(models, Arc::new(assembled), path.dates()[day])?;
+        let valued = situation.value(&trial.after.instruments())?;
+        let margins = self.context.computer.joint_of(&valued, &[trial.after.positions(&valued)?])?;
+        margins.into_iter().next().ok_or_else(|| AnalysisError::Damaged("no margin was computed".to_owned()))
+    }
+}
+
+/// What the positions have gained by each day of the path. A position without a price gains nothing.
+fn profits(trial: &Trial, path: &Path<'_>) -> Result<Vec<Usd>, AnalysisError> {
+    let valued: &Valued = &trial.valued;
+    let positions = trial.after.positions(valued)?;
+    let legs = positions.legs();
+    let dictionary = valued.models[0].dictionary();
+    let priced: Vec<&Position> = legs
+        .first
+        .iter()
+        .chain(legs.second)
+        .filter(|position| !dictionary[position.row as usize].facts.is_proxied)
+        .collect();
+    let instruments: Vec<_> = priced.iter().map(|position| dictionary[position.row as usize].instrument).collect();
+    let rows = path.profits(&instruments).map_err(|error| Problems::one("days", format!("{error}")))?;
+    let mut profits = vec![0_i128; path.dates().len()];
+    for (position, row) in priced.into_iter().zip(rows) {
+        for (profit, gain) in profits.iter_mut().zip(row) {
+            let gain = i128::from(position.units) * i128::from(gain);
+            *profit = profit.checked_add(gain).ok_or_else(|| ComputeError::new("the P&L is out of range"))?;
+        }
+    }
+    Ok(profits.into_iter().map(Usd::from_units).collect())
+}
+
+fn point(day: usize, figures: &JointMargin, profit: Usd) -> v1::PathPoint {
+    // Invariant: at most 60 days.
+    let day = u32::try_from(day).unwrap_or(u32::MAX);
+    v1::PathPoint { day, figures: Some(joint(figures)), profit_and_loss: usd(profit) }
+}
+
+/// The days, exact: each move to the nearest 1e-4 per cent, a hundredth of a basis point, ties away from zero.
+fn read_days(days: &[v1::CurveMove]) -> Result<Vec<DayMove>, Problems> {
+    let mut problems = Collector::default();
+    if days.is_empty() || days.len() > DAYS_MAX {
+        problems.add("days", format!("{} were given, 1 to {DAYS_MAX} are needed", days.len()));
+        return problems.finish(Vec::new());
+    }
+    let mut read = Vec::with_capacity(days.len());
+    for (place, day) in days.iter().enumerate() {
+        let overnight = problems.check(|| format!("days[{place}].overnight_bp"), units(day.overnight_bp));
+        let mut curve = [0; Tenor::STANDARD.len()];
+        match day.curve_bp.as_slice() {
+            [all] => {
+                let all = problems.check(|| format!("days[{place}].curve_bp"), units(*all));
+                curve = [all.unwrap_or_default(); Tenor::STANDARD.len()];
+            }
+            each if each.len() == curve.len() => {
+                for (tenor, (slot, value)) in curve.iter_mut().zip(each).enumerate() {
+                    let value = problems.check(|| format!("days[{place}].curve_bp[{tenor}]"), units(*value));
+                    *slot = value.unwrap_or_default();
+                }
+            }
+            other => problems.add(
+                format!("days[{place}].curve_bp"),
+                format!("{} values were given: one for all tenors or eleven, 1M to 30Y, are needed", other.len()),
+            ),
+        }
+        read.push(DayMove { overnight: overnight.unwrap_or_default(), curve });
+    }
+    problems.finish(read)
+}
+
+fn units(basis_points: f64) -> Result<i32, String> {
+    if basis_points.is_nan() || basis_points.abs() > MOVE_BP_MAX {
+        return Err(format!("{basis_points} is out of range: at most {MOVE_BP_MAX} basis points a day, up or down"));
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "a whole number of at most 100,000")]
+    let units = (basis_points * UNITS_PER_BP).round() as i32;
+    Ok(units)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_move_counts_to_a_hundredth_of_a_basis_point_with_ties_away_from_zero() {
+        for (basis_points, expected) in
+            [(0.0, 0), (1.0, 100), (-25.0, -2_500), (0.005, 1), (-0.005, -1), (0.0049, 0), (1_000.0, 100_000)]
+        {
+            assert_eq!(units(basis_points), Ok(expected), "{basis_points}");
+        }
+        for basis_points in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1_000.01] {
+            assert!(units(basis_points).unwrap_err().contains("out of range"), "{basis_points}");
+        }
+    }
+
+    #[test]
+    fn one_value_moves_every_tenor_and_eleven_each_its_own() {
+        let day = |curve_bp: Vec<f64>| v1::CurveMove { overnight_bp: -1.0, curve_bp };
+        let each = (1..=11).map(f64::from).collect();
+        let read = read_days(&[day(vec![5.0]), day(each)]).unwrap();
+        assert_eq!((read[0].overnight, read[0].curve), (-100, [500; 11]));
+        assert_eq!((read[1].curve[0], read[1].curve[10]), (100, 1_100));
     }
 }

@@ -1,9 +1,42 @@
-//! Positions that are tried.
+//! Positions that are tried: what they would require, beside what is held.
+
+use std::{collections::BTreeSet, sync::Arc};
 
 use crossmargin::v1;
+use risk::{
+    instrument::Instrument,
+    margin::{JointMargin, LinkPositions},
+    money::Usd,
+};
 
-use super::{AnalysisError, Analyst};
-use crate::reading::Visibility;
+use super::{
+    AnalysisError, Analyst,
+    changes::{Admissible, Positions},
+    figures::{joint, total, usd},
+};
+use crate::{
+    arrangement::name::AccountId,
+    compute::{LinkInputs, TrialMarket, Valued},
+    problem::Problems,
+    reading::Visibility,
+    wire,
+};
+
+/// Instruments that changes and candidates may bring into one call beside what the account holds: each is valued for the
+/// call, which costs some hundred kilobytes.
+const NEW_INSTRUMENTS_MAX: usize = 500;
+
+/// A trial with everything that it is margined from.
+pub(super) struct Trial {
+    /// The market.
+    pub(super) market: TrialMarket,
+    /// Every instrument of the trial, valued.
+    pub(super) valued: Arc<Valued>,
+    /// The account's positions; `None` without one.
+    pub(super) before: Option<LinkInputs>,
+    /// With the changes.
+    pub(super) after: LinkInputs,
+}
 
 impl Analyst {
     /// Tries positions.
@@ -15,6 +48,100 @@ impl Analyst {
         request: &v1::TryPositionsRequest,
         visibility: &Visibility,
     ) -> Result<v1::TryPositionsResponse, AnalysisError> {
-        Err(AnalysisError::Precondition(String::new()))
+        let trial = self.trial(request, "", visibility, |_| Ok(Vec::new()))?;
+        let (before, after) = self.margins_of(&trial)?;
+        let before_totals = before.as_ref().map_or([Usd::ZERO; 2], JointMargin::totals);
+        let [treasury, futures] = [0, 1].map(|house| after.totals()[house].saturating_sub(before_totals[house]));
+        Ok(v1::TryPositionsResponse {
+            business_date: trial.business_date(),
+            incremental_requirement: usd(total(&after).saturating_sub(before.as_ref().map_or(Usd::ZERO, total))),
+            incremental_treasury_requirement: usd(treasury),
+            incremental_futures_requirement: usd(futures),
+            before: before.as_ref().map(joint),
+            after: Some(joint(&after)),
+        })
+    }
+
+    /// Reads what is tried; `more` gives further instruments to value in the market, and `prefix` stands before the
+    /// fields of problems.
+    pub(super) fn trial(
+        &self,
+        request: &v1::TryPositionsRequest,
+        prefix: &str,
+        visibility: &Visibility,
+        more: impl FnOnce(&Admissible<'_>) -> Result<Vec<Instrument>, Problems>,
+    ) -> Result<Trial, AnalysisError> {
+        let field = |name: &str| format!("{prefix}{name}");
+        let business_date = match request.business_date.as_str() {
+            "" => None,
+            text => Some(wire::date(&field("business_date"), text).map_err(|e| Problems::one(e.field, e.reason))?),
+        };
+        let before = match request.account.as_str() {
+            "" if request.changes.is_empty() => {
+                return Err(Problems::one(
+                    field("changes"),
+                    "an account or changes are needed: there is nothing to try",
+                )
+                .into());
+            }
+            "" => None,
+            text => {
+                let account: AccountId =
+                    text.parse().map_err(|error| Problems::one(field("account"), format!("{error}")))?;
+                Some(self.newest_positions(&self.link_of(&account, visibility)?)?)
+            }
+        };
+        let market = self.trial_market(business_date)?;
+        let admissible = Admissible::new(&market, &self.context.arrangement.eligible);
+        let more = more(&admissible)?;
+        let mut positions = Positions::of(before.as_ref());
+        positions.apply(&request.changes, &admissible, prefix)?;
+        let after = positions.finish();
+        let valued = self.values(&market, before.as_ref(), &after, &more, prefix)?;
+        Ok(Trial { market, valued, before, after })
+    }
+
+    /// Values every instrument of a trial.
+    fn values(
+        &self,
+        market: &TrialMarket,
+        before: Option<&LinkInputs>,
+        after: &LinkInputs,
+        more: &[Instrument],
+        prefix: &str,
+    ) -> Result<Arc<Valued>, AnalysisError> {
+        let held: BTreeSet<Instrument> = before.into_iter().flat_map(LinkInputs::instruments).collect();
+        let mut new: BTreeSet<Instrument> = after.instruments().into_iter().chain(more.iter().copied()).collect();
+        new.retain(|instrument| !held.contains(instrument));
+        if new.len() > NEW_INSTRUMENTS_MAX {
+            return Err(Problems::one(
+                format!("{prefix}changes"),
+                format!(
+                    "{} instruments are tried that the account does not hold, but at most {NEW_INSTRUMENTS_MAX} are possible",
+                    new.len()
+                ),
+            )
+            .into());
+        }
+        let all: Vec<Instrument> = held.union(&new).copied().collect();
+        Ok(self.context.computer.trial_values(market, &all)?)
+    }
+
+    /// The margins before, where there is an account, and after.
+    pub(super) fn margins_of(&self, trial: &Trial) -> Result<(Option<JointMargin>, JointMargin), AnalysisError> {
+        let mut links: Vec<LinkPositions> = Vec::with_capacity(2);
+        for inputs in trial.before.iter().chain([&trial.after]) {
+            links.push(inputs.positions(&trial.valued)?);
+        }
+        let mut margins = self.context.computer.joint_of(&trial.valued, &links)?.into_iter().rev();
+        let after = margins.next().ok_or_else(|| AnalysisError::Damaged("no margin was computed".to_owned()))?;
+        Ok((margins.next(), after))
+    }
+}
+
+impl Trial {
+    /// The business date of the market, as text.
+    pub(super) fn business_date(&self) -> String {
+        self.market.situation().assembled.market.business_date().to_string()
     }
 }

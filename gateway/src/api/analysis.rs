@@ -9,9 +9,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 
 use super::{
+    gate::{Gate, Weight},
     margin::round_of,
     page::Page,
-    status::{blocking, invalid, wrong_cycle},
+    status::{invalid, wrong_cycle},
 };
 use crate::{
     analysis::{AnalysisError, Analyst, Compared},
@@ -35,6 +36,7 @@ const COMPARISONS_MAX: usize = 2_500;
 pub(super) struct AnalysisApi {
     pub(super) context: Arc<Context>,
     pub(super) analyst: Arc<Analyst>,
+    pub(super) gate: Gate,
 }
 
 #[tonic::async_trait]
@@ -43,14 +45,18 @@ impl AnalysisService for AnalysisApi {
         &self,
         request: Request<v1::ExplainMarginRequest>,
     ) -> Result<Response<v1::ExplainMarginResponse>, Status> {
-        let visibility = Visibility::of(&caller(&request)?.role);
+        let caller = Arc::clone(caller(&request)?);
+        let visibility = Visibility::of(&caller.role);
         let request = request.into_inner();
         let account: AccountId = request.account.parse().map_err(|error| invalid("account", error))?;
         let cycle = self.cycle(request.cycle.as_ref())?;
         let since = self.cycle(request.movement_since.as_ref())?;
         let analyst = Arc::clone(&self.analyst);
         let round = round_of(request.round);
-        let answer = blocking(move || analyst.explain(&account, cycle, round, since, &visibility)).await?;
+        let answer = self
+            .gate
+            .run(&caller, Weight::Light, move || analyst.explain(&account, cycle, round, since, &visibility))
+            .await?;
         Ok(Response::new(answer))
     }
 
@@ -58,7 +64,8 @@ impl AnalysisService for AnalysisApi {
         &self,
         request: Request<v1::CompareModelsRequest>,
     ) -> Result<Response<v1::CompareModelsResponse>, Status> {
-        let visibility = Visibility::of(&caller(&request)?.role);
+        let caller = Arc::clone(caller(&request)?);
+        let visibility = Visibility::of(&caller.role);
         let request = request.into_inner();
         let size = request.page_size;
         let page = Page::<ComparedKey>::read(size, &request.page_token, COMPARISONS_DEFAULT, COMPARISONS_MAX)?;
@@ -70,7 +77,7 @@ impl AnalysisService for AnalysisApi {
         };
         let analyst = Arc::clone(&self.analyst);
         let arrangement = self.context.parties.arrangement.clone();
-        let response = blocking(move || {
+        let response = self.gate.run(&caller, Weight::Heavy, move || {
             let compared = analyst.compare(cycle, round)?;
             let (cycle, round) = (compared.cycle, compared.round);
             let links = compared.links(page.after.as_ref().map(|after| &after.link), &visibility);
@@ -95,27 +102,34 @@ impl AnalysisService for AnalysisApi {
         &self,
         request: Request<v1::TryPositionsRequest>,
     ) -> Result<Response<v1::TryPositionsResponse>, Status> {
-        let visibility = Visibility::of(&caller(&request)?.role);
+        let caller = Arc::clone(caller(&request)?);
+        let visibility = Visibility::of(&caller.role);
         let analyst = Arc::clone(&self.analyst);
         let request = request.into_inner();
-        Ok(Response::new(blocking(move || analyst.try_positions(&request, &visibility)).await?))
+        Ok(Response::new(
+            self.gate.run(&caller, Weight::Light, move || analyst.try_positions(&request, &visibility)).await?,
+        ))
     }
 
     async fn try_path(&self, request: Request<v1::TryPathRequest>) -> Result<Response<v1::TryPathResponse>, Status> {
-        let visibility = Visibility::of(&caller(&request)?.role);
+        let caller = Arc::clone(caller(&request)?);
+        let visibility = Visibility::of(&caller.role);
         let analyst = Arc::clone(&self.analyst);
         let request = request.into_inner();
-        Ok(Response::new(blocking(move || analyst.try_path(&request, &visibility)).await?))
+        Ok(Response::new(self.gate.run(&caller, Weight::Heavy, move || analyst.try_path(&request, &visibility)).await?))
     }
 
     async fn suggest_futures(
         &self,
         request: Request<v1::SuggestFuturesRequest>,
     ) -> Result<Response<v1::SuggestFuturesResponse>, Status> {
-        let visibility = Visibility::of(&caller(&request)?.role);
+        let caller = Arc::clone(caller(&request)?);
+        let visibility = Visibility::of(&caller.role);
         let analyst = Arc::clone(&self.analyst);
         let request = request.into_inner();
-        Ok(Response::new(blocking(move || analyst.suggest_futures(&request, &visibility)).await?))
+        Ok(Response::new(
+            self.gate.run(&caller, Weight::Heavy, move || analyst.suggest_futures(&request, &visibility)).await?,
+        ))
     }
 
     type BacktestAccountsStream = Pin<Box<dyn Stream<Item = Result<v1::BacktestAccountsResponse, Status>> + Send>>;
@@ -124,10 +138,11 @@ impl AnalysisService for AnalysisApi {
         &self,
         request: Request<v1::BacktestAccountsRequest>,
     ) -> Result<Response<Self::BacktestAccountsStream>, Status> {
-        let visibility = Visibility::of(&caller(&request)?.role);
+        let caller = Arc::clone(caller(&request)?);
+        let visibility = Visibility::of(&caller.role);
         let analyst = Arc::clone(&self.analyst);
         let request = request.into_inner();
-        let backtest = blocking(move || analyst.backtest(&request, &visibility)).await?;
+        let backtest = self.gate.run(&caller, Weight::Heavy, move || analyst.backtest(&request, &visibility)).await?;
         let (answers, stream) = mpsc::channel(ANSWERS_WAITING);
         let farewell = self.context.farewell.clone();
         self.context.tasks.spawn_blocking(move || {

@@ -17,8 +17,8 @@ use tonic::{server::NamedService, service::Routes};
 use tonic_health::{ServingStatus, server::HealthReporter};
 
 use super::{
-    admission, analysis::AnalysisApi, margin::MarginApi, market_data::MarketDataApi, operations::OperationsApi,
-    position_keeping::PositionKeepingApi, programme::ProgrammeApi,
+    admission, analysis::AnalysisApi, gate::Gate, margin::MarginApi, market_data::MarketDataApi,
+    operations::OperationsApi, position_keeping::PositionKeepingApi, programme::ProgrammeApi,
 };
 use crate::{
     analysis::Analyst,
@@ -105,7 +105,7 @@ fn services(handle: &Handle, limits: &Limits) -> Result<(Routes, Vec<&'static st
     offer!(MarketDataServiceServer, MarketDataApi { handle: handle.clone() });
     offer!(ProgrammeServiceServer, ProgrammeApi { handle: handle.clone() });
     let analyst = Arc::new(Analyst::new(Arc::clone(context)));
-    offer!(AnalysisServiceServer, AnalysisApi { context: Arc::clone(context), analyst });
+    offer!(AnalysisServiceServer, AnalysisApi { context: Arc::clone(context), analyst, gate: Gate::new(limits) });
     offer!(MarginServiceServer, MarginApi { context: Arc::clone(context), reader: Arc::clone(&reader) });
     offer!(OperationsServiceServer, OperationsApi { handle: handle.clone(), reader });
     let reflection = || {

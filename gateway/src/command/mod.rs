@@ -21,6 +21,7 @@ pub mod risk;
 mod rows;
 pub mod status;
 pub mod submit;
+pub mod trial;
 pub mod view;
 
 use clap::{Parser, Subcommand};
@@ -69,6 +70,8 @@ pub enum Command {
     Explain(explain::ExplainArgs),
     /// Compare the next margin models with those in force.
     Models(models::ModelsArgs),
+    /// Try positions: what they would require, along stressed days too, and which futures would lower it.
+    Try(trial::TryArgs),
     /// Show how a node is.
     Status(status::StatusArgs),
     /// Verify a house's ledger offline.
@@ -96,6 +99,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Backtest(args) => backtest::run(args).await,
         Command::Explain(args) => explain::run(args).await,
         Command::Models(args) => models::run(args).await,
+        Command::Try(args) => trial::run(args).await,
         Command::Status(args) => status::run(args).await,
         Command::Ledger(args) => ledger::run(args),
         Command::Risk(args) => risk::run(args),

@@ -11,12 +11,14 @@ mod prepared;
 mod round;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod valuation;
 
 pub(crate) use leaves::figures as leaf_figures;
 pub(crate) use link::LinkInputs;
 pub(crate) use past::{Past, PastLink};
 pub(crate) use prepared::{Prepared, Situation};
+pub(crate) use trial::TrialMarket;
 pub(crate) use valuation::Valued;
 
 use std::{
@@ -107,6 +109,8 @@ pub struct Computer {
     blobs: Arc<dyn BlobStore>,
     /// What was last prepared: rounds of a day share the market and the instruments.
     last: Mutex<Option<Arc<Prepared>>>,
+    /// What portfolios that are tried need beside it.
+    kept: trial::Kept,
 }
 
 impl ComputeError {
@@ -119,7 +123,7 @@ impl Computer {
     /// A computer of the arrangement's margins from inputs in `blobs`.
     #[must_use]
     pub fn new(arrangement: Arc<Arrangement>, blobs: Arc<dyn BlobStore>) -> Self {
-        Self { arrangement, blobs, last: Mutex::new(None) }
+        Self { arrangement, blobs, last: Mutex::new(None), kept: trial::Kept::default() }
     }
 
     /// Both houses' models in force on a business date.

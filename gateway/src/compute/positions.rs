@@ -37,6 +37,11 @@ impl FrozenBook {
     pub(super) fn holdings(&self, account: &AccountId) -> Option<&[Holding]> {
         self.0.get(account).map(AsRef::as_ref)
     }
+
+    /// The same, to keep.
+    pub(super) fn shared_holdings(&self, account: &AccountId) -> Option<Arc<[Holding]>> {
+        self.0.get(account).cloned()
+    }
 }
 
 /// Reads a frozen book.

@@ -43,8 +43,8 @@ pub(crate) struct Prepared {
     pub(super) prices: Digest,
     /// Digest of the scenarios of both models.
     pub(super) scenarios: Digest,
-    situation: Situation,
-    valued: Valued,
+    situation: Arc<Situation>,
+    valued: Arc<Valued>,
     /// For each row: digest of the instrument's name, digest of its rows.
     digests: Vec<(Digest, Digest)>,
 }
@@ -57,6 +57,13 @@ impl Key {
             items: items.map(|item| (i32::from(item.kind), item.digest)).collect(),
             models: models.map(Model::digest),
         }
+    }
+
+    /// Whether it is that of a market: the models follow from the date.
+    pub(super) fn is_of(&self, business_date: Date, markets: Pair<Option<&MarketManifest>>) -> bool {
+        let items = markets.iter().flat_map(|(_, manifest)| manifest.iter().flat_map(|m| &m.items));
+        let items = items.map(|item| (i32::from(item.kind), item.digest));
+        self.business_date == business_date && self.items.iter().copied().eq(items)
     }
 }
 
@@ -98,7 +105,7 @@ impl Situation {
         self.value_with(instruments, Known::new())
     }
 
-    fn value_with(&self, instruments: &[Instrument], known: Known) -> Result<Valued, ComputeError> {
+    pub(super) fn value_with(&self, instruments: &[Instrument], known: Known) -> Result<Valued, ComputeError> {
         let sets = self.sets.each_ref().map(|sets| sets.as_slice());
         Valued::new(self.models.each_ref(), &self.assembled.market, sets, instruments, known)
     }
@@ -115,7 +122,7 @@ impl Prepared {
         let business_date = key.business_date;
         let assembled = Arc::new(items.assemble(business_date).map_err(ComputeError::new)?);
         let prices = digest_of_prices(&assembled, business_date, markets);
-        let situation = Situation::new(models, assembled, business_date)?;
+        let situation = Arc::new(Situation::new(models, assembled, business_date)?);
         Self::of(key, prices, situation, instruments, Known::new())
     }
 
@@ -124,17 +131,17 @@ impl Prepared {
         let mut all: Vec<Instrument> = self.valued.instruments().iter().chain(instruments).copied().collect();
         all.sort_unstable();
         all.dedup();
-        Self::of(self.key.clone(), self.prices, self.situation.clone(), &all, self.valued.known())
+        Self::of(self.key.clone(), self.prices, Arc::clone(&self.situation), &all, self.valued.known())
     }
 
     fn of(
         key: Key,
         prices: Digest,
-        situation: Situation,
+        situation: Arc<Situation>,
         instruments: &[Instrument],
         known: Known,
     ) -> Result<Self, ComputeError> {
-        let valued = situation.value_with(instruments, known)?;
+        let valued = Arc::new(situation.value_with(instruments, known)?);
         let sets = situation.sets.iter().flat_map(|sets| sets.iter());
         let scenarios = sets.map(ScenarioSet::digest).collect::<Vec<_>>();
         let scenarios =
@@ -142,19 +149,19 @@ impl Prepared {
         Ok(Self { key, prices, scenarios, digests: valued.digests(), situation, valued })
     }
 
-    /// The business date.
-    pub(crate) fn business_date(&self) -> Date {
-        self.key.business_date
-    }
-
-    /// What instruments are valued from.
-    pub(crate) fn situation(&self) -> &Situation {
-        &self.situation
-    }
-
     /// The instruments, valued.
     pub(crate) fn valued(&self) -> &Valued {
         &self.valued
+    }
+
+    /// What instruments are valued from, to keep.
+    pub(super) fn shared_situation(&self) -> Arc<Situation> {
+        Arc::clone(&self.situation)
+    }
+
+    /// The instruments, valued, to keep.
+    pub(super) fn shared_values(&self) -> Arc<Valued> {
+        Arc::clone(&self.valued)
     }
 
     /// Whether every instrument is ready.

@@ -82,6 +82,15 @@ impl Valued {
         self.instruments.iter().copied().zip(self.values.iter().cloned()).collect()
     }
 
+    /// Lends what is valued of some instruments to another dictionary.
+    pub(super) fn lend(&self, instruments: &[Instrument], to: &mut Known) {
+        for instrument in instruments {
+            if let Some(row) = self.row(instrument) {
+                to.entry(*instrument).or_insert_with(|| self.values[row as usize].clone());
+            }
+        }
+    }
+
     /// The market.
     pub(crate) fn market(&self) -> &Market {
         &self.market

@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+/// Tokens that the heaviest call of the analysis service costs.
+pub(crate) const COST_MAX: u32 = 10;
+
 /// Limits of connections and calls. Times and sizes carry their unit in the name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -53,6 +56,17 @@ pub struct Limits {
     pub message_sent_bytes_max: usize,
     /// How long it may take to connect to another node, handshake included.
     pub connect_ms_max: u64,
+    /// Tokens that one caller of the analysis service gains in a second. A trial of positions costs one, a path,
+    /// suggestions and a backtest cost ten.
+    pub analysis_calls_per_second: u32,
+    /// Tokens that one caller can have at once.
+    pub analysis_burst: u32,
+    /// Callers that are counted at once; more are refused until some have been quiet.
+    pub analysis_callers_max: usize,
+    /// Analyses that compute at once: what they leave of the machine is the cycles'.
+    pub analysis_computing_max: usize,
+    /// Analyses that wait for their turn; further ones are refused.
+    pub analysis_waiting_max: usize,
 }
 
 impl Default for Limits {
@@ -79,6 +93,11 @@ impl Default for Limits {
             message_received_bytes_max: 4 * 1024 * 1024,
             message_sent_bytes_max: 4 * 1024 * 1024,
             connect_ms_max: 5_000,
+            analysis_calls_per_second: 20,
+            analysis_burst: 100,
+            analysis_callers_max: 10_000,
+            analysis_computing_max: 2,
+            analysis_waiting_max: 64,
         }
     }
 }
@@ -108,6 +127,9 @@ impl Limits {
             ("message_received_bytes_max", self.message_received_bytes_max == 0),
             ("message_sent_bytes_max", self.message_sent_bytes_max == 0),
             ("connect_ms_max", self.connect_ms_max == 0),
+            ("analysis_calls_per_second", self.analysis_calls_per_second == 0),
+            ("analysis_callers_max", self.analysis_callers_max == 0),
+            ("analysis_computing_max", self.analysis_computing_max == 0),
         ];
         if let Some((key, _)) = zero.into_iter().find(|&(_, is_zero)| is_zero) {
             return Err((key, "0 would let nothing through; a limit is at least 1".into()));
@@ -117,6 +139,8 @@ impl Limits {
             ("frame_bytes_max", self.frame_bytes_max, 16_384, 16_777_215),
             ("stream_window_bytes", self.stream_window_bytes, 65_535, i32::MAX.unsigned_abs()),
             ("connection_window_bytes", self.connection_window_bytes, 65_535, i32::MAX.unsigned_abs()),
+            // A smaller burst would never let a heavy call through.
+            ("analysis_burst", self.analysis_burst, COST_MAX, u32::MAX),
         ];
         for (key, value, least, most) in ranges {
             if !(least..=most).contains(&value) {
@@ -173,6 +197,8 @@ mod tests {
     fn a_limit_out_of_range_is_named() {
         let zero = Limits { handshakes_max: 0, ..Limits::default() };
         assert_eq!(zero.check().unwrap_err().0, "handshakes_max");
+        let burst = Limits { analysis_burst: COST_MAX - 1, ..Limits::default() };
+        assert_eq!(burst.check().unwrap_err().0, "analysis_burst");
         let frame = Limits { frame_bytes_max: 100, ..Limits::default() };
         assert_eq!(frame.check().unwrap_err().0, "frame_bytes_max");
     }

@@ -26,7 +26,7 @@ use crate::{
 /// Largest face or amount of one position: USD 1 trillion. Sums of all positions of a snapshot then fit 64 bits.
 const QUANTITY_MAX: i64 = 1_000_000_000_000;
 /// Most contracts of one position.
-const CONTRACTS_MAX: i64 = 10_000_000;
+pub(crate) const CONTRACTS_MAX: i64 = 10_000_000;
 
 /// The newest reference data of one house.
 #[derive(Clone, Debug)]
@@ -85,17 +85,9 @@ impl Reference {
                 "CUSIP {cusip} has no price here, and {model} has no margin proxy for it; submit its price first"
             ));
         }
-        if quantity % 100 != 0 {
-            return Err(format!("face {quantity} is not a multiple of USD 100"));
-        }
+        check_face(quantity)?;
         let months = self.arrangement.eligible.treasury_remaining_months_above;
-        if terms.maturity <= add_months(business_date, i32::try_from(months).unwrap_or(i32::MAX)) {
-            return Err(format!(
-                "not eligible: it matures on {}, within {months} months of {business_date}",
-                terms.maturity
-            ));
-        }
-        Ok(())
+        check_remaining(terms.maturity, business_date, i32::try_from(months).unwrap_or(i32::MAX))
     }
 
     /// A model in force that cannot margin a position without a price.
@@ -136,13 +128,7 @@ impl Eligibility for Reference {
     }
 
     fn check(&self, instrument: &Instrument, quantity: i64, business_date: Date) -> Result<(), String> {
-        if quantity == 0 {
-            return Err("the quantity is zero".into());
-        }
-        let bound = if matches!(instrument, Instrument::Future(_)) { CONTRACTS_MAX } else { QUANTITY_MAX };
-        if quantity.unsigned_abs() > bound.unsigned_abs() {
-            return Err(format!("{quantity} is out of range: at most {bound} long or short"));
-        }
+        check_size(instrument, quantity)?;
         match (self.leg, instrument) {
             (Leg::Treasury, Instrument::Treasury(_)) => self.check_treasury(instrument, quantity, business_date),
             (Leg::Treasury, Instrument::ForwardTreasury { settle, .. }) => {
@@ -157,7 +143,33 @@ impl Eligibility for Reference {
     }
 }
 
-fn after(date: Date, business_date: Date) -> Result<(), String> {
+/// Whether a quantity of an instrument can be: not zero, and within what sums of all positions allow.
+pub(crate) fn check_size(instrument: &Instrument, quantity: i64) -> Result<(), String> {
+    if quantity == 0 {
+        return Err("the quantity is zero".into());
+    }
+    let bound = if matches!(instrument, Instrument::Future(_)) { CONTRACTS_MAX } else { QUANTITY_MAX };
+    if quantity.unsigned_abs() > bound.unsigned_abs() {
+        return Err(format!("{quantity} is out of range: at most {bound} long or short"));
+    }
+    Ok(())
+}
+
+/// Whether a face can be: Treasuries are held in multiples of USD 100.
+pub(crate) fn check_face(face: i64) -> Result<(), String> {
+    if face % 100 == 0 { Ok(()) } else { Err(format!("face {face} is not a multiple of USD 100")) }
+}
+
+/// Whether an issue has more than so many months to maturity.
+pub(crate) fn check_remaining(maturity: Date, business_date: Date, months: i32) -> Result<(), String> {
+    if maturity > add_months(business_date, months) {
+        return Ok(());
+    }
+    Err(format!("not eligible: it matures on {maturity}, within {months} months of {business_date}"))
+}
+
+/// Whether what settles on a date is still to come.
+pub(crate) fn after(date: Date, business_date: Date) -> Result<(), String> {
     if date > business_date { Ok(()) } else { Err(format!("{date} is not after the business date {business_date}")) }
 }
 

@@ -1,7 +1,7 @@
 //! What a node knows, for reading: the fold over its records with the content that the rules leave out.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
 };
 
@@ -237,6 +237,17 @@ impl Catalog {
         self.markets[by].last_key_value().and_then(|(_, held)| held.market_manifest())
     }
 
+    /// The business dates of either house's market data up to the newest that both have reached, ascending; empty while
+    /// one house has given none.
+    #[must_use]
+    pub fn market_dates(&self) -> Vec<Date> {
+        let newest = Pair::from_fn(|leg| self.markets[leg].last_key_value().map(|(date, _)| *date));
+        let Some(newest) = newest.both() else { return Vec::new() };
+        let reached = newest.treasury.min(newest.futures);
+        let dates = self.markets.iter().flat_map(|(_, markets)| markets.range(..=reached).map(|(date, _)| *date));
+        dates.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
     /// A house's newest position manifest of a cycle.
     #[must_use]
     pub fn newest_manifest(&self, by: Leg, cycle: CycleId) -> Option<&PositionManifest> {
@@ -245,6 +256,12 @@ impl Catalog {
             Evidence::PositionManifest(manifest) => Some(manifest),
             _ => None,
         }
+    }
+
+    /// The position manifests of a house, one for each cycle in its newest revision, of the newest business date first.
+    pub fn newest_manifests(&self, by: Leg) -> impl Iterator<Item = &Arc<Held>> {
+        let manifests = self.cycles.values().rev().filter_map(move |view| view.record.manifests[by]);
+        manifests.filter_map(move |manifest| self.by_digest(by, manifest.revision.digest))
     }
 
     /// What the other house signed before that `fact` contradicts.

@@ -173,6 +173,15 @@ impl Held {
         }
     }
 
+    /// The position manifest, where it is one.
+    #[must_use]
+    pub fn position_manifest(&self) -> Option<&evidence::PositionManifest> {
+        match &self.evidence {
+            Evidence::PositionManifest(manifest) => Some(manifest),
+            _ => None,
+        }
+    }
+
     /// The facts that follow from the evidence, in order.
     #[must_use]
     pub fn facts(&self) -> Vec<Fact> {

@@ -44,6 +44,19 @@ impl LinkPositions {
         Self { first, second }
     }
 
+    /// The same link with more, or for a negative number fewer, units of a row in the second leg: added to what is held
+    /// there, so that a charge that nets nothing sees one position.
+    #[must_use]
+    pub fn with_second(&self, added: Position) -> Self {
+        let mut second = self.second.clone();
+        match second.iter_mut().find(|held| held.row == added.row) {
+            Some(held) => held.units = held.units.saturating_add(added.units),
+            None => second.push(added),
+        }
+        second.retain(|held| held.units != 0);
+        Self { first: self.first.clone(), second }
+    }
+
     /// The legs.
     #[must_use]
     pub fn legs(&self) -> Legs<'_> {
@@ -65,5 +78,22 @@ impl HouseMargins {
     #[must_use]
     pub fn factor(&self) -> Factor {
         Factor::of_reduction(self.combined, self.first_leg_alone, self.second_leg_alone)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_added_to_a_leg_join_what_is_held_there_and_what_comes_to_nothing_leaves() {
+        let position = |row, units| Position { row, units };
+        let link = LinkPositions::new(vec![position(1, 5)], vec![position(2, -3)]);
+        let with = |row, units| link.with_second(position(row, units)).second;
+        assert_eq!(with(2, 4), [position(2, 1)]);
+        assert_eq!(with(1, 7), [position(2, -3), position(1, 7)]);
+        assert_eq!(with(2, 3), []);
+        assert_eq!(link.with_second(position(9, 0)), link);
+        assert_eq!(link.with_second(position(2, 4)).first, link.first);
     }
 }

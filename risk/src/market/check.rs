@@ -273,10 +273,10 @@ impl Checker<'_> {
     }
 }
 
-fn is_price(price: Fixed8) -> bool {
+pub(super) fn is_price(price: Fixed8) -> bool {
     price > Fixed8::default() && price <= PRICE_MAXIMUM
 }
 
-fn is_rate(rate: Fixed8) -> bool {
+pub(super) fn is_rate(rate: Fixed8) -> bool {
     (RATE_MINIMUM..=RATE_MAXIMUM).contains(&rate)
 }

@@ -1,12 +1,14 @@
 //! The market of one business date: everything that valuing an instrument needs, checked as a whole.
 
 mod check;
+mod moved;
 mod problem;
 
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
+pub use moved::MarketMove;
 pub use problem::{MarketProblem, MarketProblems};
 
 use crate::{

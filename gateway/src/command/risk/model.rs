@@ -20,7 +20,7 @@ pub struct ModelArgs {
 ///
 /// # Errors
 /// A version that is not built in.
-pub fn run(args: &ModelArgs) -> Result<(), Failure> {
+pub(super) fn run(args: &ModelArgs) -> Result<(), Failure> {
     let Some(version) = &args.version else {
         let versions: Vec<String> = Model::built_in().iter().map(|model| model.version.to_string()).collect();
         return output::answer(args.json, &versions, |versions| versions.join("\n"));
