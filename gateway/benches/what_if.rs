@@ -83,9 +83,10 @@ fn main() {
         job.matrices.len(),
         Level::best().name()
     );
+    for (name, times) in [("kernel", &kernel), ("what-if", &in_process)] {
+        println!("  {name:<8} p50 {:>8.1} us   p99 {:>8.1} us", micros(at(times, 50)), micros(at(times, 99)));
+    }
     let [call, kernel] = [at(&in_process, 50), at(&kernel, 50)];
-    println!("  kernel   p50 {:>8.1} us", micros(kernel));
-    println!("  what-if  p50 {:>8.1} us   p99 {:>8.1} us", micros(call), micros(at(&in_process, 99)));
     verdict("p50 of what-if / p50 of the kernel", ratio(call, kernel), KERNEL_RATIO_MAX);
 
     let (empty, tried) = runtime.block_on(nodes.over_the_network(&job, calls));
