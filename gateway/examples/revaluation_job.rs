@@ -51,7 +51,13 @@ fn main() {
     let sample = large::generate(PAIRS, 1);
     let mut items = Items::default();
     for leg in Leg::BOTH {
-        sample.market.clone().into_items(leg).into_iter().filter_map(|item| item.item).for_each(|item| items.insert(item));
+        sample
+            .market
+            .clone()
+            .into_items(leg)
+            .into_iter()
+            .filter_map(|item| item.item)
+            .for_each(|item| items.insert(item));
     }
     let assembled = items.assemble(sample::BUSINESS_DATE).unwrap();
     let market = &*assembled.market;
@@ -79,8 +85,10 @@ fn main() {
     );
     if let Some(file) = file {
         let set = &terms[0].set;
-        let per_price_ns = nanoseconds(least(rounds, || in_full(market, &treasuries, &terms)), treasuries.len() * scenarios);
-        let all_ns = nanoseconds(least(rounds, || in_full(market, &instruments, &terms)), instruments.len() * scenarios);
+        let per_price_ns =
+            nanoseconds(least(rounds, || in_full(market, &treasuries, &terms)), treasuries.len() * scenarios);
+        let all_ns =
+            nanoseconds(least(rounds, || in_full(market, &instruments, &terms)), instruments.len() * scenarios);
         let bonds: Vec<Value> = treasuries.iter().map(|instrument| bond(market, set, *instrument)).collect();
         let job = json!({ "treasury_ns": per_price_ns, "instrument_ns": all_ns, "bonds": bonds });
         fs::write(&file, job.to_string()).unwrap();
@@ -91,7 +99,8 @@ fn main() {
 fn terms(assembled: &Assembled) -> Vec<Term> {
     let models = [Model::treasury_house_default(), Model::futures_house_default()];
     let of_model = |model: &Model| {
-        let sets = model.scenario_sets(&assembled.curve_history, Some(&assembled.overnight_history), sample::BUSINESS_DATE);
+        let sets =
+            model.scenario_sets(&assembled.curve_history, Some(&assembled.overnight_history), sample::BUSINESS_DATE);
         let named = |((component, term), set): ((&risk::model::Component, &risk::model::Term), ScenarioSet)| Term {
             name: format!("{}, {}, {}", model.version, component.name, term.name),
             valuation: term.valuation,
