@@ -80,8 +80,10 @@ impl<'a> Stream<'a> {
     pub(super) fn run(&self, accounts: &[Option<NarrowLegs>], keepers: &mut [Keepers]) {
         let mut open: Vec<(&NarrowLegs, &mut Keepers)> =
             accounts.iter().zip(keepers).filter_map(|(account, keepers)| Some((account.as_ref()?, keepers))).collect();
+        // Everything of the sample is gathered: without room for it each keeper would grow step by step.
+        let room = self.sampled * LANES;
         for (account, keepers) in &mut open {
-            open_all(account, keepers);
+            open_all(account, keepers, room);
         }
         let (sample, rest) = self.tiles.split_at(self.sampled);
         self.pass(sample, &mut open);
@@ -94,7 +96,7 @@ impl<'a> Stream<'a> {
         for (account, keepers) in open {
             let guessed_too_low = account.vectors().iter().flatten().any(|vector| !keepers[*vector].holds(self.count));
             if guessed_too_low {
-                open_all(account, keepers);
+                open_all(account, keepers, room);
                 self.pass(&self.tiles, &mut [(account, keepers)]);
             }
         }
@@ -141,9 +143,9 @@ impl<'a> Tile<'a> {
 }
 
 /// Opens the keepers of the vectors that the account has, and no others.
-fn open_all(account: &NarrowLegs, keepers: &mut Keepers) {
+fn open_all(account: &NarrowLegs, keepers: &mut Keepers, room: usize) {
     keepers.iter_mut().for_each(TailKeeper::close);
     for vector in account.vectors().into_iter().flatten() {
-        keepers[vector].open();
+        keepers[vector].open(room);
     }
 }

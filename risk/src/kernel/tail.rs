@@ -67,10 +67,12 @@ impl TailKeeper {
         self.threshold
     }
 
-    /// Forgets the last stream, and takes everything of the next.
-    pub(super) fn open(&mut self) {
+    /// Forgets the last stream, and takes everything of the next; with room for so many candidates at once.
+    pub(super) fn open(&mut self, room: usize) {
         self.close();
         self.threshold = i64::MAX;
+        self.values.reserve(room);
+        self.scenarios.reserve(room);
     }
 
     /// Forgets the last stream, and takes nothing of the next.
