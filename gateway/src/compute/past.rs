@@ -16,13 +16,7 @@ use risk::{
 };
 
 use super::{ComputeError, Computer, Job, Situation, Valued, leaves::BLOCK_LINKS, positions};
-use crate::{
-    arrangement::{
-        leg::Pair,
-        link::{LinkMode, LinkTerms},
-    },
-    market::Assembled,
-};
+use crate::{arrangement::link::LinkTerms, market::Assembled};
 
 /// Links with their positions, and the market and histories to value them from as of any day.
 pub(crate) struct Past {
@@ -51,14 +45,9 @@ impl Computer {
     /// # Errors
     /// What is missing or cannot be valued.
     pub(crate) fn past(&self, job: &Job, is_wanted: impl Fn(&LinkTerms) -> bool) -> Result<Past, ComputeError> {
-        let books = Pair::from_fn(|leg| positions::load(&*self.blobs, &job.manifests[leg]));
-        let books = Pair { treasury: books.treasury?, futures: books.futures? };
-        let legs = |(terms, mode): (_, LinkMode)| {
-            let terms: &LinkTerms = terms;
-            let holdings = Pair::from_fn(|leg| books[leg].holdings(&terms.accounts[leg])).both()?;
-            Some(positions::Legs { terms, mode, holdings })
-        };
-        let links: Vec<_> = job.registry.links().filter(|(terms, _)| is_wanted(terms)).filter_map(legs).collect();
+        let books = positions::load_both(&*self.blobs, &job.manifests)?;
+        let mut links = positions::links(&job.registry, &books);
+        links.retain(|link| is_wanted(link.terms));
         let situation = self.situation(self.assembled(job)?, job.business_date)?;
         let today = situation.value(&positions::dictionary(&links))?;
         let links = links.iter().map(|link| {

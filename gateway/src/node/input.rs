@@ -82,7 +82,13 @@ pub(crate) enum Input {
     Received { held: Box<Held>, reply: oneshot::Sender<Receipt> },
     /// The other house greeted or was greeted: the newest head of this house that it holds, its own newest head, and
     /// how far it holds this house's registry log.
-    Greeted { own_head: Option<v1::LedgerHead>, peer_head: Option<v1::LedgerHead>, known_registry_sequence: u64 },
+    Greeted {
+        own_head: Option<v1::LedgerHead>,
+        peer_head: Option<v1::LedgerHead>,
+        known_registry_sequence: u64,
+        /// Told when what the other house lacks of the registry log is on its way.
+        taken: Option<oneshot::Sender<()>>,
+    },
     /// Records that are durable, or the reason why they are not.
     Durable { pending: Vec<Pending>, recorded_at: Timestamp, result: Result<Appended, LedgerError> },
     /// An outcome of work for the rules.

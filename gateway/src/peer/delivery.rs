@@ -1,10 +1,14 @@
-//! Delivering this house's evidence: greeted first, in order, again until there is a receipt.
+//! Delivering this house's evidence: greeted first, the registry log before all else, in order, again until there is a
+//! receipt.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use crossmargin::v1;
 use prost::Message;
-use tokio::{sync::mpsc, time::sleep};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::sleep,
+};
 use tonic::Status;
 
 use crate::{
@@ -32,14 +36,14 @@ pub(crate) async fn run(
     let mut pause = PAUSE_SHORTEST;
     let mut greeted_at: Option<tokio::time::Instant> = None;
     loop {
-        while let Ok(envelope) = outgoing.try_recv() {
-            queue.push_back(envelope);
-        }
         let is_due = greeted_at.is_none_or(|at| at.elapsed() >= GREETING_INTERVAL);
         let step = async {
             if is_due {
                 greet(&context, &internal).await?;
                 greeted_at = Some(tokio::time::Instant::now());
+            }
+            while let Ok(envelope) = outgoing.try_recv() {
+                enqueue(&context, &mut queue, envelope);
             }
             if queue.is_empty() { Ok(()) } else { deliver(&context, &mut queue).await }
         };
@@ -59,7 +63,7 @@ pub(crate) async fn run(
                         () = context.stop.cancelled() => return,
                         () = sleep(GREETING_INTERVAL) => {}
                         received = outgoing.recv() => match received {
-                            Some(envelope) => queue.push_back(envelope),
+                            Some(envelope) => enqueue(&context, &mut queue, envelope),
                             None => return,
                         },
                     }
@@ -83,6 +87,20 @@ pub(crate) async fn run(
     }
 }
 
+/// Puts an envelope into the queue: entries of the registry log go before all else, in their order, since whatever is
+/// agreed rests on them; one that waits already is not sent twice.
+fn enqueue(context: &Context, queue: &mut VecDeque<v1::SignedEnvelope>, envelope: v1::SignedEnvelope) {
+    let is_entry = |envelope: &v1::SignedEnvelope| envelope.kind() == v1::EvidenceKind::RegistryEntry;
+    if !is_entry(&envelope) {
+        return queue.push_back(envelope);
+    }
+    let entries = queue.iter().take_while(|waiting| is_entry(waiting)).count();
+    if queue.iter().take(entries).any(|waiting| waiting.payload == envelope.payload) {
+        return context.peer.delivered(1);
+    }
+    queue.insert(entries, envelope);
+}
+
 /// Says who is there and how far this house knows the other's word, and compares what the other knows.
 async fn greet(context: &Context, internal: &mpsc::UnboundedSender<Input>) -> Result<(), Status> {
     let request = {
@@ -97,11 +115,15 @@ async fn greet(context: &Context, internal: &mpsc::UnboundedSender<Input>) -> Re
         }
     };
     let response = context.peer.greet(request).await?;
+    let (taken, is_taken) = oneshot::channel();
     drop(internal.send(Input::Greeted {
         own_head: response.known_head,
         peer_head: response.own_head,
         known_registry_sequence: response.known_registry_sequence,
+        taken: Some(taken),
     }));
+    // Without an answer the node stops, and so does this.
+    drop(is_taken.await);
     Ok(())
 }
 

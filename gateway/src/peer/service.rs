@@ -66,6 +66,7 @@ impl PeerService for PeerApi {
                 own_head: request.known_head,
                 peer_head: request.own_head,
                 known_registry_sequence: request.known_registry_sequence,
+                taken: None,
             };
             (response, told)
         };

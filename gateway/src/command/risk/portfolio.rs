@@ -239,10 +239,10 @@ mod tests {
         }
         assert_eq!(told.lines().count(), 8, "{told}");
         for (text, words) in [
-            ("", "the header must be instrument,quantity"),
+            ("", "the file is empty: a header line is needed"),
             ("account,quantity\n", "the header must be instrument,quantity"),
             ("instrument,quantity\n", "holds no position"),
-            ("instrument,quantity\nPAR:10Y\n", "line: 2"),
+            ("instrument,quantity\nPAR:10Y\n", "line 2: 1 columns, but the header has 2"),
         ] {
             let told = file(text).unwrap_err();
             assert!(told.contains(words), "{text:?}: {told}");

@@ -137,8 +137,12 @@ impl Core {
             Input::OpenCycle { cycle, as_of, cut_off, reply } => self.open_cycle(cycle, as_of, cut_off, reply),
             Input::CutOff { cycle, reply } => self.cut_off(cycle, reply),
             Input::Received { held, reply } => self.receive(*held, reply),
-            Input::Greeted { own_head, peer_head, known_registry_sequence } => {
+            Input::Greeted { own_head, peer_head, known_registry_sequence, taken } => {
                 self.greeted(own_head, peer_head, known_registry_sequence);
+                if let Some(taken) = taken {
+                    // Who has stopped waiting needs no word.
+                    let _ = taken.send(());
+                }
             }
             Input::Durable { pending, recorded_at, result } => match result {
                 Ok(appended) => {

@@ -97,11 +97,9 @@ impl Core {
             }
             catalog.registry.sequence(us)
         };
-        // What waits for a receipt holds them already, or goes first.
-        if self.context.peer.undelivered() == 0 {
-            for sequence in known_registry_sequence.saturating_add(1)..=last {
-                self.send(&Fact::Registry { by: us, sequence });
-            }
+        // They go before everything else that waits: without them the other house would compute a round without links.
+        for sequence in known_registry_sequence.saturating_add(1)..=last {
+            self.send(&Fact::Registry { by: us, sequence });
         }
     }
 }
