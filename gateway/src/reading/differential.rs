@@ -2,6 +2,7 @@
 //! houses sign.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, HashMap, VecDeque},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -36,7 +37,14 @@ pub(super) struct Cores(Vec<([u8; 16], i64)>);
 
 /// The cores of past cycles that were read last, by the digest of their leaves.
 #[derive(Debug, Default)]
-pub(super) struct KeptCores(Mutex<(HashMap<Digest, Arc<Cores>>, VecDeque<Digest>)>);
+pub(super) struct KeptCores(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    by_digest: HashMap<Digest, Arc<Cores>>,
+    /// The oldest first.
+    order: VecDeque<Digest>,
+}
 
 /// The past of a cycle, as far as its portfolio differential looks back.
 #[derive(Debug)]
@@ -106,24 +114,20 @@ impl Reader {
     }
 
     /// The cores of one cycle. They are read past the leaves that are kept for requirements, which they would push out.
-    fn cores(
-        &self,
-        (by_digest, order): &mut (HashMap<Digest, Arc<Cores>>, VecDeque<Digest>),
-        digest: Digest,
-    ) -> Result<Arc<Cores>, ReadError> {
-        if let Some(cores) = by_digest.get(&digest) {
+    fn cores(&self, kept: &mut Kept, digest: Digest) -> Result<Arc<Cores>, ReadError> {
+        if let Some(cores) = kept.by_digest.get(&digest) {
             return Ok(Arc::clone(cores));
         }
         let damaged = |error: &dyn std::fmt::Display| ReadError::Damaged(format!("leaves {digest}: {error}"));
         let stored = self.context.computer.read_leaves(digest).map_err(|error| damaged(&error))?;
         let leaves = stored.into_iter().map(v1::MarginLeaf::decode).collect::<Result<Vec<_>, _>>();
         let cores = Arc::new(Cores::of(leaves.map_err(|error| damaged(&error))?.into_iter(), self.context.us));
-        by_digest.insert(digest, Arc::clone(&cores));
-        order.push_back(digest);
-        if order.len() > SETS_KEPT
-            && let Some(oldest) = order.pop_front()
+        kept.by_digest.insert(digest, Arc::clone(&cores));
+        kept.order.push_back(digest);
+        if kept.order.len() > SETS_KEPT
+            && let Some(oldest) = kept.order.pop_front()
         {
-            by_digest.remove(&oldest);
+            kept.by_digest.remove(&oldest);
         }
         Ok(cores)
     }
@@ -166,7 +170,7 @@ fn newest_first(
         }
     }
     let mut found: Vec<_> = last_runs.into_values().collect();
-    found.sort_unstable_by(|one, other| other.0.cmp(&one.0));
+    found.sort_unstable_by_key(|(place, _)| Reverse(*place));
     let of_model = found.into_iter().take_while(|(place, _)| is_same_model(place.0));
     of_model.take(count).map(|(_, digest)| digest).collect()
 }

@@ -142,7 +142,8 @@ fn the_default_models_are_sound_and_name_every_product_of_the_arrangement() {
 
 #[test]
 fn every_parameter_out_of_range_is_named() {
-    let changes: [(&str, fn(&mut Model)); 12] = [
+    type Change = fn(&mut Model);
+    let changes: [(&str, Change); 12] = [
         ("version", |m| m.version.0.clear()),
         ("confidence", |m| m.confidence = Confidence::from_basis_points(99).unwrap()),
         ("components", |m| m.components.clear()),
