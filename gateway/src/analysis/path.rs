@@ -26,21 +26,22 @@ use crate::{
 };
 
 /// Days of a path, at most.
-const DAYS_MAX: usize = 60;
+pub(crate) const DAYS_MAX: usize = 60;
 /// The largest move of a day, basis points: ten percentage points.
 const MOVE_BP_MAX: f64 = 1_000.0;
 /// Units of a rate, 1e-4 per cent, in a basis point.
 const UNITS_PER_BP: f64 = 100.0;
 
 impl Analyst {
-    /// Tries positions along a path of stressed days.
+    /// Tries positions along a path of stressed days. It ends early where it shall not go on.
     ///
     /// # Errors
-    /// As [`Self::try_positions`], or a path that cannot be read.
+    /// As [`Self::try_positions`], a path that cannot be read, or [`AnalysisError::Gone`].
     pub(crate) fn try_path(
         &self,
         request: &v1::TryPathRequest,
         visibility: &Visibility,
+        goes_on: impl Fn() -> bool,
     ) -> Result<v1::TryPathResponse, AnalysisError> {
         let days = read_days(&request.days)?;
         let positions = request.positions.as_ref();
@@ -53,6 +54,9 @@ impl Analyst {
 
         let mut points = vec![point(0, &self.margins_of(&trial)?.1, Usd::ZERO)];
         for (day, profit) in profits.into_iter().enumerate() {
+            if !goes_on() {
+                return Err(AnalysisError::Gone);
+            }
             let Some(market) = path.market(day) else { break };
             let market = market.map_err(|error| off_the_map(&format!("days[{day}]"), error))?;
             let figures = self.on_day(&trial, &path, day, market)?;

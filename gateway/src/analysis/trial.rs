@@ -24,7 +24,7 @@ use crate::{
 
 /// Instruments that changes and candidates may bring into one call beside what the account holds: each is valued for the
 /// call, which costs some hundred kilobytes.
-const NEW_INSTRUMENTS_MAX: usize = 500;
+pub(crate) const NEW_INSTRUMENTS_MAX: usize = 500;
 
 /// A trial with everything that it is margined from.
 pub(super) struct Trial {

@@ -85,6 +85,7 @@ impl From<AnalysisError> for Status {
     fn from(error: AnalysisError) -> Self {
         let (code, reason) = match error {
             AnalysisError::Invalid(problems) => return of_problems(&problems),
+            AnalysisError::Gone => return Self::cancelled(error.to_string()),
             AnalysisError::NotFound(reason) => (Code::NotFound, reason),
             AnalysisError::Precondition(reason) => (Code::FailedPrecondition, reason),
             AnalysisError::Damaged(reason) => (Code::DataLoss, reason),
