@@ -354,6 +354,7 @@ async fn every_wrong_request_is_told_by_field_and_what_is_not_here_yet_by_name()
         (vec![day(0.0, vec![0.0; 10])], "days[0].curve_bp"),
         (vec![day(0.0, [vec![0.0; 10], vec![f64::INFINITY]].concat())], "days[0].curve_bp[10]"),
         (vec![day(0.0, vec![-1_000.0]); 5], "days"),
+        (vec![day(0.0, vec![-600.0]), day(0.0, vec![1_000.0]), day(0.0, vec![1_000.0])], "days[0]"),
     ];
     for (days, field) in paths {
         let positions = Some(request("", vec![add(known, 100)]));

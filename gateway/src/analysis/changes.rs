@@ -17,7 +17,7 @@ use crate::{
         terms::Eligible,
     },
     book::Holding,
-    compute::{LinkInputs, TrialMarket},
+    compute::{Lent, LinkInputs, TrialMarket},
     market::reference::{after, check_face, check_remaining, check_size},
     problem::{Collector, Problems},
 };
@@ -28,9 +28,10 @@ pub(super) const CHANGES_MAX: usize = 10_000;
 /// What may be tried: the market knows it and can value it, and the arrangement takes it.
 pub(super) struct Admissible<'a> {
     trial: &'a TrialMarket,
+    lent: &'a Lent,
     market: &'a Market,
     eligible: &'a Eligible,
-    /// For instruments that nobody has valued yet.
+    /// For instruments that are not lent to the caller.
     revaluer: OnceCell<Revaluer<'a>>,
 }
 
@@ -38,15 +39,15 @@ pub(super) struct Admissible<'a> {
 pub(super) struct Positions(Pair<BTreeMap<Instrument, i64>>);
 
 impl<'a> Admissible<'a> {
-    /// What may be tried in a market.
-    pub(super) fn new(trial: &'a TrialMarket, eligible: &'a Eligible) -> Self {
-        Self { trial, market: &trial.situation().assembled.market, eligible, revaluer: OnceCell::new() }
+    /// What may be tried in a market by a caller to whom some instruments are lent.
+    pub(super) fn new(trial: &'a TrialMarket, lent: &'a Lent, eligible: &'a Eligible) -> Self {
+        Self { trial, lent, market: &trial.situation().assembled.market, eligible, revaluer: OnceCell::new() }
     }
 
     /// Whether an instrument may be tried.
     pub(super) fn check(&self, instrument: &Instrument) -> Result<(), String> {
         self.check_eligible(instrument)?;
-        if self.trial.is_prepared(instrument) {
+        if self.trial.lends(instrument, self.lent) {
             return Ok(());
         }
         let revaluer = self.revaluer.get_or_init(|| Revaluer::without_scenarios(self.market));

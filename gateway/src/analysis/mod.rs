@@ -14,6 +14,8 @@ mod trial;
 use std::sync::{Arc, Mutex};
 
 pub(crate) use compare::{Compared, Comparison};
+pub(crate) use path::DAYS_MAX;
+pub(crate) use trial::NEW_INSTRUMENTS_MAX;
 
 use tokio::sync::Semaphore;
 
@@ -54,6 +56,9 @@ pub(crate) enum AnalysisError {
     /// Another call of its kind runs: when to try again.
     #[error("{0}")]
     Busy(String),
+    /// Nobody waits for the answer any more.
+    #[error("the caller has gone")]
+    Gone,
 }
 
 impl Analyst {

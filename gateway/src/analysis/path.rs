@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use crossmargin::v1;
 use risk::{
+    history::HistoryProblems,
     kernel::Position,
     margin::JointMargin,
+    market::MarketProblems,
     money::Usd,
-    path::{DayMove, Path},
+    path::{DayMove, Path, PathError},
     scenario::Tenor,
 };
 
@@ -24,36 +26,39 @@ use crate::{
 };
 
 /// Days of a path, at most.
-const DAYS_MAX: usize = 60;
+pub(crate) const DAYS_MAX: usize = 60;
 /// The largest move of a day, basis points: ten percentage points.
 const MOVE_BP_MAX: f64 = 1_000.0;
 /// Units of a rate, 1e-4 per cent, in a basis point.
 const UNITS_PER_BP: f64 = 100.0;
 
 impl Analyst {
-    /// Tries positions along a path of stressed days.
+    /// Tries positions along a path of stressed days. It ends early where it shall not go on.
     ///
     /// # Errors
-    /// As [`Self::try_positions`], or a path that cannot be read.
+    /// As [`Self::try_positions`], a path that cannot be read, or [`AnalysisError::Gone`].
     pub(crate) fn try_path(
         &self,
         request: &v1::TryPathRequest,
         visibility: &Visibility,
+        goes_on: impl Fn() -> bool,
     ) -> Result<v1::TryPathResponse, AnalysisError> {
         let days = read_days(&request.days)?;
         let positions = request.positions.as_ref();
         let positions = positions.ok_or_else(|| Problems::one("positions", "are missing: what is to be tried"))?;
         let trial = self.trial(positions, "positions.", visibility, |_| Ok(Vec::new()))?;
         let start = &trial.market.situation().assembled;
-        let off_the_map = |error| Problems::one("days", format!("{error}"));
         let path = Path::new(&start.market, &start.curve_history, &start.overnight_history, &days);
-        let path = path.map_err(off_the_map)?;
+        let path = path.map_err(|error| off_the_map("days", error))?;
         let profits = profits(&trial, &path)?;
 
         let mut points = vec![point(0, &self.margins_of(&trial)?.1, Usd::ZERO)];
         for (day, profit) in profits.into_iter().enumerate() {
+            if !goes_on() {
+                return Err(AnalysisError::Gone);
+            }
             let Some(market) = path.market(day) else { break };
-            let market = market.map_err(off_the_map)?;
+            let market = market.map_err(|error| off_the_map(&format!("days[{day}]"), error))?;
             let figures = self.on_day(&trial, &path, day, market)?;
             points.push(point(day + 1, &figures, profit));
         }
@@ -74,11 +79,29 @@ impl Analyst {
             overnight_history: path.overnight_history().clone(),
         };
         let models = trial.market.situation().models.each_ref();
-        let situation = Situation::new(models, Arc::new(assembled), path.dates()[day])?;
-        let valued = situation.value(&trial.after.instruments())?;
+        let situation = Situation::new(models, Arc::new(assembled), path.dates()[day]);
+        // The same was valued at the start: what cannot be valued now is what the path has made of it.
+        let valued = situation.and_then(|situation| situation.value(&trial.after.instruments()));
+        let valued = valued.map_err(|error| {
+            let reason = "after this day the models' scenarios move a price or a rate beyond what can be valued";
+            Problems::one(format!("days[{day}]"), format!("{reason}: {error}"))
+        })?;
         let margins = self.context.computer.joint_of(&valued, &[trial.after.positions(&valued)?])?;
         margins.into_iter().next().ok_or_else(|| AnalysisError::Damaged("no margin was computed".to_owned()))
     }
+}
+
+/// What takes a path out of range: one problem for each rate and price.
+fn off_the_map(field: &str, error: PathError) -> Problems {
+    let mut problems = Collector::default();
+    match &error {
+        PathError::History(HistoryProblems(each)) => each.iter().for_each(|problem| problems.add(field, problem)),
+        PathError::Market { date, problems: MarketProblems(each) } => {
+            each.iter().for_each(|problem| problems.add(field, format!("on {date}: {problem}")));
+        }
+        PathError::NoHistory(_) | PathError::Value(_) => problems.add(field, &error),
+    }
+    problems.finish(()).err().unwrap_or_else(|| Problems::one(field, error.to_string()))
 }
 
 /// What the positions have gained by each day of the path. A position without a price gains nothing.
@@ -94,7 +117,7 @@ fn profits(trial: &Trial, path: &Path<'_>) -> Result<Vec<Usd>, AnalysisError> {
         .filter(|position| !dictionary[position.row as usize].facts.is_proxied)
         .collect();
     let instruments: Vec<_> = priced.iter().map(|position| dictionary[position.row as usize].instrument).collect();
-    let rows = path.profits(&instruments).map_err(|error| Problems::one("days", format!("{error}")))?;
+    let rows = path.profits(&instruments).map_err(|error| off_the_map("days", error))?;
     let mut profits = vec![0_i128; path.dates().len()];
     for (position, row) in priced.into_iter().zip(rows) {
         for (profit, gain) in profits.iter_mut().zip(row) {

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     arrangement::name::AccountId,
-    compute::{LinkInputs, TrialMarket, Valued},
+    compute::{Lent, LinkInputs, TrialMarket, Valued},
     problem::Problems,
     reading::Visibility,
     wire,
@@ -24,7 +24,7 @@ use crate::{
 
 /// Instruments that changes and candidates may bring into one call beside what the account holds: each is valued for the
 /// call, which costs some hundred kilobytes.
-const NEW_INSTRUMENTS_MAX: usize = 500;
+pub(crate) const NEW_INSTRUMENTS_MAX: usize = 500;
 
 /// A trial with everything that it is margined from.
 pub(super) struct Trial {
@@ -92,12 +92,14 @@ impl Analyst {
             }
         };
         let market = self.trial_market(business_date)?;
-        let admissible = Admissible::new(&market, &self.context.arrangement.eligible);
+        let held = before.iter().flat_map(LinkInputs::instruments).collect();
+        let lent = if visibility.is_all() { Lent::Every } else { Lent::Of(held) };
+        let admissible = Admissible::new(&market, &lent, &self.context.arrangement.eligible);
         let more = more(&admissible)?;
         let mut positions = Positions::of(before.as_ref());
         positions.apply(&request.changes, &admissible, prefix)?;
         let after = positions.finish();
-        let valued = self.values(&market, before.as_ref(), &after, &more, prefix)?;
+        let valued = self.values(&market, &lent, before.as_ref(), &after, &more, prefix)?;
         Ok(Trial { market, valued, before, after })
     }
 
@@ -105,6 +107,7 @@ impl Analyst {
     fn values(
         &self,
         market: &TrialMarket,
+        lent: &Lent,
         before: Option<&LinkInputs>,
         after: &LinkInputs,
         more: &[Instrument],
@@ -124,7 +127,7 @@ impl Analyst {
             .into());
         }
         let all: Vec<Instrument> = held.union(&new).copied().collect();
-        Ok(self.context.computer.trial_values(market, &all)?)
+        Ok(self.context.computer.trial_values(market, &all, lent)?)
     }
 
     /// The margins before, where there is an account, and after.

@@ -55,7 +55,7 @@ impl AnalysisService for AnalysisApi {
         let round = round_of(request.round);
         let answer = self
             .gate
-            .run(&caller, Weight::Light, move || analyst.explain(&account, cycle, round, since, &visibility))
+            .run(&caller, Weight::Light, move |_| analyst.explain(&account, cycle, round, since, &visibility))
             .await?;
         Ok(Response::new(answer))
     }
@@ -77,7 +77,7 @@ impl AnalysisService for AnalysisApi {
         };
         let analyst = Arc::clone(&self.analyst);
         let arrangement = self.context.parties.arrangement.clone();
-        let response = self.gate.run(&caller, Weight::Heavy, move || {
+        let response = self.gate.run(&caller, Weight::Heavy, move |_| {
             let compared = analyst.compare(cycle, round)?;
             let (cycle, round) = (compared.cycle, compared.round);
             let links = compared.links(page.after.as_ref().map(|after| &after.link), &visibility);
@@ -106,9 +106,9 @@ impl AnalysisService for AnalysisApi {
         let visibility = Visibility::of(&caller.role);
         let analyst = Arc::clone(&self.analyst);
         let request = request.into_inner();
-        Ok(Response::new(
-            self.gate.run(&caller, Weight::Light, move || analyst.try_positions(&request, &visibility)).await?,
-        ))
+        let weight = Weight::Positions { changes: request.changes.len() };
+        let answer = self.gate.run(&caller, weight, move |_| analyst.try_positions(&request, &visibility));
+        Ok(Response::new(answer.await?))
     }
 
     async fn try_path(&self, request: Request<v1::TryPathRequest>) -> Result<Response<v1::TryPathResponse>, Status> {
@@ -116,7 +116,11 @@ impl AnalysisService for AnalysisApi {
         let visibility = Visibility::of(&caller.role);
         let analyst = Arc::clone(&self.analyst);
         let request = request.into_inner();
-        Ok(Response::new(self.gate.run(&caller, Weight::Heavy, move || analyst.try_path(&request, &visibility)).await?))
+        let weight = Weight::Path { days: request.days.len(), changes: changes(request.positions.as_ref()) };
+        let answer = self
+            .gate
+            .run(&caller, weight, move |gone| analyst.try_path(&request, &visibility, || !gone.is_cancelled()));
+        Ok(Response::new(answer.await?))
     }
 
     async fn suggest_futures(
@@ -127,9 +131,10 @@ impl AnalysisService for AnalysisApi {
         let visibility = Visibility::of(&caller.role);
         let analyst = Arc::clone(&self.analyst);
         let request = request.into_inner();
-        Ok(Response::new(
-            self.gate.run(&caller, Weight::Heavy, move || analyst.suggest_futures(&request, &visibility)).await?,
-        ))
+        let candidates = request.candidates.len().saturating_add(request.directable.len());
+        let weight = Weight::Suggestions { candidates, changes: changes(request.positions.as_ref()) };
+        let answer = self.gate.run(&caller, weight, move |_| analyst.suggest_futures(&request, &visibility));
+        Ok(Response::new(answer.await?))
     }
 
     type BacktestAccountsStream = Pin<Box<dyn Stream<Item = Result<v1::BacktestAccountsResponse, Status>> + Send>>;
@@ -142,7 +147,7 @@ impl AnalysisService for AnalysisApi {
         let visibility = Visibility::of(&caller.role);
         let analyst = Arc::clone(&self.analyst);
         let request = request.into_inner();
-        let backtest = self.gate.run(&caller, Weight::Heavy, move || analyst.backtest(&request, &visibility)).await?;
+        let backtest = self.gate.run(&caller, Weight::Heavy, move |_| analyst.backtest(&request, &visibility)).await?;
         let (answers, stream) = mpsc::channel(ANSWERS_WAITING);
         let farewell = self.context.farewell.clone();
         self.context.tasks.spawn_blocking(move || {
@@ -166,6 +171,10 @@ impl AnalysisApi {
         let read = |wire| CycleId::from_wire(Some(wire), self.context.parties.arrangement.as_str());
         wire.map(read).transpose().map_err(|error| wrong_cycle(&error))
     }
+}
+
+fn changes(positions: Option<&v1::TryPositionsRequest>) -> usize {
+    positions.map_or(0, |positions| positions.changes.len())
 }
 
 /// The last row of a page of comparisons: its claim and its link.

@@ -11,6 +11,7 @@ mod position_keeping;
 mod programme;
 mod serve;
 pub(crate) mod status;
+mod turns;
 mod watch;
 
 pub use serve::{ServeError, serve};

@@ -1,4 +1,9 @@
 //! Errors of requests as gRPC statuses, with every problem by field.
+//!
+//! A status travels in trailers: its message percent-encoded, its details in base64 with the message once more. Clients take
+//! 8 to 16 KiB of trailers and lose the whole answer past that, code included. So every text of a status is cut here.
+
+use std::borrow::Cow;
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
@@ -10,14 +15,14 @@ use crate::{
 
 impl From<RequestError> for Status {
     fn from(error: RequestError) -> Self {
-        let message = error.to_string();
+        let message = message(&error.to_string());
         match error {
             RequestError::Invalid(problems) => of_problems(&problems),
             RequestError::Conflict(_) => Self::new(Code::Aborted, message),
             RequestError::NotFound(_) => Self::new(Code::NotFound, message),
-            RequestError::Precondition(reason) => {
+            RequestError::Precondition(_) => {
                 let mut details = ErrorDetails::new();
-                details.add_precondition_failure_violation("STATE", "node", reason);
+                details.add_precondition_failure_violation("STATE", "node", message.clone());
                 Self::with_error_details(Code::FailedPrecondition, message, details)
             }
             RequestError::Unavailable(_) => Self::new(Code::Unavailable, message),
@@ -25,9 +30,27 @@ impl From<RequestError> for Status {
     }
 }
 
-/// Bytes of problems that one status names. A status travels in trailers, encoded in base64, and clients take 8 to 16 KiB
-/// of them.
+/// Bytes of the problems that one status names.
 const DETAILS_BYTES_MAX: usize = 4 << 10;
+/// Bytes of one problem's field, and of its description.
+const PROBLEM_BYTES_MAX: usize = 512;
+/// Bytes of a message that stands alone.
+const MESSAGE_BYTES_MAX: usize = 1 << 10;
+
+/// A text of at most so many bytes: one that is longer ends in an ellipsis.
+fn cut(text: &str, bytes_max: usize) -> Cow<'_, str> {
+    const ELLIPSIS: &str = "…";
+    if text.len() <= bytes_max {
+        return Cow::Borrowed(text);
+    }
+    let end = text.floor_char_boundary(bytes_max.saturating_sub(ELLIPSIS.len()));
+    Cow::Owned(format!("{}{ELLIPSIS}", &text[..end]))
+}
+
+/// A message as a status can carry it.
+fn message(text: &str) -> String {
+    cut(text, MESSAGE_BYTES_MAX).into_owned()
+}
 
 /// Every problem by field, as far as they fit a status; the rest are counted.
 fn of_problems(problems: &Problems) -> Status {
@@ -36,11 +59,12 @@ fn of_problems(problems: &Problems) -> Status {
     let mut bytes = 0;
     let mut named = 0;
     for problem in all {
-        bytes += problem.field.len() + problem.description.len() + 16;
-        if named > 0 && bytes > DETAILS_BYTES_MAX {
+        let [field, description] = [&problem.field, &problem.description].map(|text| cut(text, PROBLEM_BYTES_MAX));
+        bytes += field.len() + description.len() + 16;
+        if bytes > DETAILS_BYTES_MAX {
             break;
         }
-        details.add_bad_request_violation(&problem.field, &problem.description);
+        details.add_bad_request_violation(field, description);
         named += 1;
     }
     if named < all.len() {
@@ -52,26 +76,28 @@ fn of_problems(problems: &Problems) -> Status {
         [first, ..] => format!("{} problems; the first: {}: {}", all.len(), first.field, first.description),
         [] => "invalid".to_owned(),
     };
-    // A text of the caller's own may be long; the details repeat it.
-    let message: String = message.chars().take(512).collect();
+    // The details repeat it.
+    let message = cut(&message, PROBLEM_BYTES_MAX);
     Status::with_error_details(Code::InvalidArgument, message, details)
 }
 
 impl From<AnalysisError> for Status {
     fn from(error: AnalysisError) -> Self {
-        match error {
-            AnalysisError::NotFound(reason) => Self::not_found(reason),
-            AnalysisError::Invalid(problems) => of_problems(&problems),
-            AnalysisError::Precondition(reason) => Self::failed_precondition(reason),
-            AnalysisError::Damaged(reason) => Self::data_loss(reason),
-            AnalysisError::Busy(reason) => Self::resource_exhausted(reason),
-        }
+        let (code, reason) = match error {
+            AnalysisError::Invalid(problems) => return of_problems(&problems),
+            AnalysisError::Gone => return Self::cancelled(error.to_string()),
+            AnalysisError::NotFound(reason) => (Code::NotFound, reason),
+            AnalysisError::Precondition(reason) => (Code::FailedPrecondition, reason),
+            AnalysisError::Damaged(reason) => (Code::DataLoss, reason),
+            AnalysisError::Busy(reason) => (Code::ResourceExhausted, reason),
+        };
+        Self::new(code, message(&reason))
     }
 }
 
 impl From<ReadError> for Status {
     fn from(error: ReadError) -> Self {
-        let message = error.to_string();
+        let message = message(&error.to_string());
         match error {
             ReadError::NotFound(_) => Self::not_found(message),
             ReadError::Damaged(_) => Self::data_loss(message),
@@ -81,9 +107,7 @@ impl From<ReadError> for Status {
 
 /// A single field that is wrong.
 pub(crate) fn invalid(field: &str, reason: impl ToString) -> Status {
-    let reason = reason.to_string();
-    let message = format!("{field}: {reason}");
-    Status::with_error_details(Code::InvalidArgument, message, ErrorDetails::with_bad_request_violation(field, reason))
+    of_problems(&Problems::one(field, reason.to_string()))
 }
 
 /// A field that cannot be read.
@@ -100,12 +124,10 @@ pub(crate) fn wrong_cycle(error: &CycleIdError) -> Status {
         CycleIdError::Run(_) => "cycle.run",
         CycleIdError::Form(_) | CycleIdError::Missing => "cycle",
     };
-    let message = error.to_string();
-    Status::with_error_details(
-        Code::InvalidArgument,
-        message.clone(),
-        ErrorDetails::with_bad_request_violation(field, message),
-    )
+    let reason = error.to_string();
+    let reason = cut(&reason, PROBLEM_BYTES_MAX);
+    let details = ErrorDetails::with_bad_request_violation(field, reason.clone());
+    Status::with_error_details(Code::InvalidArgument, reason, details)
 }
 
 /// The request id stands for a request of another kind.
@@ -118,5 +140,69 @@ pub(crate) async fn blocking<T: Send + 'static, E: Into<Status> + Send + 'static
     work: impl FnOnce() -> Result<T, E> + Send + 'static,
 ) -> Result<T, Status> {
     let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| Status::internal(format!("a piece of work of this node failed: {error}")))?.map_err(Into::into)
+    done.map_err(|error| Status::internal(message(&format!("a piece of work of this node failed: {error}"))))?
+        .map_err(Into::into)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+    use crate::problem::Collector;
+
+    /// What the smallest of the usual clients take.
+    const TRAILERS_BYTES_MAX: usize = 8 << 10;
+
+    /// Bytes of a status on the wire: what tonic writes into the trailers, and what HTTP/2 counts for each of them.
+    fn encoded(status: &Status) -> usize {
+        let mut trailers = http::HeaderMap::new();
+        status.add_header(&mut trailers).unwrap();
+        trailers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum()
+    }
+
+    fn text() -> impl Strategy<Value = String> {
+        let piece = prop_oneof!["[a-z ]{1,40}", "[%\\x00\u{20ac}\u{1f600}]{1,40}"];
+        (piece, 0..200_usize).prop_map(|(piece, times)| piece.repeat(times))
+    }
+
+    proptest! {
+        #[test]
+        fn any_problems_fit_the_trailers_that_clients_take(listed in vec((text(), text()), 1..300)) {
+            let count = listed.len();
+            let mut problems = Collector::default();
+            listed.into_iter().for_each(|(field, description)| problems.add(field, description));
+            let problems = problems.finish(()).unwrap_err();
+            let status = of_problems(&problems);
+            prop_assert!(encoded(&status) < TRAILERS_BYTES_MAX, "{}", encoded(&status));
+            let named = status.get_details_bad_request().unwrap().field_violations.len();
+            prop_assert!(named >= count.min(2), "{named} of {count}");
+        }
+
+        #[test]
+        fn any_reason_fits_the_trailers_that_clients_take(reason in text(), kind in 0..8_usize) {
+            let problems = || Problems::one("field", reason.clone());
+            let status: Status = match kind {
+                0 => AnalysisError::NotFound(reason.clone()).into(),
+                1 => AnalysisError::Precondition(reason.clone()).into(),
+                2 => AnalysisError::Damaged(reason.clone()).into(),
+                3 => AnalysisError::Invalid(problems()).into(),
+                4 => ReadError::NotFound(reason.clone()).into(),
+                5 => RequestError::Precondition(reason.clone()).into(),
+                6 => RequestError::Conflict(reason.clone()).into(),
+                _ => wrong_cycle(&CycleIdError::Form(reason.clone())),
+            };
+            prop_assert!(encoded(&status) < TRAILERS_BYTES_MAX, "{}", encoded(&status));
+        }
+
+        #[test]
+        fn a_text_is_cut_on_a_character_and_says_so(text in text(), bytes_max in 3..600_usize) {
+            let short = cut(&text, bytes_max);
+            prop_assert!(short.len() <= bytes_max);
+            match short.strip_suffix('…') {
+                Some(start) if text.len() > bytes_max => prop_assert!(text.starts_with(start)),
+                _ => prop_assert_eq!(&*short, &text),
+            }
+        }
+    }
 }

@@ -18,7 +18,7 @@ pub(crate) use leaves::figures as leaf_figures;
 pub(crate) use link::LinkInputs;
 pub(crate) use past::{Past, PastLink};
 pub(crate) use prepared::{Prepared, Situation};
-pub(crate) use trial::TrialMarket;
+pub(crate) use trial::{Lent, TrialMarket};
 pub(crate) use valuation::Valued;
 
 use std::{

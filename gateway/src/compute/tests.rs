@@ -1,6 +1,7 @@
 //! The margins of the sample, pinned to the last digit, and the laws that a change of inputs must keep.
 
 mod past;
+mod trial;
 
 use std::sync::Arc;
 

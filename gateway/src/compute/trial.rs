@@ -2,8 +2,14 @@
 //!
 //! Rounds come first. What they prepared is taken where it holds what is asked for; what it lacks is valued beside it and
 //! kept apart, one market and one set of instruments at a time, so that nothing that is tried grows or replaces it.
+//!
+//! What is ready answers sooner. So whoever may not see what others hold is lent only the instruments that it holds itself:
+//! for everything else it waits as long as if nobody held it.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use jiff::civil::Date;
 use risk::instrument::Instrument;
@@ -12,6 +18,7 @@ use super::{
     ComputeError, Computer, Situation, Valued,
     positions::{self, FrozenBook},
     prepared::{Key, Prepared},
+    valuation::Known,
 };
 use crate::{
     arrangement::{
@@ -34,6 +41,24 @@ pub(super) struct Kept {
     book: Mutex<Option<(Vec<Digest>, Arc<FrozenBook>)>>,
 }
 
+/// Which instruments a caller is lent where they are valued already.
+#[derive(Clone, Debug)]
+pub(crate) enum Lent {
+    /// Every instrument: the caller sees every account.
+    Every,
+    /// Those of the caller's own positions; how fast the rest is answered must not tell whether somebody holds it.
+    Of(BTreeSet<Instrument>),
+}
+
+impl Lent {
+    fn includes(&self, instrument: &Instrument) -> bool {
+        match self {
+            Self::Every => true,
+            Self::Of(held) => held.contains(instrument),
+        }
+    }
+}
+
 /// A market in which portfolios are tried.
 pub(crate) struct TrialMarket {
     key: Key,
@@ -47,9 +72,9 @@ impl TrialMarket {
         &self.situation
     }
 
-    /// Whether a round has valued the instrument in this market.
-    pub(crate) fn is_prepared(&self, instrument: &Instrument) -> bool {
-        self.prepared.as_ref().is_some_and(|prepared| prepared.row(instrument).is_some())
+    /// Whether a round has valued the instrument in this market and the caller may be told so.
+    pub(crate) fn lends(&self, instrument: &Instrument, lent: &Lent) -> bool {
+        lent.includes(instrument) && self.prepared.as_ref().is_some_and(|prepared| prepared.row(instrument).is_some())
     }
 }
 
@@ -99,18 +124,27 @@ impl Computer {
         &self,
         market: &TrialMarket,
         instruments: &[Instrument],
+        lent: &Lent,
     ) -> Result<Arc<Valued>, ComputeError> {
-        let prepared = market.prepared.as_ref().map(|prepared| prepared.shared_values());
-        let kept = lock(&self.kept.valued).clone().filter(|(key, _)| *key == market.key).map(|(_, valued)| valued);
-        let ready = [prepared, kept];
-        if let Some(valued) = ready.iter().flatten().find(|valued| valued.covers(instruments)) {
+        let ready = self.ready(market, lent);
+        let is_lent = instruments.iter().all(|instrument| lent.includes(instrument));
+        if let Some(valued) = ready.iter().find(|valued| is_lent && valued.covers(instruments)) {
             return Ok(Arc::clone(valued));
         }
-        let mut known = super::valuation::Known::new();
-        ready.iter().flatten().for_each(|valued| valued.lend(instruments, &mut known));
-        let valued = Arc::new(market.situation.value_with(instruments, known)?);
-        *lock(&self.kept.valued) = Some((market.key.clone(), Arc::clone(&valued)));
+        let valued = Arc::new(market.situation.value_with(instruments, known(&ready, instruments, lent))?);
+        if matches!(lent, Lent::Every) {
+            *lock(&self.kept.valued) = Some((market.key.clone(), Arc::clone(&valued)));
+        }
         Ok(valued)
+    }
+
+    /// What is valued already in a market, that of rounds first. What another call had valued is nothing for a caller that
+    /// may not see what others try.
+    pub(super) fn ready(&self, market: &TrialMarket, lent: &Lent) -> Vec<Arc<Valued>> {
+        let prepared = market.prepared.as_ref().map(|prepared| prepared.shared_values());
+        let kept = matches!(lent, Lent::Every).then(|| lock(&self.kept.valued).clone()).flatten();
+        let kept = kept.filter(|(key, _)| *key == market.key).map(|(_, valued)| valued);
+        prepared.into_iter().chain(kept).collect()
     }
 
     /// The positions of an account in a frozen book; `None` where it was frozen without the account.
@@ -142,6 +176,14 @@ impl Computer {
             .is_some_and(|(known, _)| known.iter().copied().eq(manifest.chunks.iter().map(|chunk| chunk.digest)));
         is_kept || manifest.chunks.iter().all(|chunk| self.blobs.has(&chunk.digest).unwrap_or(false))
     }
+}
+
+/// The rows of instruments that are lent.
+pub(super) fn known(ready: &[Arc<Valued>], instruments: &[Instrument], lent: &Lent) -> Known {
+    let instruments: Vec<Instrument> = instruments.iter().filter(|one| lent.includes(one)).copied().collect();
+    let mut known = Known::new();
+    ready.iter().for_each(|valued| valued.lend(&instruments, &mut known));
+    known
 }
 
 /// Invariant: a panic leaves a whole value behind, each is replaced at once.

@@ -6,6 +6,7 @@ use tonic::{Request, Status};
 
 use super::{
     name::HouseId,
+    rate::Caller,
     role::{Role, RoleError, RoleUri},
 };
 
@@ -20,6 +21,14 @@ pub struct ClientIdentity {
     pub serial: String,
     /// Subject of its certificate.
     pub subject: String,
+}
+
+impl ClientIdentity {
+    /// Who it is whatever certificate it shows: what limits of a caller go by.
+    #[must_use]
+    pub fn caller(&self) -> Caller {
+        (self.house.clone(), self.role.clone())
+    }
 }
 
 /// The identity of the caller of an admitted request.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Tokens that the heaviest call of the analysis service costs.
+/// Tokens that a heavy call of the analysis service costs at least. One that costs more than the burst costs the burst.
 pub(crate) const COST_MAX: u32 = 10;
 
 /// Limits of connections and calls. Times and sizes carry their unit in the name.
@@ -57,16 +57,18 @@ pub struct Limits {
     /// How long it may take to connect to another node, handshake included.
     pub connect_ms_max: u64,
     /// Tokens that one caller of the analysis service gains in a second. A trial of positions costs one, a path,
-    /// suggestions and a backtest cost ten.
+    /// suggestions and a backtest ten and more.
     pub analysis_calls_per_second: u32,
     /// Tokens that one caller can have at once.
     pub analysis_burst: u32,
     /// Callers that are counted at once; more are refused until some have been quiet.
     pub analysis_callers_max: usize,
-    /// Analyses that compute at once: what they leave of the machine is the cycles'.
+    /// Analyses that compute at once, of each caller one: what they leave of the machine is the cycles'.
     pub analysis_computing_max: usize,
     /// Analyses that wait for their turn; further ones are refused.
     pub analysis_waiting_max: usize,
+    /// Analyses of one caller that wait for their turn; further ones are refused.
+    pub analysis_waiting_per_caller_max: usize,
 }
 
 impl Default for Limits {
@@ -98,6 +100,7 @@ impl Default for Limits {
             analysis_callers_max: 10_000,
             analysis_computing_max: 2,
             analysis_waiting_max: 64,
+            analysis_waiting_per_caller_max: 4,
         }
     }
 }

@@ -15,7 +15,7 @@ use governor::{
 use super::{ClientIdentity, HouseId, Limits, Role};
 
 /// Who calls: as long as a certificate says the same, it is the same caller.
-type Caller = (HouseId, Role);
+pub type Caller = (HouseId, Role);
 
 /// The buckets of every caller. `C` is the clock; a wall clock that is set back must not stop a caller, so it is the
 /// machine's monotonic one.
@@ -23,6 +23,7 @@ pub struct CallRates<C: Clock = MonotonicClock> {
     limiter: RateLimiter<Caller, HashMapStateStore<Caller>, C, NoOpMiddleware<C::Instant>>,
     clock: C,
     callers_max: usize,
+    burst: NonZeroU32,
 }
 
 /// Why a call is not let through.
@@ -53,12 +54,13 @@ impl<C: Clock + Clone> CallRates<C> {
         // Invariant: checked limits are not zero.
         let at_least_one = |count: u32| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::per_second(at_least_one(limits.analysis_calls_per_second));
-        let quota = quota.allow_burst(at_least_one(limits.analysis_burst));
+        let burst = at_least_one(limits.analysis_burst);
+        let quota = quota.allow_burst(burst);
         let limiter = RateLimiter::new(quota, HashMapStateStore::default(), clock.clone());
-        Self { limiter, clock, callers_max: limits.analysis_callers_max }
+        Self { limiter, clock, callers_max: limits.analysis_callers_max, burst }
     }
 
-    /// Takes the tokens of a call.
+    /// Takes the tokens of a call, at most the burst: the heaviest calls come through with a full bucket.
     ///
     /// # Errors
     /// [`TooOften`] says when to try again; no token is taken then.
@@ -70,11 +72,11 @@ impl<C: Clock + Clone> CallRates<C> {
                 return Err(TooOften::Callers { retry_after: Duration::from_secs(1) });
             }
         }
-        let key = (caller.house.clone(), caller.role.clone());
-        match self.limiter.check_key_n(&key, tokens) {
+        let key = caller.caller();
+        match self.limiter.check_key_n(&key, tokens.min(self.burst)) {
             Ok(Ok(())) => Ok(()),
             Ok(Err(until)) => Err(TooOften::Caller { retry_after: until.wait_time_from(self.clock.now()) }),
-            // Invariant: the burst is at least the heaviest call.
+            // Invariant: no call costs more than the burst.
             Err(_) => Err(TooOften::Caller { retry_after: Duration::from_secs(1) }),
         }
     }

@@ -26,6 +26,11 @@ impl Visibility {
         }
     }
 
+    /// Whether the caller sees every link, and so what anybody holds.
+    pub(crate) fn is_all(&self) -> bool {
+        *self == Self::All
+    }
+
     /// Whether the caller may see a link.
     pub(crate) fn shows(&self, terms: &LinkTerms) -> bool {
         match self {
