@@ -48,7 +48,8 @@ impl Analyst {
         });
         let [treasury, futures] = explained;
         let explained = [treasury?, futures?];
-        let factor_reason = reason::of(&self.context.arrangement, &case, &explained);
+        let charge = self.reader.charge(claimed.cycle, claimed.round, &terms)?;
+        let factor_reason = reason::of(&self.context.arrangement, &case, &charge, &explained);
         let mut remarks = remarks::of(&case);
         let movement = self.movement_to(&claimed, &terms, &case, since, &mut remarks)?;
         let [treasury_house, futures_house] = explained.map(|house| Some(house.wire));
@@ -62,6 +63,7 @@ impl Analyst {
             futures_house,
             movement,
             remarks,
+            status: charge.status.into(),
         })
     }
 }

@@ -24,12 +24,13 @@ use crate::{
     identity::Role,
     node::{Handle, context::Context},
     problem::Problems,
-    reading::{ReadError, Visibility},
+    reading::{ReadError, Reader, Visibility},
 };
 
 /// Answers the analysis service. Everything that it does may read the store and compute: not for an async thread.
 pub(crate) struct Analyst {
     context: Arc<Context>,
+    reader: Arc<Reader>,
     /// The right to backtest, which one call has at a time.
     backtests: Arc<Semaphore>,
     /// The last comparison of models: its pages are asked for one after another.
@@ -58,8 +59,8 @@ pub(crate) enum AnalysisError {
 
 impl Analyst {
     /// An analyst of a node.
-    pub(crate) fn new(context: Arc<Context>) -> Self {
-        Self { context, backtests: Arc::new(Semaphore::new(1)), compared: Mutex::default() }
+    pub(crate) fn new(context: Arc<Context>, reader: Arc<Reader>) -> Self {
+        Self { context, reader, backtests: Arc::new(Semaphore::new(1)), compared: Mutex::default() }
     }
 }
 
@@ -74,7 +75,8 @@ impl Handle {
         request: &v1::TryPositionsRequest,
         role: &Role,
     ) -> Result<v1::TryPositionsResponse, tonic::Status> {
-        let analyst = Analyst::new(Arc::clone(&self.context));
+        let reader = Arc::new(Reader::new(Arc::clone(&self.context)));
+        let analyst = Analyst::new(Arc::clone(&self.context), reader);
         Ok(analyst.try_positions(request, &Visibility::of(role))?)
     }
 }

@@ -18,8 +18,6 @@ use crate::{
 pub(super) struct LinkCase {
     /// The business date.
     pub(super) business_date: Date,
-    /// Whether the link was in rehearsal.
-    pub(super) is_rehearsal: bool,
     /// Its positions.
     pub(super) inputs: LinkInputs,
     /// What they were valued from.
@@ -42,7 +40,7 @@ impl LinkCase {
     /// figures.
     pub(super) fn of_claim(computer: &Computer, claimed: &Claimed, terms: &LinkTerms) -> Result<Self, AnalysisError> {
         let Claimed { cycle, round, job, .. } = claimed;
-        let leaf = claimed.leaf(terms.link.as_str()).ok_or_else(|| {
+        let leaf = claimed.leaf(&terms.link).ok_or_else(|| {
             AnalysisError::NotFound(format!(
                 "this house's claim of cycle {cycle}, round {round}, has no link {}",
                 terms.link
@@ -61,16 +59,7 @@ impl LinkCase {
                 terms.link
             )));
         }
-        Ok(Self {
-            business_date: job.business_date,
-            is_rehearsal: leaf.mode() == crossmargin::v1::LinkMode::Rehearsal,
-            inputs,
-            situation,
-            valued,
-            positions,
-            margin,
-            following,
-        })
+        Ok(Self { business_date: job.business_date, inputs, situation, valued, positions, margin, following })
     }
 
     /// What is held in both legs, in the order of the positions of a portfolio of both.
