@@ -178,6 +178,17 @@ async fn every_account_s_margin_is_recomputed_alone_taken_apart_and_adds_up() {
         }
     }
 
+    for (cycle, since) in [(&cycles[0], &cycles[1]), (&cycles[1], &cycles[1])] {
+        let request = v1::ExplainMarginRequest {
+            account: "XM-1001".to_owned(),
+            cycle: Some(cycle.clone()),
+            movement_since: Some(since.clone()),
+            ..Default::default()
+        };
+        let refused = analysis(&clients, "operator").explain_margin(request).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument);
+        assert!(refused.message().contains("cycle 2026-02-13/ITD/2 is not earlier than"), "{}", refused.message());
+    }
     let first = explain(&clients, "operator", "XM-1001", Some(cycles[0].clone())).await.unwrap();
     assert_eq!(first.movement, None);
     assert!(first.remarks.iter().any(|remark| remark.starts_with("no movement: ")), "{:?}", first.remarks);

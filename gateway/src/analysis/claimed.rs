@@ -105,6 +105,14 @@ impl Analyst {
         Ok(Claimed { cycle, round, job: self.context.job(cycle, inputs)?, engine, leaves })
     }
 
+    /// Whether a cycle comes before another: by business date, then by the instant of its books.
+    pub(super) fn is_before(&self, one: CycleId, other: CycleId) -> bool {
+        let catalog = self.context.catalog.read();
+        let place =
+            |cycle: CycleId| (cycle.business_date, catalog.cycles.get(&cycle).and_then(|view| view.as_of), cycle);
+        place(one) < place(other)
+    }
+
     /// The newest cycle that this house claimed on and that fulfils a condition, by when it was opened.
     pub(super) fn claimed_before(&self, is_wanted: impl Fn(CycleId) -> bool) -> Option<CycleId> {
         let us = self.context.us;
