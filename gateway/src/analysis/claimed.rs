@@ -46,9 +46,15 @@ impl Claimed {
         )))
     }
 
-    /// The claimed figures of a link; `None` where the claim does not hold it.
-    pub(super) fn leaf(&self, link: &LinkId) -> Option<&v1::MarginLeaf> {
-        self.leaves.get(link)
+    /// The claimed figures of a link.
+    ///
+    /// # Errors
+    /// The claim does not hold it.
+    pub(super) fn leaf(&self, link: &LinkId) -> Result<&v1::MarginLeaf, AnalysisError> {
+        let Self { cycle, round, .. } = self;
+        self.leaves.get(link).ok_or_else(|| {
+            AnalysisError::NotFound(format!("this house's claim of cycle {cycle}, round {round}, has no link {link}"))
+        })
     }
 }
 

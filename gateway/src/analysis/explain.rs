@@ -1,7 +1,6 @@
 //! Explanations of margins.
 
 mod case;
-mod check;
 mod house;
 mod movement;
 mod reason;

@@ -3,6 +3,7 @@
 mod backtest;
 mod base;
 mod changes;
+mod check;
 mod claimed;
 mod compare;
 mod explain;
@@ -11,9 +12,11 @@ mod path;
 mod suggest;
 mod trial;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-pub(crate) use compare::{Compared, Comparison};
+pub(crate) use compare::Compared;
+
+use compare::KeptComparisons;
 
 use tokio::sync::Semaphore;
 
@@ -33,8 +36,8 @@ pub(crate) struct Analyst {
     reader: Arc<Reader>,
     /// The right to backtest, which one call has at a time.
     backtests: Arc<Semaphore>,
-    /// The last comparison of models: its pages are asked for one after another.
-    compared: Mutex<Option<Arc<Comparison>>>,
+    /// The last whole comparisons of models: their pages are asked for one after another.
+    compared: KeptComparisons,
 }
 
 /// Why an analysis has no answer.
@@ -60,7 +63,7 @@ pub(crate) enum AnalysisError {
 impl Analyst {
     /// An analyst of a node.
     pub(crate) fn new(context: Arc<Context>, reader: Arc<Reader>) -> Self {
-        Self { context, reader, backtests: Arc::new(Semaphore::new(1)), compared: Mutex::default() }
+        Self { context, reader, backtests: Arc::new(Semaphore::new(1)), compared: KeptComparisons::default() }
     }
 }
 
