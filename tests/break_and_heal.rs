@@ -5,12 +5,9 @@
 mod support;
 
 use crossmargin::v1::{self, BreakCause, RequirementStatus};
-use gateway::{arrangement::leg::Leg, sample};
+use gateway::arrangement::leg::Leg;
 
-use support::{
-    Houses,
-    books::{cycle, late_amendment},
-};
+use support::{Houses, books::cycle, broken::break_in_round_1};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_crossmargin");
 
@@ -18,45 +15,8 @@ const BINARY: &str = env!("CARGO_BIN_EXE_crossmargin");
 async fn a_late_amendment_breaks_one_link_in_round_1_and_round_2_agrees_on_all() {
     let mut houses = Houses::running(BINARY).await;
     let itd = cycle(v1::CycleKind::Itd, 1);
-    let (amending, amendment) = late_amendment();
-    let other = amending.other();
-    let (date, full) = (sample::BUSINESS_DATE, v1::SnapshotScope::Full);
-    for leg in Leg::BOTH {
-        let clients = houses.clients(leg);
-        clients.record_links(sample::book::links()).await;
-        // The market data of the house that does not amend comes last: until then nobody can claim.
-        if leg == amending {
-            clients.submit_market(date, sample::market().into_items(leg)).await;
-        }
-    }
-    // The other house needs reference data to take its book, so its own market data comes with the next business date.
-    let reference: Vec<v1::MarketItem> = sample::market().into_items(other);
-    houses.clients(other).submit_market(date.yesterday().unwrap(), reference).await;
-    for leg in Leg::BOTH {
-        let book = sample::book::book(leg).unwrap();
-        houses.clients(leg).submit_book(book, date, 1, full).await.unwrap();
-        houses.clients(leg).open(&itd, 120).await;
-    }
-    for leg in Leg::BOTH {
-        let exchanged = |c: &v1::Cycle| c.own_manifest_revision == 1 && c.peer_manifest_revision == 1;
-        houses.clients(leg).wait(&itd, "both books frozen", exchanged).await;
-    }
+    break_in_round_1(&mut houses, &itd).await;
 
-    // The other house claims with the old positions while the amending house is down.
-    houses.kill(amending);
-    houses.clients(other).submit_market(date, sample::market().into_items(other)).await;
-    houses.clients(other).wait(&itd, "a claim", |cycle| cycle.round == 1).await;
-    // The amendment comes while the other house is down, so that it is in the amending house's claim alone.
-    houses.kill(other);
-    houses.start(amending).await;
-    let clients = houses.clients(amending);
-    clients.submit_book(amendment, date, 2, v1::SnapshotScope::Amendment).await.unwrap();
-    clients.wait(&itd, "the amended book frozen", |cycle| cycle.own_manifest_revision == 2).await;
-    houses.start(other).await;
-
-    for leg in Leg::BOTH {
-        houses.clients(leg).wait_agreed(&itd, 2).await;
-    }
     for leg in Leg::BOTH {
         let clients = houses.clients(leg);
         let breaks = clients.breaks(&itd, 1).await;

@@ -6,7 +6,7 @@ mod support;
 
 use std::process::Command;
 
-use crossmargin::v1::{self, analysis_service_client::AnalysisServiceClient, market_item::Item};
+use crossmargin::v1::{self, RequirementStatus, analysis_service_client::AnalysisServiceClient, market_item::Item};
 use gateway::{
     arrangement::{leg::Leg, terms::DEFAULT_TOML},
     csv_book::{self, Book},
@@ -20,7 +20,7 @@ use risk::{
 };
 use tonic::{Code, Status, transport::Channel};
 
-use support::{Houses, books::cycle, clients::Clients, short_guard};
+use support::{Houses, books::cycle, broken::break_in_round_1, clients::Clients, short_guard};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_crossmargin");
 
@@ -178,6 +178,17 @@ async fn every_account_s_margin_is_recomputed_alone_taken_apart_and_adds_up() {
         }
     }
 
+    for (cycle, since) in [(&cycles[0], &cycles[1]), (&cycles[1], &cycles[1])] {
+        let request = v1::ExplainMarginRequest {
+            account: "XM-1001".to_owned(),
+            cycle: Some(cycle.clone()),
+            movement_since: Some(since.clone()),
+            ..Default::default()
+        };
+        let refused = analysis(&clients, "operator").explain_margin(request).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument);
+        assert!(refused.message().contains("cycle 2026-02-13/ITD/2 is not earlier than"), "{}", refused.message());
+    }
     let first = explain(&clients, "operator", "XM-1001", Some(cycles[0].clone())).await.unwrap();
     assert_eq!(first.movement, None);
     assert!(first.remarks.iter().any(|remark| remark.starts_with("no movement: ")), "{:?}", first.remarks);
@@ -392,4 +403,67 @@ async fn compare(clients: &Clients, now: &v1::CycleId) {
     let request = v1::CompareModelsRequest { page_token: "00".to_owned(), ..Default::default() };
     let refused = analysis(clients, "margin-reader").compare_models(request).await.unwrap_err();
     assert_eq!(refused.code(), Code::InvalidArgument);
+}
+
+/// Explains an account in a round of a cycle; the round in force where it is 0.
+async fn explain_round(clients: &Clients, account: &str, cycle: &v1::CycleId, round: u32) -> v1::ExplainMarginResponse {
+    let request = v1::ExplainMarginRequest {
+        account: account.to_owned(),
+        cycle: Some(cycle.clone()),
+        round,
+        ..Default::default()
+    };
+    analysis(clients, "margin-reader").explain_margin(request).await.unwrap().into_inner()
+}
+
+/// The status, and why the factor is what it is.
+fn status_and_reason(explained: &v1::ExplainMarginResponse) -> (RequirementStatus, &str) {
+    (explained.status(), &explained.factor_reason)
+}
+
+#[tokio::test]
+async fn a_broken_and_a_fallen_back_link_are_explained_as_charged_stand_alone() {
+    let mut houses = Houses::running(BINARY).await;
+    let itd = cycle(v1::CycleKind::Itd, 1);
+    break_in_round_1(&mut houses, &itd).await;
+    let clients = houses.clients(Leg::Treasury);
+    let rows = clients.requirements(&itd, 1).await;
+    let account = |status| {
+        let row = rows.iter().find(|row| row.status() == status).unwrap();
+        row.link.as_ref().unwrap().treasury_account.clone()
+    };
+    let [broken, whole] = [RequirementStatus::Break, RequirementStatus::Agreed].map(account);
+
+    for row in &rows {
+        let account = &row.link.as_ref().unwrap().treasury_account;
+        let explained = explain_round(&clients, account, &itd, 1).await;
+        assert_eq!(explained.status(), row.status(), "{account}");
+        assert!(explained.factor_reason.contains(&row.reason), "{}", explained.factor_reason);
+        assert!(explained.factor_reason.contains("The agreement of round 2 counts, not these figures"));
+    }
+    let explained = explain_round(&clients, &broken, &itd, 1).await;
+    assert!(explained.factor_reason.contains("positions differ"), "{}", explained.factor_reason);
+    let explained = explain_round(&clients, &whole, &itd, 0).await;
+    let (status, reason) = status_and_reason(&explained);
+    assert!(status == RequirementStatus::Agreed && reason.contains("What is charged has"), "{reason}");
+
+    // CME freezes its positions and dies: FICC can claim and lacks nothing but the other house's claim.
+    let eod = cycle(v1::CycleKind::Eod, 1);
+    houses.clients(Leg::Futures).open(&eod, 120).await;
+    clients.wait(&eod, "the other house's positions", |cycle| cycle.peer_manifest_revision == 1).await;
+    houses.kill(Leg::Futures);
+    clients.open(&eod, 600).await;
+    clients.wait(&eod, "a claim", |cycle| cycle.round == 1).await;
+    let explained = explain_round(&clients, &whole, &eod, 0).await;
+    let (status, reason) = status_and_reason(&explained);
+    assert_eq!(status, RequirementStatus::Pending, "{reason}");
+    assert!(reason.contains("Stand-alone core margins are charged") && reason.contains("would follow"), "{reason}");
+    let request = v1::CutOffCycleRequest { cycle: Some(eod.clone()) };
+    clients.operations().cut_off_cycle(request).await.unwrap();
+    let explained = explain_round(&clients, &whole, &eod, 0).await;
+    let (status, reason) = status_and_reason(&explained);
+    assert_eq!(status, RequirementStatus::FallenBack, "{reason}");
+    assert!(reason.contains("claim did not arrive before the cut-off"), "{reason}");
+    assert!(explained.figures.as_ref().unwrap().applied_factor_bp > 0 && !reason.contains("What is charged has"));
+    check_sums(&explained);
 }

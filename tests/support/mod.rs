@@ -9,6 +9,7 @@
 )]
 
 pub mod books;
+pub mod broken;
 pub mod clients;
 
 use std::{

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crossmargin::v1;
-use prost::Message;
 use risk::model::ENGINE_VERSION;
 
 use super::{AnalysisError, Analyst};
@@ -14,11 +13,11 @@ use crate::{
         fact::Inputs,
         leg::Leg,
         link::LinkTerms,
-        name::AccountId,
+        name::{AccountId, LinkId},
         registry::Registry,
     },
     compute::Job,
-    reading::Visibility,
+    reading::{Leaves, Visibility},
 };
 
 /// A claim of this house.
@@ -31,8 +30,8 @@ pub(super) struct Claimed {
     pub(super) job: Job,
     /// The engine that computed it.
     pub(super) engine: String,
-    /// Its leaves, ascending by link.
-    leaves: Vec<v1::MarginLeaf>,
+    /// Its leaves.
+    leaves: Arc<Leaves>,
 }
 
 impl Claimed {
@@ -47,9 +46,15 @@ impl Claimed {
         )))
     }
 
-    /// The claimed figures of a link; `None` where the claim does not hold it.
-    pub(super) fn leaf(&self, link: &str) -> Option<&v1::MarginLeaf> {
-        self.leaves.iter().find(|leaf| leaf.link_id == link)
+    /// The claimed figures of a link.
+    ///
+    /// # Errors
+    /// The claim does not hold it.
+    pub(super) fn leaf(&self, link: &LinkId) -> Result<&v1::MarginLeaf, AnalysisError> {
+        let Self { cycle, round, .. } = self;
+        self.leaves.get(link).ok_or_else(|| {
+            AnalysisError::NotFound(format!("this house's claim of cycle {cycle}, round {round}, has no link {link}"))
+        })
     }
 }
 
@@ -102,10 +107,16 @@ impl Analyst {
             (round, inputs, evidence.inputs.engine.clone(), held.keeping.attachment)
         };
         let leaves = leaves.ok_or_else(|| AnalysisError::Damaged(format!("cycle {cycle}: the claim has no leaves")))?;
-        let leaves = self.context.computer.read_leaves(leaves)?;
-        let leaves = leaves.into_iter().map(v1::MarginLeaf::decode).collect::<Result<Vec<_>, _>>();
-        let leaves = leaves.map_err(|error| AnalysisError::Damaged(format!("cycle {cycle}: {error}")))?;
+        let leaves = self.reader.leaves(leaves)?;
         Ok(Claimed { cycle, round, job: self.context.job(cycle, inputs)?, engine, leaves })
+    }
+
+    /// Whether a cycle comes before another: by business date, then by the instant of its books.
+    pub(super) fn is_before(&self, one: CycleId, other: CycleId) -> bool {
+        let catalog = self.context.catalog.read();
+        let place =
+            |cycle: CycleId| (cycle.business_date, catalog.cycles.get(&cycle).and_then(|view| view.as_of), cycle);
+        place(one) < place(other)
     }
 
     /// The newest cycle that this house claimed on and that fulfils a condition, by when it was opened.

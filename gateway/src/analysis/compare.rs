@@ -1,6 +1,6 @@
 //! The current and the next models side by side.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crossmargin::v1;
 use risk::{
@@ -19,7 +19,7 @@ use crate::{
     reading::Visibility,
 };
 
-/// Every link of a claim under the models in force and under the next ones.
+/// Links of a claim under the models in force and under the next ones.
 pub(crate) struct Comparison {
     /// The cycle.
     pub(crate) cycle: CycleId,
@@ -33,6 +33,20 @@ pub(crate) struct Comparison {
     links: Vec<Compared>,
 }
 
+/// Whole comparisons that are kept.
+const KEPT: usize = 3;
+
+/// The whole comparisons that were made last, by claim.
+#[derive(Default)]
+pub(super) struct KeptComparisons(Mutex<Vec<(ClaimKey, Arc<Slot>)>>);
+
+type ClaimKey = (CycleId, Round);
+
+/// The place of one comparison. It is held while the comparison is made, so that who asks for the same one meanwhile
+/// waits for it; who asks for another one does not.
+#[derive(Default)]
+struct Slot(Mutex<Option<Arc<Comparison>>>);
+
 /// A link under the current and the next models.
 pub(crate) struct Compared {
     /// The link.
@@ -42,34 +56,27 @@ pub(crate) struct Compared {
 }
 
 impl Analyst {
-    /// The margins of a cycle under the models in force and under the next ones, on the inputs of this house's claim. The
-    /// last comparison is kept.
+    /// The margins of a cycle under the models in force and under the next ones, on the inputs of this house's claim: of
+    /// the links that the caller sees. Who sees every link finds the last comparisons kept.
     ///
     /// # Errors
-    /// The cycle or what it was computed from is not here, or there is no next model.
+    /// The cycle or what it was computed from is not here, the figures under the models in force are not those of the
+    /// claim, or there is no next model.
     pub(crate) fn compare(
         &self,
         cycle: Option<CycleId>,
         round: Option<Round>,
+        visibility: &Visibility,
     ) -> Result<Arc<Comparison>, AnalysisError> {
-        // Held while computing: a second caller waits for the first one's comparison.
-        let mut last = self.compared.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_asked_for = |kept: &&Arc<Comparison>| Some(kept.cycle) == cycle && Some(kept.round) == round;
-        if let Some(kept) = last.as_ref().filter(is_asked_for) {
-            return Ok(Arc::clone(kept));
-        }
         let claimed = self.claimed(cycle, round)?;
-        if let Some(kept) = last.as_ref()
-            && (kept.cycle, kept.round) == (claimed.cycle, claimed.round)
-        {
-            return Ok(Arc::clone(kept));
+        let compare = || self.compare_claim(&claimed, visibility).map(Arc::new);
+        match visibility {
+            Visibility::All => self.compared.get((claimed.cycle, claimed.round), compare),
+            Visibility::Member(_) | Visibility::Owner(_) => compare(),
         }
-        let comparison = Arc::new(self.compare_claim(&claimed)?);
-        *last = Some(Arc::clone(&comparison));
-        Ok(comparison)
     }
 
-    fn compare_claim(&self, claimed: &Claimed) -> Result<Comparison, AnalysisError> {
+    fn compare_claim(&self, claimed: &Claimed, visibility: &Visibility) -> Result<Comparison, AnalysisError> {
         let date = claimed.job.business_date;
         let schedules = Leg::BOTH.map(|leg| &self.context.arrangement.models[leg]);
         let current = schedules.map(|models| models.in_force(date));
@@ -85,28 +92,59 @@ impl Analyst {
         let next = [0, 1].map(|house: usize| next[house].unwrap_or(current[house]));
         let computer = &self.context.computer;
         let inputs = computer.round_inputs(&claimed.job)?;
-        let under = |models: [&Model; 2]| computer.margins_under(models, &inputs);
+        let under = |models: [&Model; 2]| computer.margins_under(models, &inputs, |terms| visibility.shows(terms));
         let pairs = under(current)?.into_iter().zip(under(next)?);
-        let links = pairs.map(|((terms, current), (_, next))| Compared { terms, current, next });
+        let links = pairs.map(|((terms, current), (_, next))| {
+            let current = claimed.confirmed(&terms, &current)?;
+            Ok(Compared { terms, current, next })
+        });
         Ok(Comparison {
             cycle: claimed.cycle,
             round: claimed.round,
             current: current.map(|model| model.version.clone()),
             next: next.map(|model| model.version.clone()),
-            links: links.collect(),
+            links: links.collect::<Result<_, AnalysisError>>()?,
         })
     }
 }
 
+impl KeptComparisons {
+    /// The comparison of a claim, made if it is not kept. One that fails is made again by the next who asks.
+    fn get(
+        &self,
+        key: ClaimKey,
+        compare: impl FnOnce() -> Result<Arc<Comparison>, AnalysisError>,
+    ) -> Result<Arc<Comparison>, AnalysisError> {
+        let slot = self.slot(key);
+        // Invariant: a panic leaves the slot empty, it is filled at once.
+        let mut kept = slot.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(comparison) = kept.as_ref() {
+            return Ok(Arc::clone(comparison));
+        }
+        let comparison = compare()?;
+        *kept = Some(Arc::clone(&comparison));
+        Ok(comparison)
+    }
+
+    fn slot(&self, key: ClaimKey) -> Arc<Slot> {
+        // Invariant: a panic leaves whole entries behind, each is pushed or removed at once.
+        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, slot)) = slots.iter().find(|(known, _)| *known == key) {
+            return Arc::clone(slot);
+        }
+        if slots.len() >= KEPT {
+            slots.remove(0);
+        }
+        let slot = Arc::new(Slot::default());
+        slots.push((key, Arc::clone(&slot)));
+        slot
+    }
+}
+
 impl Comparison {
-    /// The links after one that a caller may see, ascending.
-    pub(crate) fn links<'a>(
-        &'a self,
-        after: Option<&'a LinkId>,
-        visibility: &'a Visibility,
-    ) -> impl Iterator<Item = &'a Compared> {
-        let is_after = move |compared: &&Compared| after.is_none_or(|after| compared.terms.link > *after);
-        self.links.iter().filter(is_after).filter(|compared| visibility.shows(&compared.terms))
+    /// The links after one, ascending.
+    pub(crate) fn links<'a>(&'a self, after: Option<&'a LinkId>) -> impl Iterator<Item = &'a Compared> {
+        self.links.iter().filter(move |compared| after.is_none_or(|after| compared.terms.link > *after))
     }
 }
 
@@ -118,5 +156,72 @@ impl Compared {
             current: Some(figures::joint(&self.current)),
             next: Some(figures::joint(&self.next)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Barrier,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    };
+
+    use super::*;
+
+    fn comparison((cycle, round): ClaimKey) -> Result<Arc<Comparison>, AnalysisError> {
+        let versions = || [0, 1].map(|_| ModelVersion(String::new()));
+        Ok(Arc::new(Comparison { cycle, round, current: versions(), next: versions(), links: Vec::new() }))
+    }
+
+    fn key(round: u32) -> ClaimKey {
+        ("2026-02-13/ITD/1".parse().unwrap(), Round(round))
+    }
+
+    #[test]
+    fn a_comparison_is_made_once_for_all_who_ask_and_again_after_a_failure() {
+        let kept = KeptComparisons::default();
+        let made = AtomicUsize::new(0);
+        let make = || {
+            made.fetch_add(1, Ordering::Relaxed);
+            comparison(key(1))
+        };
+        kept.get(key(1), || Err(AnalysisError::Busy(String::new()))).map(drop).unwrap_err();
+        let together = Barrier::new(4);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    together.wait();
+                    assert_eq!(kept.get(key(1), make).unwrap().round, Round(1));
+                });
+            }
+        });
+        assert_eq!(made.load(Ordering::Relaxed), 1);
+        let rounds = 2..2 + u32::try_from(KEPT).unwrap();
+        rounds.for_each(|round| drop(kept.get(key(round), || comparison(key(round)))));
+        kept.get(key(1), make).unwrap();
+        assert_eq!(made.load(Ordering::Relaxed), 2, "the newest alone are kept");
+    }
+
+    #[test]
+    fn who_asks_for_another_comparison_does_not_wait() {
+        let kept = KeptComparisons::default();
+        let (begin, begun) = mpsc::channel();
+        let (end, ended) = mpsc::channel::<()>();
+        std::thread::scope(|scope| {
+            let kept = &kept;
+            scope.spawn(move || {
+                kept.get(key(1), || {
+                    begin.send(()).unwrap();
+                    ended.recv().unwrap();
+                    comparison(key(1))
+                })
+                .map(drop)
+                .unwrap();
+            });
+            begun.recv().unwrap();
+            assert_eq!(kept.get(key(2), || comparison(key(2))).unwrap().round, Round(2));
+            end.send(()).unwrap();
+        });
     }
 }

@@ -1,7 +1,6 @@
 //! Explanations of margins.
 
 mod case;
-mod check;
 mod house;
 mod movement;
 mod reason;
@@ -48,7 +47,8 @@ impl Analyst {
         });
         let [treasury, futures] = explained;
         let explained = [treasury?, futures?];
-        let factor_reason = reason::of(&self.context.arrangement, &case, &explained);
+        let charge = self.reader.charge(claimed.cycle, claimed.round, &terms)?;
+        let factor_reason = reason::of(&self.context.arrangement, &case, &charge, &explained);
         let mut remarks = remarks::of(&case);
         let movement = self.movement_to(&claimed, &terms, &case, since, &mut remarks)?;
         let [treasury_house, futures_house] = explained.map(|house| Some(house.wire));
@@ -62,6 +62,7 @@ impl Analyst {
             futures_house,
             movement,
             remarks,
+            status: charge.status.into(),
         })
     }
 }

@@ -3,6 +3,7 @@
 mod backtest;
 mod base;
 mod changes;
+mod check;
 mod claimed;
 mod compare;
 mod explain;
@@ -11,31 +12,32 @@ mod path;
 mod suggest;
 mod trial;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-pub(crate) use compare::{Compared, Comparison};
+use crossmargin::v1;
+use tokio::sync::Semaphore;
+
+pub(crate) use compare::Compared;
 pub(crate) use path::DAYS_MAX;
 pub(crate) use trial::NEW_INSTRUMENTS_MAX;
 
-use tokio::sync::Semaphore;
-
-use crossmargin::v1;
-
+use self::compare::KeptComparisons;
 use crate::{
     compute::ComputeError,
     identity::Role,
     node::{Handle, context::Context},
     problem::Problems,
-    reading::{ReadError, Visibility},
+    reading::{ReadError, Reader, Visibility},
 };
 
 /// Answers the analysis service. Everything that it does may read the store and compute: not for an async thread.
 pub(crate) struct Analyst {
     context: Arc<Context>,
+    reader: Arc<Reader>,
     /// The right to backtest, which one call has at a time.
     backtests: Arc<Semaphore>,
-    /// The last comparison of models: its pages are asked for one after another.
-    compared: Mutex<Option<Arc<Comparison>>>,
+    /// The last whole comparisons of models: their pages are asked for one after another.
+    compared: KeptComparisons,
 }
 
 /// Why an analysis has no answer.
@@ -63,8 +65,8 @@ pub(crate) enum AnalysisError {
 
 impl Analyst {
     /// An analyst of a node.
-    pub(crate) fn new(context: Arc<Context>) -> Self {
-        Self { context, backtests: Arc::new(Semaphore::new(1)), compared: Mutex::default() }
+    pub(crate) fn new(context: Arc<Context>, reader: Arc<Reader>) -> Self {
+        Self { context, reader, backtests: Arc::new(Semaphore::new(1)), compared: KeptComparisons::default() }
     }
 }
 
@@ -79,7 +81,8 @@ impl Handle {
         request: &v1::TryPositionsRequest,
         role: &Role,
     ) -> Result<v1::TryPositionsResponse, tonic::Status> {
-        let analyst = Analyst::new(Arc::clone(&self.context));
+        let reader = Arc::new(Reader::new(Arc::clone(&self.context)));
+        let analyst = Analyst::new(Arc::clone(&self.context), reader);
         Ok(analyst.try_positions(request, &Visibility::of(role))?)
     }
 }

@@ -78,9 +78,9 @@ impl AnalysisService for AnalysisApi {
         let analyst = Arc::clone(&self.analyst);
         let arrangement = self.context.parties.arrangement.clone();
         let response = self.gate.run(&caller, Weight::Heavy, move |_| {
-            let compared = analyst.compare(cycle, round)?;
+            let compared = analyst.compare(cycle, round, &visibility)?;
             let (cycle, round) = (compared.cycle, compared.round);
-            let links = compared.links(page.after.as_ref().map(|after| &after.link), &visibility);
+            let links = compared.links(page.after.as_ref().map(|after| &after.link));
             let key = |row: &&Compared| ComparedKey { cycle, round, link: row.terms.link.clone() };
             let (rows, next_page_token) = page.take(links, key);
             let [treasury_model, futures_model] = compared.current.each_ref().map(ToString::to_string);

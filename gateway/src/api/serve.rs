@@ -104,7 +104,7 @@ fn services(handle: &Handle, limits: &Limits) -> Result<(Routes, Vec<&'static st
     offer!(PositionKeepingServiceServer, PositionKeepingApi { handle: handle.clone() });
     offer!(MarketDataServiceServer, MarketDataApi { handle: handle.clone() });
     offer!(ProgrammeServiceServer, ProgrammeApi { handle: handle.clone() });
-    let analyst = Arc::new(Analyst::new(Arc::clone(context)));
+    let analyst = Arc::new(Analyst::new(Arc::clone(context), Arc::clone(&reader)));
     offer!(AnalysisServiceServer, AnalysisApi { context: Arc::clone(context), analyst, gate: Gate::new(limits) });
     offer!(MarginServiceServer, MarginApi { context: Arc::clone(context), reader: Arc::clone(&reader) });
     offer!(OperationsServiceServer, OperationsApi { handle: handle.clone(), reader });

@@ -1,6 +1,6 @@
 //! The canonical columns of a book: what a house stores, freezes for a cycle and shows to the other house.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
 
 use crossmargin::v1;
 use prost::{Message, bytes::Bytes};
@@ -117,6 +117,27 @@ fn columns_of(accounts: &[(&AccountId, &Arc<[Holding]>)]) -> v1::PositionColumns
     columns
 }
 
+/// Where an account stands by the first and the last account of a chunk: `Equal` where it can only be in that chunk, if
+/// the chunks of the book ascend.
+///
+/// # Errors
+/// The bytes are no `PositionColumns`, or those accounts cannot be read.
+pub fn place(bytes: &[u8], account: &AccountId) -> Result<Ordering, ColumnsError> {
+    let columns = v1::PositionColumns::decode(bytes).map_err(|error| ColumnsError::Encoding(error.to_string()))?;
+    let parse = |index: usize| -> Result<AccountId, ColumnsError> {
+        let name = columns.accounts.get(index).ok_or(ColumnsError::Shape("a chunk has no account"))?;
+        name.parse().map_err(|error| ColumnsError::Account { index, error })
+    };
+    let (first, last) = (parse(0)?, parse(columns.accounts.len().saturating_sub(1))?);
+    Ok(if *account < first {
+        Ordering::Less
+    } else if *account > last {
+        Ordering::Greater
+    } else {
+        Ordering::Equal
+    })
+}
+
 /// Reads a chunk strictly: whatever is not canonical is refused.
 ///
 /// # Errors
@@ -177,6 +198,18 @@ mod tests {
         assert_eq!(chunks.len(), 1);
         assert_eq!(chunks[0].reference.position_count, 3);
         assert_eq!(read(&chunks[0].bytes).unwrap().into_iter().collect::<Accounts>(), accounts());
+    }
+
+    #[test]
+    fn an_account_is_placed_by_the_ends_of_a_chunk() {
+        let bytes = &chunks_of(&accounts())[0].bytes;
+        let place_of = |name: &str| place(bytes, &name.parse().unwrap()).unwrap();
+        let names = ["A-0", "A-1", "A-10", "A-2", "A-3"];
+        use Ordering::{Equal, Greater, Less};
+        assert_eq!(names.map(place_of), [Less, Equal, Equal, Equal, Greater]);
+        let none = v1::PositionColumns::default().encode_to_vec();
+        assert!(matches!(place(&none, &"A-1".parse().unwrap()), Err(ColumnsError::Shape(_))));
+        assert!(matches!(place(&[0xff], &"A-1".parse().unwrap()), Err(ColumnsError::Encoding(_))));
     }
 
     #[test]

@@ -47,8 +47,7 @@ impl Computer {
     pub(crate) fn link_inputs(&self, job: &Job, terms: &LinkTerms) -> Result<LinkInputs, ComputeError> {
         let holdings = Pair::from_fn(|leg| {
             let account = &terms.accounts[leg];
-            let book = positions::load(&*self.blobs, &job.manifests[leg])?;
-            let holdings = book.holdings(account).map(Arc::from);
+            let holdings = positions::of_account(&*self.blobs, &job.manifests[leg], account)?;
             holdings.ok_or_else(|| ComputeError::new(format!("the frozen book does not hold account {account}")))
         });
         Ok(LinkInputs { holdings: Pair { treasury: holdings.treasury?, futures: holdings.futures? } })

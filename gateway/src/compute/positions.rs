@@ -1,10 +1,12 @@
 //! The positions of both legs of every link.
 
 use std::{
+    cmp::Ordering,
     collections::{BTreeSet, HashMap},
     sync::Arc,
 };
 
+use prost::bytes::Bytes;
 use rayon::prelude::*;
 use risk::instrument::Instrument;
 
@@ -12,7 +14,7 @@ use super::{ComputeError, prepared::Prepared};
 use crate::{
     arrangement::{
         digest::Digest,
-        evidence::PositionManifest,
+        evidence::{ChunkRef, PositionManifest},
         leg::{Leg, Pair},
         link::{LinkMode, LinkTerms},
         name::AccountId,
@@ -49,13 +51,45 @@ pub(super) fn load(blobs: &dyn BlobStore, manifest: &PositionManifest) -> Result
     let chunks: Vec<_> = manifest
         .chunks
         .par_iter()
-        .map(|chunk| {
-            let missing = || ComputeError::new(format!("chunk {} is not in the store", chunk.digest));
-            let bytes = blobs.get(&chunk.digest).map_err(ComputeError::new)?.ok_or_else(missing)?;
-            columns::read(&bytes).map_err(|error| ComputeError::new(format!("chunk {}: {error}", chunk.digest)))
-        })
+        .map(|chunk| columns::read(&bytes_of(blobs, chunk)?).map_err(|error| damaged(chunk, &error)))
         .collect::<Result<_, ComputeError>>()?;
     Ok(FrozenBook(chunks.into_iter().flatten().collect()))
+}
+
+/// The positions of one account in a frozen book; `None` where the book was frozen without it. Reads the chunk that can
+/// hold it alone, by the order of accounts over the chunks.
+pub(super) fn of_account(
+    blobs: &dyn BlobStore,
+    manifest: &PositionManifest,
+    account: &AccountId,
+) -> Result<Option<Arc<[Holding]>>, ComputeError> {
+    let mut chunks = &manifest.chunks[..];
+    while let Some(chunk) = chunks.get(chunks.len() / 2) {
+        let bytes = bytes_of(blobs, chunk)?;
+        let middle = chunks.len() / 2;
+        match columns::place(&bytes, account).map_err(|error| damaged(chunk, &error))? {
+            Ordering::Less => chunks = &chunks[..middle],
+            Ordering::Greater => chunks = &chunks[middle + 1..],
+            Ordering::Equal => {
+                let accounts = columns::read(&bytes).map_err(|error| damaged(chunk, &error))?;
+                match accounts.into_iter().find(|(held, _)| held == account) {
+                    Some((_, holdings)) => return Ok(Some(holdings)),
+                    None => break,
+                }
+            }
+        }
+    }
+    // No computation asks for that order, so a book of the other house may lack it.
+    Ok(load(blobs, manifest)?.shared_holdings(account))
+}
+
+fn bytes_of(blobs: &dyn BlobStore, chunk: &ChunkRef) -> Result<Bytes, ComputeError> {
+    let missing = || ComputeError::new(format!("chunk {} is not in the store", chunk.digest));
+    blobs.get(&chunk.digest).map_err(ComputeError::new)?.ok_or_else(missing)
+}
+
+fn damaged(chunk: &ChunkRef, error: &columns::ColumnsError) -> ComputeError {
+    ComputeError::new(format!("chunk {}: {error}", chunk.digest))
 }
 
 /// Reads the frozen books of both houses.
@@ -142,4 +176,75 @@ pub(super) fn digest_of_all(links: &[Legs<'_>], digests: &[LegDigests]) -> Diges
         hasher.update(digests.positions.futures.as_bytes());
     }
     Digest(*hasher.finalize().as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use crossmargin::v1;
+
+    use super::*;
+    use crate::blobs::MemoryBlobStore;
+
+    /// A book of three chunks, of which these are stored.
+    fn book(stored: impl Fn(usize) -> bool) -> (MemoryBlobStore, PositionManifest) {
+        let holding = |quantity| Holding { instrument: "FUT:ZN:2026-03".parse().unwrap(), quantity };
+        let accounts = (1..=1_200).map(|number: i64| {
+            let holdings: Arc<[Holding]> = Arc::new([holding(number)]);
+            (name(number), holdings)
+        });
+        let blobs = MemoryBlobStore::new();
+        let chunks = columns::chunks_of(&accounts.collect()).into_iter().enumerate().map(|(place, chunk)| {
+            let digest = Digest::of(&chunk.bytes);
+            if stored(place) {
+                assert_eq!(blobs.put(&chunk.bytes.into()).unwrap(), digest);
+            }
+            let v1::ChunkRef { size_bytes, account_count, position_count, .. } = chunk.reference;
+            ChunkRef { digest, size_bytes, account_count, position_count }
+        });
+        let chunks: Vec<_> = chunks.collect();
+        assert_eq!(chunks.len(), 3);
+        let manifest = PositionManifest {
+            cycle: "2026-02-13/EOD/1".parse().unwrap(),
+            revision: 1,
+            as_of: jiff::Timestamp::UNIX_EPOCH,
+            book_version: 1,
+            account_count: 1_200,
+            position_count: 1_200,
+            chunks,
+        };
+        (blobs, manifest)
+    }
+
+    fn name(number: i64) -> AccountId {
+        format!("A-{number:05}").parse().unwrap()
+    }
+
+    fn quantity(
+        blobs: &MemoryBlobStore,
+        manifest: &PositionManifest,
+        number: i64,
+    ) -> Result<Option<i64>, ComputeError> {
+        of_account(blobs, manifest, &name(number)).map(|held| held.map(|holdings| holdings[0].quantity))
+    }
+
+    #[test]
+    fn an_account_reads_alone_as_in_the_whole_book_whatever_the_order_of_its_chunks() {
+        let (blobs, mut manifest) = book(|_| true);
+        for _ in 0..3 {
+            manifest.chunks.rotate_left(1);
+            for number in (1..=1_200).step_by(7).chain([512, 513, 1_024, 1_025, 1_200]) {
+                assert_eq!(quantity(&blobs, &manifest, number).unwrap(), Some(number));
+            }
+            assert_eq!(quantity(&blobs, &manifest, 0).unwrap(), None);
+            assert_eq!(quantity(&blobs, &manifest, 1_201).unwrap(), None);
+        }
+    }
+
+    #[test]
+    fn an_account_reads_without_the_chunks_that_cannot_hold_it() {
+        let (blobs, manifest) = book(|place| place == 1);
+        assert_eq!(quantity(&blobs, &manifest, 600).unwrap(), Some(600));
+        let missing = quantity(&blobs, &manifest, 1).unwrap_err();
+        assert!(missing.to_string().contains("is not in the store"), "{missing}");
+    }
 }

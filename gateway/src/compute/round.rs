@@ -36,7 +36,7 @@ impl Computer {
         })
     }
 
-    /// The joint margins of every link of a round under these models, ascending by link.
+    /// The joint margins of the links of a round that are wanted under these models, ascending by link.
     ///
     /// # Errors
     /// Histories that do not give a model's scenarios, or what cannot be valued.
@@ -44,9 +44,11 @@ impl Computer {
         &self,
         models: [&Model; 2],
         round: &RoundInputs,
+        is_wanted: impl Fn(&LinkTerms) -> bool,
     ) -> Result<Vec<(LinkTerms, JointMargin)>, ComputeError> {
         let situation = Situation::new(models, Arc::clone(&round.assembled), round.business_date)?;
-        let links = positions::links(&round.registry, &round.books);
+        let mut links = positions::links(&round.registry, &round.books);
+        links.retain(|link| is_wanted(link.terms));
         let valued = situation.value(&positions::dictionary(&links))?;
         let margins = leaves::margins(&valued, &links, &self.terms())?;
         Ok(links.iter().map(|link| link.terms.clone()).zip(margins).collect())

@@ -24,7 +24,7 @@ use crate::{
         leg::Leg,
         name::LinkId,
     },
-    node::catalog::{Catalog, CycleView},
+    node::catalog::CycleView,
 };
 
 /// Sets of cores that are kept: as many as a model can look back over, and the cycle itself.
@@ -85,7 +85,8 @@ impl Past {
 }
 
 impl Reader {
-    /// The past of a cycle that counts; `None` where this house's model has no portfolio differential.
+    /// The past of a cycle that counts; `None` where this house's model has no portfolio differential, or where nothing
+    /// is on record of the cycle's own margins yet.
     ///
     /// It ends where a cycle cannot be read: a requirement is always answered.
     pub(super) fn past(&self, cycle: CycleId) -> Option<Past> {
@@ -97,7 +98,14 @@ impl Reader {
             return None;
         }
         let is_same_model = |date: Date| models.in_force(date).digest() == model.digest();
-        let digests = newest_first(&self.context.catalog.read(), us, cycle, is_same_model, usize::from(cycles) + 1);
+        let digests = {
+            let catalog = self.context.catalog.read();
+            let leaves = |id, view: &CycleView| super::requirements::leaves_of(&catalog, us, id, view);
+            newest_first(&catalog.cycles, leaves, cycle, is_same_model, usize::from(cycles) + 1)
+        };
+        if digests.is_empty() {
+            return None;
+        }
         // One reader at a time: who comes meanwhile finds what it read.
         let mut kept = self.kept_cores.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut cores = Vec::with_capacity(digests.len());
@@ -149,20 +157,21 @@ fn counts(cycle: CycleId) -> bool {
 
 /// Digests of the leaves of a cycle and of those before it, at most `count`, in the order of their books' instants; of
 /// each business date and kind the last run alone, since a re-run corrects the runs before it, and back to the date on
-/// which another model was in force.
+/// which another model was in force. Empty where the cycle itself has no leaves: the growth of an earlier one is not its
+/// own.
 fn newest_first(
-    catalog: &Catalog,
-    us: Leg,
+    cycles: &BTreeMap<CycleId, CycleView>,
+    leaves: impl Fn(CycleId, &CycleView) -> Option<Digest>,
     cycle: CycleId,
     is_same_model: impl Fn(Date) -> bool,
     count: usize,
 ) -> Vec<Digest> {
     let place = |id: CycleId, view: &CycleView| (id.business_date, view.as_of, id);
-    let Some(last) = catalog.cycles.get(&cycle).map(|view| place(cycle, view)) else { return Vec::new() };
-    let earlier = catalog.cycles.iter().filter(|(id, view)| counts(**id) && place(**id, view) <= last);
+    let Some(last) = cycles.get(&cycle).map(|view| place(cycle, view)) else { return Vec::new() };
+    let earlier = cycles.iter().filter(|(id, view)| counts(**id) && place(**id, view) <= last);
     let mut last_runs = BTreeMap::new();
     for (id, view) in earlier {
-        if let Some(digest) = super::requirements::leaves_of(catalog, us, *id, view) {
+        if let Some(digest) = leaves(*id, view) {
             let slot = last_runs.entry((id.business_date, id.kind)).or_insert((place(*id, view), digest));
             if place(*id, view) >= slot.0 {
                 *slot = (place(*id, view), digest);
@@ -171,6 +180,9 @@ fn newest_first(
     }
     let mut found: Vec<_> = last_runs.into_values().collect();
     found.sort_unstable_by_key(|(place, _)| Reverse(*place));
+    if found.first().is_none_or(|((_, _, newest), _)| *newest != cycle) {
+        return Vec::new();
+    }
     let of_model = found.into_iter().take_while(|(place, _)| is_same_model(place.0));
     of_model.take(count).map(|(_, digest)| digest).collect()
 }
@@ -214,6 +226,34 @@ mod tests {
         assert_eq!(of("L2"), Usd::ZERO);
         // A link that is new has no past to grow from; one that is not there has none at all.
         assert_eq!((of("L3"), of("L4")), (Usd::ZERO, Usd::ZERO));
+    }
+
+    #[test]
+    fn the_past_of_a_cycle_without_leaves_is_empty_and_else_goes_back_over_last_runs_of_one_model() {
+        let cycle = |text: &str| text.parse::<CycleId>().unwrap();
+        let names =
+            ["2026-02-11/EOD/1", "2026-02-12/ITD/1", "2026-02-12/ITD/2", "2026-02-12/CUR/1", "2026-02-12/EOD/1"];
+        let cycles: BTreeMap<CycleId, CycleView> = (0..)
+            .zip(names)
+            .map(|(hour, name)| {
+                let as_of = Some(jiff::Timestamp::from_second(hour * 3_600).unwrap());
+                (cycle(name), CycleView { as_of, ..CycleView::default() })
+            })
+            .collect();
+        let digest = |name: &str| Digest::of(name.as_bytes());
+        let past = |of: &str, without: &str, first: Date| {
+            let leaves = |id: CycleId, _: &CycleView| (id.to_string() != without).then(|| digest(&id.to_string()));
+            newest_first(&cycles, leaves, cycle(of), |date| date >= first, 3)
+        };
+        let [before, day] = [jiff::civil::date(2026, 2, 11), jiff::civil::date(2026, 2, 12)];
+        let digests = |names: &[&str]| names.iter().map(|name| digest(name)).collect::<Vec<_>>();
+        let [first, _, rerun, _, last] = names;
+        assert_eq!(past(last, "", before), digests(&[last, rerun, first]));
+        assert_eq!(past(last, "", day), digests(&[last, rerun]), "another model was in force the day before");
+        assert_eq!(past(last, rerun, day), digests(&[last, names[1]]));
+        assert_eq!(past(last, last, before), [], "the cycle has no figures of its own yet");
+        assert_eq!(past(rerun, rerun, before), [], "nor are the figures of the run before its own");
+        assert_eq!(past("2026-02-13/EOD/1", "", before), [], "a cycle that is not known");
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::{
 const SETS_KEPT: usize = 4;
 
 /// The leaves of a claim, ascending by link.
-pub(super) type Leaves = BTreeMap<LinkId, v1::MarginLeaf>;
+pub(crate) type Leaves = BTreeMap<LinkId, v1::MarginLeaf>;
 /// The breaks of a round, ascending by link.
 pub(super) type Breaks = BTreeMap<LinkId, v1::Break>;
 
@@ -44,7 +44,10 @@ impl Reader {
     }
 
     /// Stored leaves.
-    pub(super) fn leaves(&self, digest: Digest) -> Result<Arc<Leaves>, ReadError> {
+    ///
+    /// # Errors
+    /// They are not in the store, or damaged.
+    pub(crate) fn leaves(&self, digest: Digest) -> Result<Arc<Leaves>, ReadError> {
         self.leaves.get(digest, || {
             let stored = self.context.computer.read_leaves(digest);
             let stored = stored.map_err(|error| ReadError::Damaged(error.to_string()))?;

@@ -10,7 +10,9 @@ mod rules;
 mod stand_alone;
 mod visibility;
 
-pub(crate) use figures::Reader;
+pub(crate) use figures::{Leaves, Reader};
+pub(crate) use requirements::Charge;
+pub(crate) use rules::Charged;
 pub(crate) use visibility::Visibility;
 
 /// Why something cannot be read.

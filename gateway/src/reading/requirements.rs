@@ -2,13 +2,13 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use crossmargin::v1;
+use crossmargin::v1::{self, RequirementStatus};
 
 use super::{
     ReadError, Reader, Visibility,
     differential::Past,
     figures::{Breaks, Leaves, cause_of},
-    rules::{Basis, Effect, Figures, Standing},
+    rules::{Basis, Charged, Effect, Figures, Standing},
 };
 use crate::{
     arrangement::{
@@ -38,6 +38,16 @@ pub(crate) struct Selected {
     parties: Parties,
 }
 
+/// What becomes of a link's figures in a round.
+pub(crate) struct Charge {
+    /// What the requirement rests on.
+    pub(crate) status: RequirementStatus,
+    /// What is charged of the figures.
+    pub(crate) charged: Charged,
+    /// Why, for a reader: a clause without a full stop.
+    pub(crate) reason: String,
+}
+
 /// Where figures come from.
 enum Source {
     /// This house's claim.
@@ -63,6 +73,21 @@ impl Reader {
     /// # Errors
     /// This house knows no such cycle or round, or what is stored of it cannot be read.
     pub(crate) fn select(&self, cycle: CycleId, round: Option<Round>) -> Result<Selected, ReadError> {
+        Ok(Selected { past: self.past(cycle), ..self.without_past(cycle, round)? })
+    }
+
+    /// What becomes of a link's figures in a round.
+    ///
+    /// # Errors
+    /// Those of [`Self::select`].
+    pub(crate) fn charge(&self, cycle: CycleId, round: Round, terms: &LinkTerms) -> Result<Charge, ReadError> {
+        let selected = self.without_past(cycle, Some(round))?;
+        let basis = selected.basis(terms);
+        let v1::Requirement { reason, .. } = basis.requirement();
+        Ok(Charge { status: basis.status(), charged: basis.charged(), reason })
+    }
+
+    fn without_past(&self, cycle: CycleId, round: Option<Round>) -> Result<Selected, ReadError> {
         let context = &self.context;
         let (record, registry) = {
             let catalog = context.catalog.read();
@@ -81,7 +106,7 @@ impl Reader {
             standing: record.standing,
             source,
             breaks,
-            past: self.past(cycle),
+            past: None,
             registry,
             us: context.us,
             parties: context.parties.clone(),
@@ -181,6 +206,13 @@ impl Reader {
 impl Selected {
     /// The requirement of a link.
     pub(crate) fn requirement(&self, terms: &LinkTerms) -> v1::Requirement {
+        let cycle = self.cycle.map(|cycle| cycle.to_wire(self.parties.arrangement.as_str()));
+        let differential = self.past.as_ref().map(|past| past.differential(&terms.link).to_string());
+        let requirement = self.basis(terms).requirement();
+        v1::Requirement { cycle, portfolio_differential: differential.unwrap_or_default(), ..requirement }
+    }
+
+    fn basis<'a>(&'a self, terms: &'a LinkTerms) -> Basis<'a> {
         let figures = match &self.source {
             Source::Claim(leaves) => leaves.get(&terms.link).map(Figures::Joint),
             Source::OwnLeg(leaves) => leaves.get(&terms.link).map(Figures::OwnLeg),
@@ -192,7 +224,7 @@ impl Selected {
             Figures::Unknown(_) => None,
         };
         let by_registry = || self.registry.link(&terms.link).map(|(_, mode)| mode);
-        let basis = Basis {
+        Basis {
             us: self.us,
             kind: self.cycle.map(|cycle| cycle.kind),
             round: self.round,
@@ -202,10 +234,7 @@ impl Selected {
             figures,
             standing: self.standing,
             break_cause: cause_of(&self.breaks, &terms.link),
-        };
-        let cycle = self.cycle.map(|cycle| cycle.to_wire(self.parties.arrangement.as_str()));
-        let differential = self.past.as_ref().map(|past| past.differential(&terms.link).to_string());
-        v1::Requirement { cycle, portfolio_differential: differential.unwrap_or_default(), ..basis.requirement() }
+        }
     }
 
     /// The links of the round that the caller may see, after `after`, ascending.

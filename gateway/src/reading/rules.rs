@@ -71,6 +71,19 @@ pub(super) enum Standing {
     },
 }
 
+/// What is charged of the figures of a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Charged {
+    /// They are: both houses agreed on them.
+    Agreed,
+    /// The stand-alone margins among them.
+    StandAlone,
+    /// None of them: another round's agreement is in force.
+    OtherRound(Round),
+    /// None of them: the cycle informs.
+    Nothing,
+}
+
 /// What an agreement does to the charge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Effect {
@@ -94,6 +107,18 @@ impl Basis<'_> {
             Standing::Agreed { .. } => RequirementStatus::Agreed,
             Standing::FallenBack { .. } | Standing::CutOff { .. } => RequirementStatus::FallenBack,
             Standing::Open { .. } => RequirementStatus::Pending,
+        }
+    }
+
+    /// What is charged of the figures.
+    pub(super) fn charged(&self) -> Charged {
+        match self.standing {
+            _ if self.kind == Some(CycleKind::Cur) => Charged::Nothing,
+            Standing::Agreed { superseded_by: Some(in_force), .. }
+            | Standing::CutOff { in_force }
+            | Standing::Open { in_force: Some(in_force) } => Charged::OtherRound(in_force),
+            _ if self.status() == RequirementStatus::Agreed => Charged::Agreed,
+            _ => Charged::StandAlone,
         }
     }
 

@@ -1,12 +1,8 @@
 //! One link of a claim, computed again from what the claim was computed from.
 
 use jiff::civil::Date;
-use risk::{
-    factor::Factor,
-    margin::{JointMargin, LinkPositions},
-};
+use risk::margin::{JointMargin, LinkPositions};
 
-use super::check;
 use crate::{
     analysis::{AnalysisError, claimed::Claimed},
     arrangement::{leg::Pair, link::LinkTerms},
@@ -18,8 +14,6 @@ use crate::{
 pub(super) struct LinkCase {
     /// The business date.
     pub(super) business_date: Date,
-    /// Whether the link was in rehearsal.
-    pub(super) is_rehearsal: bool,
     /// Its positions.
     pub(super) inputs: LinkInputs,
     /// What they were valued from.
@@ -41,36 +35,14 @@ impl LinkCase {
     /// The claim does not hold the link, was computed by another engine, or its inputs are not here or do not give its
     /// figures.
     pub(super) fn of_claim(computer: &Computer, claimed: &Claimed, terms: &LinkTerms) -> Result<Self, AnalysisError> {
-        let Claimed { cycle, round, job, .. } = claimed;
-        let leaf = claimed.leaf(terms.link.as_str()).ok_or_else(|| {
-            AnalysisError::NotFound(format!(
-                "this house's claim of cycle {cycle}, round {round}, has no link {}",
-                terms.link
-            ))
-        })?;
+        let job = &claimed.job;
+        claimed.leaf(&terms.link)?;
         claimed.check_engine()?;
         let inputs = computer.link_inputs(job, terms)?;
         let situation = computer.situation(computer.assembled(job)?, job.business_date)?;
         let (valued, positions, following) = value(computer, &situation, &inputs)?;
-        let granted = u16::try_from(leaf.applied_factor_bp).ok().and_then(|bp| Factor::from_basis_points(bp).ok());
-        let margin = granted.map_or(following, |granted| following.granting_at_most(granted));
-        if let Some(difference) = check::difference(leaf, &margin) {
-            return Err(AnalysisError::Precondition(format!(
-                "link {} of cycle {cycle}, round {round}: {difference}; the models in force or the engine are no longer \
-                 those of the claim",
-                terms.link
-            )));
-        }
-        Ok(Self {
-            business_date: job.business_date,
-            is_rehearsal: leaf.mode() == crossmargin::v1::LinkMode::Rehearsal,
-            inputs,
-            situation,
-            valued,
-            positions,
-            margin,
-            following,
-        })
+        let margin = claimed.confirmed(terms, &following)?;
+        Ok(Self { business_date: job.business_date, inputs, situation, valued, positions, margin, following })
     }
 
     /// What is held in both legs, in the order of the positions of a portfolio of both.

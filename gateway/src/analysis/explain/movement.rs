@@ -19,6 +19,7 @@ use crate::{
     arrangement::{cycle_id::CycleId, leg::Pair, link::LinkTerms},
     book::Holding,
     compute::{ComputeError, Computer, LinkInputs, Situation},
+    problem::Problems,
 };
 
 /// The figures after a change of one thing.
@@ -32,7 +33,7 @@ impl Analyst {
     /// The movement from an earlier cycle; absent, with a remark, where there is none or it cannot be computed again.
     ///
     /// # Errors
-    /// An earlier cycle that is asked for and that this house has not claimed on.
+    /// A cycle that is asked for and that is not earlier, or that this house has not claimed on.
     pub(super) fn movement_to(
         &self,
         claimed: &Claimed,
@@ -61,6 +62,12 @@ impl Analyst {
             }
             Ok(earlier) => earlier,
         };
+        if since.is_some() && !self.is_before(earlier.cycle, claimed.cycle) {
+            let (since, cycle) = (earlier.cycle, claimed.cycle);
+            let problem =
+                format!("cycle {since} is not earlier than {cycle}: a movement is counted from an earlier one");
+            return Err(Problems::one("movement_since", problem).into());
+        }
         let computer = &self.context.computer;
         let moved = LinkCase::of_claim(computer, &earlier, terms)
             .and_then(|before| Ok((steps(computer, &before, case)?, before.margin)));

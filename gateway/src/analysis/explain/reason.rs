@@ -9,11 +9,17 @@ use super::{
 use crate::{
     arrangement::{leaf::FactorBounds, terms::Arrangement},
     book::Holding,
+    reading::{Charge, Charged},
     words::{grouped, percent},
 };
 
-/// Why the factor that is applied is what it is.
-pub(super) fn of(arrangement: &Arrangement, case: &LinkCase, houses: &[HouseExplanation; 2]) -> String {
+/// Why the factor is what it is, and whether it is charged by.
+pub(super) fn of(
+    arrangement: &Arrangement,
+    case: &LinkCase,
+    charge: &Charge,
+    houses: &[HouseExplanation; 2],
+) -> String {
     let names = [0, 1].map(|side| houses[side].wire.house.as_str());
     let lesser = usize::from(case.margin.factors[1] < case.margin.factors[0]);
     let mut sentences = vec![comparison(&case.margin, names)];
@@ -21,9 +27,7 @@ pub(super) fn of(arrangement: &Arrangement, case: &LinkCase, houses: &[HouseExpl
         sentences.push(offsets(&houses[lesser]));
     }
     sentences.extend(bounds(&case.margin, &arrangement.bounds, case.following.applied));
-    if case.is_rehearsal && case.margin.applied > Factor::ZERO {
-        sentences.push("The link is in rehearsal: the factor is shown and stand-alone margin is charged.".to_owned());
-    }
+    sentences.push(charged(&case.margin, names, charge));
     sentences.join(" ")
 }
 
@@ -108,11 +112,31 @@ fn bounds(margin: &JointMargin, bounds: &FactorBounds, following: Factor) -> Vec
             percent(follows)
         ));
     }
-    sentences.push(match applied {
-        0 => "No reduction is applied.".to_owned(),
-        applied => format!("Both houses apply {}.", percent(applied)),
-    });
     sentences
+}
+
+/// What is charged of the figures, and why.
+fn charged(margin: &JointMargin, houses: [&str; 2], charge: &Charge) -> String {
+    let Charge { charged, reason, .. } = charge;
+    let reduction = match margin.applied {
+        Factor::ZERO => "no reduction".to_owned(),
+        applied => format!("a reduction of {}", percent(applied.basis_points().into())),
+    };
+    match charged {
+        Charged::Agreed => format!("What is charged has {reduction}: {reason}."),
+        Charged::StandAlone => {
+            let [treasury, futures] = margin.stand_alone.map(dollars);
+            let [first, second] = houses;
+            format!(
+                "Stand-alone core margins are charged, {treasury} USD at {first} and {futures} USD at {second}: {reason}. \
+                 The figures, with {reduction}, are what would follow."
+            )
+        }
+        Charged::OtherRound(round) => {
+            format!("The agreement of round {round} counts, not these figures, with {reduction}: {reason}.")
+        }
+        Charged::Nothing => format!("Nothing is charged by the figures, with {reduction}: {reason}."),
+    }
 }
 
 /// An amount to the cent, in words.
@@ -160,20 +184,47 @@ mod tests {
     fn what_bounds_and_houses_make_of_the_factor_is_said() {
         let hedged = [10_000, 10_000, 1_000];
         for (margin, expected) in [
-            (margin(hedged, hedged, false), "The arrangement grants at most 80.00 %. Both houses apply 80.00 %."),
-            (
-                margin(hedged, [10_000, 10_000, 19_900], false),
-                "The arrangement grants nothing below 1.00 %. No reduction is applied.",
-            ),
-            (margin(hedged, [10_000, 10_000, 20_000], false), "No reduction is applied."),
-            (margin(hedged, [10_000, 10_000, 12_000], false), "Both houses apply 40.00 %."),
+            (margin(hedged, hedged, false), "The arrangement grants at most 80.00 %."),
+            (margin(hedged, [10_000, 10_000, 19_900], false), "The arrangement grants nothing below 1.00 %."),
+            (margin(hedged, [10_000, 10_000, 20_000], false), ""),
+            (margin(hedged, [10_000, 10_000, 12_000], false), ""),
             (
                 margin([10_000, 6_000, 8_000], [5_000, 4_000, 3_600], true),
                 "The arrangement lowers it to 42.85 %, so that both requirements reach the larger combined margin as far as \
-                 they can. Both houses apply 42.85 %.",
+                 they can.",
             ),
         ] {
             assert_eq!(bounds(&margin, &BOUNDS, margin.applied).join(" "), expected);
+        }
+    }
+
+    #[test]
+    fn a_reduction_is_said_to_be_charged_only_where_it_is() {
+        use crossmargin::v1::RequirementStatus;
+
+        use crate::arrangement::cycle_id::Round;
+
+        let hedged = margin([10_000, 10_000, 8_000], [5_000, 5_000, 5_000], false);
+        let flat = margin([0; 3], [0; 3], false);
+        for (margin, charged_by, expected) in [
+            (&hedged, Charged::Agreed, "What is charged has a reduction of 50.00 %: why."),
+            (&flat, Charged::Agreed, "What is charged has no reduction: why."),
+            (
+                &hedged,
+                Charged::StandAlone,
+                "Stand-alone core margins are charged, 100.00 USD at FICC and 50.00 USD at CME: why. The figures, with a \
+                 reduction of 50.00 %, are what would follow.",
+            ),
+            (
+                &hedged,
+                Charged::OtherRound(Round(2)),
+                "The agreement of round 2 counts, not these figures, with a reduction of 50.00 %: why.",
+            ),
+            (&hedged, Charged::Nothing, "Nothing is charged by the figures, with a reduction of 50.00 %: why."),
+        ] {
+            let charge =
+                Charge { status: RequirementStatus::Unspecified, charged: charged_by, reason: "why".to_owned() };
+            assert_eq!(charged(margin, ["FICC", "CME"], &charge), expected);
         }
     }
 
@@ -183,7 +234,7 @@ mod tests {
         let granted = margin.granting_at_most(Factor::from_basis_points(2_500).unwrap());
         assert_eq!(
             bounds(&granted, &BOUNDS, margin.applied).join(" "),
-            "A house granted 25.00 % instead of the 40.00 % that follow. Both houses apply 25.00 %."
+            "A house granted 25.00 % instead of the 40.00 % that follow."
         );
     }
 }

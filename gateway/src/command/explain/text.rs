@@ -17,8 +17,13 @@ const TENORS: [u32; 4] = [24, 60, 120, 360];
 /// The whole explanation.
 pub(super) fn of(view: &ExplanationView) -> String {
     let mut text = format!(
-        "{} round {}, {}: {} and {}, USD\n",
-        view.cycle, view.round, view.link, view.treasury_account, view.futures_account
+        "{} round {}, {}: {} and {}, USD; {}\n",
+        view.cycle,
+        view.round,
+        view.link,
+        view.treasury_account,
+        view.futures_account,
+        view.status.replace('_', " ")
     );
     let _ = writeln!(text, "{}\n{}\n", figures(view), view.factor_reason);
     for house in &view.houses {
@@ -45,7 +50,8 @@ fn figures(view: &ExplanationView) -> String {
             percent(core.factor),
         ]);
     }
-    let mut required = table(&["requirement", "core alone", "applied", "core", "charges", "in all"], |at| at > 0);
+    let applied = if view.status == "agreed" { "applied" } else { "would apply" };
+    let mut required = table(&["requirement", "core alone", applied, "core", "charges", "in all"], |at| at > 0);
     let of = &view.figures;
     let rows = [
         (0, &of.treasury_standalone, &of.treasury_requirement, &of.treasury_charges, &of.treasury_total),

@@ -10,6 +10,8 @@ use crate::command::output::{cycle, fraction, small};
 pub(super) struct ExplanationView {
     pub(super) cycle: String,
     pub(super) round: u32,
+    /// `agreed`, `rehearsal`, `break`, `fallen_back`, `pending`.
+    pub(super) status: String,
     pub(super) link: String,
     pub(super) treasury_account: String,
     pub(super) futures_account: String,
@@ -147,6 +149,7 @@ impl From<&v1::ExplainMarginResponse> for ExplanationView {
         Self {
             cycle: cycle(from.cycle.as_ref()),
             round: from.round,
+            status: small(from.status().as_str_name(), "REQUIREMENT_STATUS_"),
             link: link.link_id,
             treasury_account: link.treasury_account,
             futures_account: link.futures_account,

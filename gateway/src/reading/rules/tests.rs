@@ -35,6 +35,11 @@ fn leaf() -> v1::MarginLeaf {
 
 /// A requirement in a live arrangement, of a live link, changed.
 fn requirement(standing: Standing, change: impl FnOnce(&mut Basis<'_>)) -> v1::Requirement {
+    with_basis(standing, change, |basis| basis.requirement())
+}
+
+/// What follows from a basis of that kind.
+fn with_basis<T>(standing: Standing, change: impl FnOnce(&mut Basis<'_>), read: impl FnOnce(&Basis<'_>) -> T) -> T {
     let (terms, leaf) = (terms(), leaf());
     let mut basis = Basis {
         us: Leg::Treasury,
@@ -48,7 +53,7 @@ fn requirement(standing: Standing, change: impl FnOnce(&mut Basis<'_>)) -> v1::R
         break_cause: None,
     };
     change(&mut basis);
-    basis.requirement()
+    read(&basis)
 }
 
 /// Whether the reduction, or else the stand-alone margin, is charged at both houses.
@@ -199,4 +204,28 @@ fn dollars_have_two_digits_and_a_sign() {
         assert_eq!(usd(cents), text);
     }
     assert_eq!(usd(i64::MIN), "-92233720368547758.08");
+}
+
+#[test]
+fn figures_are_charged_as_agreed_only_where_their_round_is_in_force() {
+    let superseded = Standing::Agreed { effect: Effect::OnTime, superseded_by: Some(Round(3)), is_one_sided: false };
+    let late = Standing::Agreed { effect: Effect::Informs, superseded_by: None, is_one_sided: false };
+    let unchanged: fn(&mut Basis<'_>) = |_| {};
+    let broken: fn(&mut Basis<'_>) = |basis| basis.break_cause = Some(BreakCause::Position);
+    let cases = [
+        (ON_TIME, unchanged, Charged::Agreed),
+        (ON_TIME, broken, Charged::StandAlone),
+        (ON_TIME, |basis: &mut Basis<'_>| basis.mode = LinkMode::Rehearsal, Charged::StandAlone),
+        (ON_TIME, |basis: &mut Basis<'_>| basis.kind = Some(CycleKind::Cur), Charged::Nothing),
+        (late, unchanged, Charged::StandAlone),
+        (FELL_BACK, unchanged, Charged::StandAlone),
+        (OPEN, unchanged, Charged::StandAlone),
+        (superseded, unchanged, Charged::OtherRound(Round(3))),
+        (superseded, broken, Charged::OtherRound(Round(3))),
+        (Standing::CutOff { in_force: Round(1) }, unchanged, Charged::OtherRound(Round(1))),
+        (Standing::Open { in_force: Some(Round(1)) }, unchanged, Charged::OtherRound(Round(1))),
+    ];
+    for (standing, change, expected) in cases {
+        assert_eq!(with_basis(standing, change, |basis| basis.charged()), expected, "{standing:?}");
+    }
 }

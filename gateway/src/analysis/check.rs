@@ -1,12 +1,34 @@
 //! Whether recomputed figures are the claimed ones.
 
 use crossmargin::v1;
-use risk::margin::JointMargin;
+use risk::{factor::Factor, margin::JointMargin};
 
-use crate::compute::leaf_figures;
+use super::{AnalysisError, claimed::Claimed};
+use crate::{arrangement::link::LinkTerms, compute::leaf_figures};
+
+impl Claimed {
+    /// The margins of a link as they were claimed, from what follows of its inputs: a house may have granted less.
+    ///
+    /// # Errors
+    /// The claim does not hold the link, or other figures follow from its inputs now.
+    pub(super) fn confirmed(&self, terms: &LinkTerms, following: &JointMargin) -> Result<JointMargin, AnalysisError> {
+        let Self { cycle, round, .. } = self;
+        let link = &terms.link;
+        let leaf = self.leaf(link)?;
+        let granted = u16::try_from(leaf.applied_factor_bp).ok().and_then(|bp| Factor::from_basis_points(bp).ok());
+        let margin = granted.map_or(*following, |granted| following.granting_at_most(granted));
+        match difference(leaf, &margin) {
+            None => Ok(margin),
+            Some(difference) => Err(AnalysisError::Precondition(format!(
+                "link {link} of cycle {cycle}, round {round}: {difference}; the models in force or the engine are no \
+                 longer those of the claim"
+            ))),
+        }
+    }
+}
 
 /// The first figure of a leaf that differs from the margin, in words; `None` where all are equal.
-pub(super) fn difference(claimed: &v1::MarginLeaf, margin: &JointMargin) -> Option<String> {
+fn difference(claimed: &v1::MarginLeaf, margin: &JointMargin) -> Option<String> {
     let Some(found) = leaf_figures(margin) else { return Some("its margins are out of range".to_owned()) };
     let pairs = figures(claimed).into_iter().zip(figures(&found));
     let mut differing = pairs.filter(|((_, claimed), (_, found))| claimed != found);
