@@ -1,6 +1,12 @@
 //! Explanations of margins, and portfolios that are tried.
 
-use std::{fmt, pin::Pin, str::FromStr, sync::Arc};
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::Pin,
+    str::FromStr,
+    sync::Arc,
+};
 
 use crossmargin::v1::{self, analysis_service_server::AnalysisService};
 use futures_util::Stream;
@@ -153,9 +159,8 @@ impl AnalysisService for AnalysisApi {
         self.context.tasks.spawn_blocking(move || {
             let goes_on = || !answers.is_closed() && !farewell.is_cancelled();
             let tell = |answer| answers.blocking_send(Ok(answer)).is_ok() && !farewell.is_cancelled();
-            let outcome = backtest.run(goes_on, tell);
-            let end = match outcome {
-                Err(error) => Err(Status::from(error)),
+            let end = match ended(|| backtest.run(goes_on, tell)) {
+                Err(status) => Err(status),
                 Ok(()) if farewell.is_cancelled() => Err(Status::unavailable("the node is stopping")),
                 Ok(()) => return,
             };
@@ -171,6 +176,14 @@ impl AnalysisApi {
         let read = |wire| CycleId::from_wire(Some(wire), self.context.parties.arrangement.as_str());
         wire.map(read).transpose().map_err(|error| wrong_cycle(&error))
     }
+}
+
+/// How work behind a stream has ended. Work that panics has no answer: without a status the stream would end as if it were
+/// complete.
+fn ended(work: impl FnOnce() -> Result<(), AnalysisError>) -> Result<(), Status> {
+    let outcome = catch_unwind(AssertUnwindSafe(work));
+    let outcome = outcome.map_err(|_| Status::internal("a piece of work of this node failed: its log says where"));
+    outcome?.map_err(Into::into)
 }
 
 fn changes(positions: Option<&v1::TryPositionsRequest>) -> usize {
@@ -199,5 +212,19 @@ impl FromStr for ComparedKey {
         let (Some(cycle), Some(round), Some(link)) = (parts.next(), parts.next(), parts.next()) else { return Err(()) };
         let round = Round(round.parse().map_err(|_| ())?);
         Ok(Self { cycle: cycle.parse().map_err(|_| ())?, round, link: link.parse().map_err(|_| ())? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::Code;
+
+    use super::*;
+
+    #[test]
+    fn work_that_panics_does_not_end_a_stream_as_if_it_were_complete() {
+        assert!(ended(|| Ok(())).is_ok());
+        assert_eq!(ended(|| Err(AnalysisError::Damaged("x".into()))).unwrap_err().code(), Code::DataLoss);
+        assert_eq!(ended(|| panic!("a fault")).unwrap_err().code(), Code::Internal);
     }
 }

@@ -3,13 +3,18 @@
 //! A caller is known by the role of its certificate, id included, and by the house that vouches for it: however many
 //! connections it opens, it has one bucket.
 
-use std::{num::NonZeroU32, time::Duration};
+use std::{
+    collections::HashMap,
+    num::NonZeroU32,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use governor::{
     Quota, RateLimiter,
-    clock::{Clock, MonotonicClock},
+    clock::{Clock, MonotonicClock, Reference},
     middleware::NoOpMiddleware,
-    state::keyed::HashMapStateStore,
+    state::{InMemoryState, NotKeyed},
 };
 
 use super::{ClientIdentity, HouseId, Limits, Role};
@@ -17,14 +22,26 @@ use super::{ClientIdentity, HouseId, Limits, Role};
 /// Who calls: as long as a certificate says the same, it is the same caller.
 pub type Caller = (HouseId, Role);
 
+/// One caller's tokens.
+type Bucket<C> = RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<<C as Clock>::Instant>>;
+
 /// The buckets of every caller. `C` is the clock; a wall clock that is set back must not stop a caller, so it is the
 /// machine's monotonic one.
 pub struct CallRates<C: Clock = MonotonicClock> {
-    limiter: RateLimiter<Caller, HashMapStateStore<Caller>, C, NoOpMiddleware<C::Instant>>,
+    table: Mutex<Table<C>>,
     clock: C,
     callers_max: usize,
-    burst: NonZeroU32,
+    quota: Quota,
 }
+
+struct Table<C: Clock> {
+    buckets: HashMap<Caller, Bucket<C>>,
+    /// When full buckets were looked for last.
+    swept: Option<C::Instant>,
+}
+
+/// After looking for full buckets in vain, so long without looking again: callers that are refused must cost little.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// Why a call is not let through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,30 +71,44 @@ impl<C: Clock + Clone> CallRates<C> {
         // Invariant: checked limits are not zero.
         let at_least_one = |count: u32| NonZeroU32::new(count).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::per_second(at_least_one(limits.analysis_calls_per_second));
-        let burst = at_least_one(limits.analysis_burst);
-        let quota = quota.allow_burst(burst);
-        let limiter = RateLimiter::new(quota, HashMapStateStore::default(), clock.clone());
-        Self { limiter, clock, callers_max: limits.analysis_callers_max, burst }
+        let quota = quota.allow_burst(at_least_one(limits.analysis_burst));
+        let table = Mutex::new(Table { buckets: HashMap::new(), swept: None });
+        Self { table, clock, callers_max: limits.analysis_callers_max, quota }
     }
 
-    /// Takes the tokens of a call, at most the burst: the heaviest calls come through with a full bucket.
+    /// Takes the tokens of a call, at most the burst: the heaviest calls come through with a full bucket. A caller that is
+    /// counted stays so; only a new one meets the bound of callers.
     ///
     /// # Errors
     /// [`TooOften`] says when to try again; no token is taken then.
     pub fn take(&self, caller: &ClientIdentity, tokens: NonZeroU32) -> Result<(), TooOften> {
-        if self.limiter.len() >= self.callers_max {
-            // Forgets who has a full bucket again.
-            self.limiter.retain_recent();
-            if self.limiter.len() >= self.callers_max {
-                return Err(TooOften::Callers { retry_after: Duration::from_secs(1) });
+        // Invariant: a panic leaves a whole table behind.
+        let mut table = self.table.lock().unwrap_or_else(PoisonError::into_inner);
+        let (key, burst) = (caller.caller(), self.quota.burst_size());
+        if !table.buckets.contains_key(&key) && table.buckets.len() >= self.callers_max {
+            table.sweep(burst, self.clock.now());
+            if table.buckets.len() >= self.callers_max {
+                return Err(TooOften::Callers { retry_after: SWEEP_EVERY });
             }
         }
-        let key = caller.caller();
-        match self.limiter.check_key_n(&key, tokens.min(self.burst)) {
+        let new = || RateLimiter::direct_with_clock(self.quota, self.clock.clone());
+        match table.buckets.entry(key).or_insert_with(new).check_n(tokens.min(burst)) {
             Ok(Ok(())) => Ok(()),
             Ok(Err(until)) => Err(TooOften::Caller { retry_after: until.wait_time_from(self.clock.now()) }),
             // Invariant: no call costs more than the burst.
             Err(_) => Err(TooOften::Caller { retry_after: Duration::from_secs(1) }),
+        }
+    }
+}
+
+impl<C: Clock> Table<C> {
+    /// Forgets who has a full bucket again, unless that was done just now.
+    fn sweep(&mut self, burst: NonZeroU32, now: C::Instant) {
+        let is_due = |swept: C::Instant| Duration::from(now.duration_since(swept)) >= SWEEP_EVERY;
+        if self.swept.is_none_or(is_due) {
+            // Only a full bucket gives the whole burst; one that does is dropped, one that does not loses nothing.
+            self.buckets.retain(|_, bucket| !matches!(bucket.check_n(burst), Ok(Ok(()))));
+            self.swept = Some(now);
         }
     }
 }
@@ -140,5 +171,33 @@ mod tests {
         assert!(matches!(refused, TooOften::Callers { .. }));
         clock.advance(Duration::from_secs(10));
         rates.take(&caller("member/M3"), ONE).unwrap();
+    }
+
+    #[test]
+    fn a_caller_that_is_counted_goes_on_when_no_more_can_be() {
+        let (rates, clock) = rates(Limits { analysis_callers_max: 2, ..Limits::default() });
+        for name in ["member/M1", "member/M2"] {
+            rates.take(&caller(name), NonZeroU32::new(100).unwrap()).unwrap();
+        }
+        clock.advance(Duration::from_secs(1));
+        rates.take(&caller("member/M3"), ONE).unwrap_err();
+        for name in ["member/M1", "member/M2"] {
+            rates.take(&caller(name), NonZeroU32::new(20).unwrap()).unwrap();
+            // Looking for full buckets took and gave none.
+            rates.take(&caller(name), ONE).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn full_buckets_are_looked_for_once_a_second_at_most() {
+        let limits = Limits { analysis_callers_max: 1, analysis_calls_per_second: 20, ..Limits::default() };
+        let (rates, clock) = rates(limits);
+        rates.take(&caller("member/M1"), ONE).unwrap();
+        rates.take(&caller("member/M2"), ONE).unwrap_err();
+        // Full again after 50 ms, and not looked at before the second is over.
+        clock.advance(Duration::from_millis(999));
+        rates.take(&caller("member/M2"), ONE).unwrap_err();
+        clock.advance(Duration::from_millis(1));
+        rates.take(&caller("member/M2"), ONE).unwrap();
     }
 }
