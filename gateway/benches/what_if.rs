@@ -219,8 +219,8 @@ impl Nodes {
         (empty, tried)
     }
 
-    /// The best times of suggestions and of a path.
-    async fn heavy_calls(&self, job: &KernelJob) -> [(String, Duration); 2] {
+    /// The best times of suggestions, of a path and of an explanation.
+    async fn heavy_calls(&self, job: &KernelJob) -> [(String, Duration); 3] {
         let channel = self.houses.clients(Leg::Treasury).channel("operator");
         let mut analysis = v1::analysis_service_client::AnalysisServiceClient::new(channel);
         let positions = TryPositionsRequest { account: job.account.clone(), ..Default::default() };
@@ -229,7 +229,8 @@ impl Nodes {
             v1::SuggestFuturesRequest { positions: Some(positions.clone()), candidates: futures, ..Default::default() };
         let day = v1::CurveMove { overnight_bp: 5.0, curve_bp: vec![10.0] };
         let path = v1::TryPathRequest { positions: Some(positions), days: vec![day; PATH_DAYS] };
-        let (mut suggested, mut followed) = (Duration::MAX, Duration::MAX);
+        let explained = v1::ExplainMarginRequest { account: job.account.clone(), ..Default::default() };
+        let (mut suggested, mut followed, mut explaining) = (Duration::MAX, Duration::MAX, Duration::MAX);
         for _ in 0..HEAVY_RUNS {
             let begin = Instant::now();
             black_box(analysis.suggest_futures(asked.clone()).await.unwrap());
@@ -237,10 +238,13 @@ impl Nodes {
             let begin = Instant::now();
             black_box(analysis.try_path(path.clone()).await.unwrap());
             followed = followed.min(begin.elapsed());
+            let begin = Instant::now();
+            black_box(analysis.explain_margin(explained.clone()).await.unwrap());
+            explaining = explaining.min(begin.elapsed());
         }
         let names = [format!("suggestions out of {CANDIDATES} futures"), format!("a path of {PATH_DAYS} days")];
         let [suggestions, path] = names;
-        [(suggestions, suggested), (path, followed)]
+        [(suggestions, suggested), (path, followed), ("an explanation".to_owned(), explaining)]
     }
 }
 

@@ -127,6 +127,8 @@ fn charged(margin: &JointMargin, houses: [&str; 2], charge: &Charge) -> String {
         Charged::StandAlone => {
             let [treasury, futures] = margin.stand_alone.map(dollars);
             let [first, second] = houses;
+            // A requirement's reason may begin with what the sentence says already.
+            let reason = reason.strip_prefix("stand-alone: ").unwrap_or(reason);
             format!(
                 "Stand-alone core margins are charged, {treasury} USD at {first} and {futures} USD at {second}: {reason}. \
                  The figures, with {reduction}, are what would follow."
