@@ -103,6 +103,9 @@ pub struct Computed {
 #[error("{0}")]
 pub struct ComputeError(String);
 
+/// Remarks on missing prices that one line of the log names; all are counted.
+const REMARKS_TOLD: usize = 20;
+
 /// Computes margins under one arrangement.
 pub struct Computer {
     arrangement: Arc<Arrangement>,
@@ -273,6 +276,11 @@ impl Computer {
             Some(last) => last.extended(dictionary)?,
             None => Prepared::new(models, key, &self.items(markets)?, markets, dictionary)?,
         });
+        let remarks: Vec<String> = prepared.valued().remarks().collect();
+        if !remarks.is_empty() {
+            let told = remarks.iter().take(REMARKS_TOLD).map(String::as_str).collect::<Vec<_>>().join("; ");
+            tracing::warn!(%business_date, count = remarks.len(), "some prices are missing: {told}");
+        }
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&prepared));
         Ok(prepared)
     }

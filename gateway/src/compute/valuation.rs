@@ -125,6 +125,28 @@ impl Valued {
         holdings.iter().map(position).collect()
     }
 
+    /// What was valued otherwise than its price says, for a reader: what is margined by proxy, and futures whose basket
+    /// lacks deliverables without a price.
+    pub(crate) fn remarks(&self) -> impl Iterator<Item = String> {
+        let business_date = self.market.business_date();
+        let rows = self.instruments.iter().zip(&self.values);
+        let proxied = rows.filter(|(_, rows)| rows.facts.is_proxied).map(move |(instrument, _)| {
+            format!(
+                "{instrument} has no price on {business_date}: it is margined by proxy, a share of its face that nothing \
+                 offsets"
+            )
+        });
+        let futures = self.instruments.iter().filter_map(|instrument| match instrument {
+            Instrument::Future(contract) => Some((instrument, self.market.future(*contract)?)),
+            _ => None,
+        });
+        let incomplete = futures.filter(|(_, future)| !future.unpriced_deliverables.is_empty());
+        proxied.chain(incomplete.map(|(instrument, future)| {
+            let left_out: Vec<String> = future.unpriced_deliverables.iter().map(ToString::to_string).collect();
+            format!("{instrument} is valued without deliverable issues that have no price: {}", left_out.join(", "))
+        }))
+    }
+
     /// For each row, the digest of the instrument's name and that of its name, units, facts and scenario rows.
     pub(super) fn digests(&self) -> Vec<(Digest, Digest)> {
         let units = |instrument: &Instrument| kernel_units(&self.market, *instrument, 100).unwrap_or_default();

@@ -1,40 +1,15 @@
 //! What a computation left out or replaced, for a reader.
 
-use risk::{charge::ChargeRule, instrument::Instrument, model::Model};
+use risk::{charge::ChargeRule, model::Model};
 
 use super::case::LinkCase;
 
 /// Every remark on a link's margins.
 pub(super) fn of(case: &LinkCase) -> Vec<String> {
-    let mut remarks = Vec::new();
-    remarks.extend(proxies(case));
-    remarks.extend(deliverables(case));
+    let mut remarks: Vec<String> = case.valued.remarks().collect();
     remarks.extend(case.situation.models.iter().filter_map(spreads));
     remarks.extend(case.situation.models.iter().filter_map(differential));
     remarks
-}
-
-fn proxies(case: &LinkCase) -> impl Iterator<Item = String> {
-    let proxied = case.valued.models[0].dictionary().iter().filter(|row| row.facts.is_proxied);
-    proxied.map(|row| {
-        format!(
-            "{} has no price on {}: it is margined by proxy, a share of its face that nothing offsets",
-            row.instrument, case.business_date
-        )
-    })
-}
-
-fn deliverables(case: &LinkCase) -> impl Iterator<Item = String> {
-    let market = case.valued.market();
-    let futures = case.valued.instruments().iter().filter_map(|instrument| match instrument {
-        Instrument::Future(contract) => Some((instrument, market.future(*contract)?)),
-        _ => None,
-    });
-    let incomplete = futures.filter(|(_, future)| !future.unpriced_deliverables.is_empty());
-    incomplete.map(|(instrument, future)| {
-        let left_out: Vec<String> = future.unpriced_deliverables.iter().map(ToString::to_string).collect();
-        format!("{instrument} is valued without deliverable issues that have no price: {}", left_out.join(", "))
-    })
 }
 
 fn spreads(model: &Model) -> Option<String> {
