@@ -20,7 +20,7 @@ use risk::{
 };
 use tonic::{Code, Status, transport::Channel};
 
-use support::{Houses, books::cycle, broken::break_in_round_1, clients::Clients, short_guard};
+use support::{Houses, books::cycle, broken::break_in_round_1, by_hand, clients::Clients};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_crossmargin");
 
@@ -246,7 +246,7 @@ fn commands_print_it(houses: &Houses) {
 
 /// The default arrangement, with a first Treasury model until the sample's date and a next futures model after it.
 fn with_changing_models() -> String {
-    let mut arrangement: toml::Table = short_guard(DEFAULT_TOML).parse().unwrap();
+    let mut arrangement: toml::Table = by_hand(DEFAULT_TOML).parse().unwrap();
     let models = arrangement["models"].as_table_mut().unwrap();
     let built_in = |from: &str, name: &str| format!("in_force_from = {from:?}\nbuilt_in = {name:?}").parse().unwrap();
     let treasury: [toml::Table; 2] =
