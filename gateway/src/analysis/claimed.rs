@@ -11,10 +11,8 @@ use crate::{
         cycle_id::{CycleId, Round},
         evidence::Evidence,
         fact::Inputs,
-        leg::Leg,
         link::LinkTerms,
         name::{AccountId, LinkId},
-        registry::Registry,
     },
     compute::Job,
     reading::{Leaves, Visibility},
@@ -61,18 +59,7 @@ impl Claimed {
 impl Analyst {
     /// The link of an account, at either house, that the caller may see.
     pub(super) fn link_of(&self, account: &AccountId, visibility: &Visibility) -> Result<LinkTerms, AnalysisError> {
-        let registry = self.registry();
-        let us = self.context.us;
-        let of_leg = |leg: Leg| registry.link_of_account(leg, account).map(|(terms, _)| terms);
-        let found = [us, us.other()].into_iter().filter_map(of_leg).find(|terms| visibility.shows(terms));
-        found.cloned().ok_or_else(|| {
-            AnalysisError::NotFound(format!("no link in force has account {account}: see `crossmargin links list`"))
-        })
-    }
-
-    /// The links, as they are now.
-    pub(super) fn registry(&self) -> Arc<Registry> {
-        Arc::clone(&self.context.catalog.read().registry)
+        Ok(self.reader.link_of(account, visibility)?)
     }
 
     /// This house's claim for a round of a cycle: the round in force where none is given, and before an agreement the

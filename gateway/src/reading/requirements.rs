@@ -149,21 +149,26 @@ impl Reader {
         cycle: Option<CycleId>,
         visibility: &Visibility,
     ) -> Result<v1::Requirement, ReadError> {
-        let registry = Arc::clone(&self.context.catalog.read().registry);
-        let us = self.context.us;
-        let terms = [us, us.other()]
-            .into_iter()
-            .filter_map(|leg| registry.link_of_account(leg, account))
-            .map(|(terms, _)| terms)
-            .find(|terms| visibility.shows(terms));
-        let terms = terms.ok_or_else(|| {
-            ReadError::NotFound(format!("no link in force has account {account}: see `crossmargin links list`"))
-        })?;
+        let terms = self.link_of(account, visibility)?;
         let selected = match cycle {
             Some(cycle) => self.select(cycle, None)?,
             None => self.newest()?,
         };
-        Ok(selected.requirement(terms))
+        Ok(selected.requirement(&terms))
+    }
+
+    /// The link of an account, at either house, that the caller may see.
+    ///
+    /// # Errors
+    /// There is no such account for the caller.
+    pub(crate) fn link_of(&self, account: &AccountId, visibility: &Visibility) -> Result<LinkTerms, ReadError> {
+        let registry = Arc::clone(&self.context.catalog.read().registry);
+        let us = self.context.us;
+        let of_leg = |leg: Leg| registry.link_of_account(leg, account).map(|(terms, _)| terms);
+        let found = [us, us.other()].into_iter().filter_map(of_leg).find(|terms| visibility.shows(terms));
+        found.cloned().ok_or_else(|| {
+            ReadError::NotFound(format!("no link in force has account {account}: see `crossmargin links list`"))
+        })
     }
 
     /// The breaks of a round, or of the newest that was matched, ascending by link.
