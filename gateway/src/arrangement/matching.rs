@@ -103,7 +103,7 @@ pub fn match_claims(
     for item in breaks.values() {
         *counts.entry(item.cause()).or_insert(0) += 1;
     }
-    let (live, rehearsal) = sum_agreed(leaves, &breaks.keys().copied().collect())?;
+    let Agreed { live, rehearsal, suspended } = sum_agreed(leaves, &breaks.keys().copied().collect())?;
     let agreed_root = leaves.root_without(breaks.keys().copied());
     let breaks = v1::Breaks { breaks: breaks.into_values().collect() };
     let breaks_payload: Bytes = breaks.encode_to_vec().into();
@@ -118,6 +118,7 @@ pub fn match_claims(
         break_counts: counts.into_iter().collect(),
         live_totals: live.totals,
         rehearsal_totals: rehearsal.totals,
+        suspended_count: suspended.count,
     };
     let statement_payload: Bytes = statement.to_wire(parties.arrangement.as_str()).encode_to_vec().into();
     let digest = Digest::of(&statement_payload);
@@ -150,6 +151,14 @@ pub fn cause(leaves: &Pair<Option<v1::MarginLeaf>>, inputs: &Pair<&Inputs>) -> v
     } else {
         v1::BreakCause::Arithmetic
     }
+}
+
+/// Sums over the agreed links, by mode.
+#[derive(Default)]
+struct Agreed {
+    live: Sum,
+    rehearsal: Sum,
+    suspended: Sum,
 }
 
 #[derive(Default)]
@@ -204,15 +213,19 @@ fn break_of(difference: &Difference, own: Leg, inputs: &Pair<&Inputs>) -> Result
     })
 }
 
-/// Sums over the leaves outside `broken`: those of live links, and those in rehearsal.
-fn sum_agreed(leaves: &MarginTree, broken: &BTreeSet<&LinkId>) -> Result<(Sum, Sum), MatchingError> {
-    let (mut live, mut rehearsal) = (Sum::default(), Sum::default());
+/// Sums over the leaves outside `broken` by the mode of their links.
+fn sum_agreed(leaves: &MarginTree, broken: &BTreeSet<&LinkId>) -> Result<Agreed, MatchingError> {
+    let mut agreed = Agreed::default();
     for leaf in leaves.leaves().iter().filter(|leaf| !broken.contains(&leaf.link)) {
         let figures = read_leaf(&leaf.link, &leaf.bytes)?;
-        let sum = if figures.mode() == v1::LinkMode::Live { &mut live } else { &mut rehearsal };
+        let sum = match figures.mode() {
+            v1::LinkMode::Live => &mut agreed.live,
+            v1::LinkMode::Rehearsal => &mut agreed.rehearsal,
+            v1::LinkMode::Suspended | v1::LinkMode::Unspecified => &mut agreed.suspended,
+        };
         sum.add(&figures).ok_or_else(|| MatchingError::Total(leaf.link.clone()))?;
     }
-    Ok((live, rehearsal))
+    Ok(agreed)
 }
 
 fn read_leaf(link: &LinkId, bytes: &Bytes) -> Result<v1::MarginLeaf, MatchingError> {

@@ -16,6 +16,7 @@ pub mod machine;
 pub mod matching;
 pub mod name;
 pub mod parties;
+pub mod programme;
 pub mod registry;
 pub mod schedule;
 pub mod terms;

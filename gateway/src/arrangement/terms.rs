@@ -2,6 +2,7 @@
 
 mod document;
 mod models;
+mod requires;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +20,7 @@ use super::{
     leaf::FactorBounds,
     leg::{Leg, Pair},
     parties::Parties,
+    programme::Rules,
 };
 use document::Document;
 pub use models::ModelSchedule;
@@ -41,6 +43,8 @@ pub struct Arrangement {
     pub bounds: FactorBounds,
     /// What can be margined jointly.
     pub eligible: Eligible,
+    /// What the programme requires of links before they are live.
+    pub programme: Rules,
     /// Guards and tolerances.
     pub timing: Timing,
     /// Until when a late agreement changes a charge.

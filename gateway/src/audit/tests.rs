@@ -252,7 +252,7 @@ fn two_ledgers_that_hold_different_words_of_one_house_contradict_each_other() {
     let history = |story: &Story| {
         let blobs: Arc<dyn BlobStore> = Arc::clone(&story.blobs) as _;
         let subject = Subject::new(US, &story.arrangement, &story.keys, &blobs, None).unwrap();
-        let mut history = History::new(story.arrangement.parties.mode);
+        let mut history = History::new(&story.arrangement.programme);
         let (mut findings, mut counts) = (Findings::default(), Counts::default());
         for record in records(story) {
             words::take(&subject, &record, &mut history, &mut findings, &mut counts);

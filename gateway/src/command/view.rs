@@ -204,10 +204,16 @@ pub struct LinkView {
     pub treasury_account: String,
     /// The account of the futures leg.
     pub futures_account: String,
-    /// `live` or `rehearsal`.
+    /// Where it stands: `proposed`, `documented`, `rehearsing`, `live`, `suspended`, `closing`, `closed`.
+    pub stage: String,
+    /// `live`, `rehearsal` or `suspended`; empty while it takes part in no cycle.
     pub mode: String,
     /// Whether both houses have recorded the same terms.
     pub is_linked: bool,
-    /// What is missing.
-    pub explanation: String,
+    /// What keeps it from going further.
+    pub missing: Vec<String>,
+    /// Suspensions in force.
+    pub suspensions: Vec<String>,
+    /// The most that the houses' overrides let be granted, in basis points.
+    pub override_bp: u32,
 }

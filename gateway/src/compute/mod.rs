@@ -136,7 +136,7 @@ impl Computer {
         [models.treasury.in_force(business_date), models.futures.in_force(business_date)]
     }
 
-    /// The margins of a round: both models, each leg alone and both together, for every link in force. The leaves are
+    /// The margins of a round: both models, each leg alone and both together, for every link that takes part. The leaves are
     /// durable when it returns.
     ///
     /// # Errors
@@ -144,7 +144,7 @@ impl Computer {
     pub fn joint(&self, job: &Job) -> Result<Computed, ComputeError> {
         let mut clock = Steps::default();
         let books = positions::load_both(&*self.blobs, &job.manifests)?;
-        let links = positions::links(&job.registry, &books);
+        let links = positions::links(&job.registry, job.business_date, &books);
         clock.done("load");
         let markets = job.markets.as_ref().map(Some);
         let prepared = self.prepare(job.business_date, markets, &positions::dictionary(&links))?;
@@ -187,7 +187,7 @@ impl Computer {
         let book = positions::load(&*self.blobs, &job.manifest)?;
         let links: Vec<Legs<'_>> = job
             .registry
-            .links()
+            .links_on(job.business_date)
             .filter_map(|(terms, mode)| {
                 let own = book.holdings(&terms.accounts[job.leg])?;
                 Some(Legs { terms, mode, holdings: Pair::from_fn(|leg| if leg == job.leg { own } else { &[] }) })

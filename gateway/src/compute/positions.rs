@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 
+use jiff::civil::Date;
 use prost::bytes::Bytes;
 use rayon::prelude::*;
 use risk::instrument::Instrument;
@@ -101,9 +102,9 @@ pub(super) fn load_both(
     Ok(Pair { treasury: books.treasury?, futures: books.futures? })
 }
 
-/// The links whose accounts both books hold, ascending.
-pub(super) fn links<'a>(registry: &'a Registry, books: &'a Pair<FrozenBook>) -> Vec<Legs<'a>> {
-    let held = registry.links().filter_map(|(terms, mode)| {
+/// The links of a business date whose accounts both books hold, ascending.
+pub(super) fn links<'a>(registry: &'a Registry, date: Date, books: &'a Pair<FrozenBook>) -> Vec<Legs<'a>> {
+    let held = registry.links_on(date).filter_map(|(terms, mode)| {
         // A link that came into force after a book was frozen counts from the next freeze on: its account is not flat,
         // it is not there.
         let holdings = Pair::from_fn(|leg| books[leg].holdings(&terms.accounts[leg])).both()?;

@@ -47,7 +47,7 @@ impl Computer {
         is_wanted: impl Fn(&LinkTerms) -> bool,
     ) -> Result<Vec<(LinkTerms, JointMargin)>, ComputeError> {
         let situation = Situation::new(models, Arc::clone(&round.assembled), round.business_date)?;
-        let mut links = positions::links(&round.registry, &round.books);
+        let mut links = positions::links(&round.registry, round.business_date, &round.books);
         links.retain(|link| is_wanted(link.terms));
         let valued = situation.value(&positions::dictionary(&links))?;
         let margins = leaves::margins(&valued, &links, &self.terms())?;

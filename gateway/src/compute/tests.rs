@@ -36,10 +36,10 @@ impl Bench {
     fn new() -> Self {
         let arrangement = Arc::new(Arrangement::default());
         let blobs: Arc<dyn BlobStore> = Arc::new(MemoryBlobStore::new());
-        let mut registry = Registry::new(arrangement.parties.mode);
+        let mut registry = Registry::new(Arc::clone(&arrangement.programme));
         for leg in Leg::BOTH {
             let adoption = RegistryContent::Adoption(arrangement.digest());
-            let links = RegistryContent::Links(sample::book::links());
+            let links = sample::programme::entry(&sample::book::links());
             let mut previous = Digest::default();
             for (sequence, content) in (1..).zip([adoption, links]) {
                 let digest = Digest::of(format!("{leg:?} {sequence}").as_bytes());

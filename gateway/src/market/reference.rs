@@ -121,10 +121,13 @@ impl Reference {
 
 impl Eligibility for Reference {
     fn check_account(&self, account: &AccountId) -> Result<(), String> {
-        if self.registry.has_recorded(self.leg, account) {
+        if self.registry.is_own_account(self.leg, account) {
             return Ok(());
         }
-        Err(format!("account {account} is in no link that this house has recorded; record its link first"))
+        Err(format!(
+            "account {account} is in no link that this house has recorded, and no account of its own; record its link \
+             first, or the account"
+        ))
     }
 
     fn check(&self, instrument: &Instrument, quantity: i64, business_date: Date) -> Result<(), String> {
@@ -191,7 +194,7 @@ mod tests {
         let cusip = held.unwrap();
         items.issue_prices.as_mut().unwrap().prices.retain(|price| price.cusip != cusip.to_string());
         let arrangement = Arc::new(Arrangement::from_toml(arrangement).unwrap());
-        let registry = Arc::new(Registry::new(arrangement.parties.mode));
+        let registry = Arc::new(Registry::new(Arc::clone(&arrangement.programme)));
         (Reference::new(Leg::Treasury, &items, arrangement, registry), Instrument::Treasury(cusip))
     }
 

@@ -22,7 +22,7 @@ use crate::{
         fact::Fact,
         leg::{Leg, Pair},
         machine::Record,
-        parties::ArrangementMode,
+        programme::Rules,
         registry::Registry,
     },
     book::Book,
@@ -44,7 +44,7 @@ pub enum Answer {
     /// A version of market data.
     Market(Digest),
     /// An entry of the registry log.
-    Links {
+    Changes {
         /// The entry.
         sequence: u64,
     },
@@ -103,7 +103,7 @@ pub struct Catalog {
 impl Catalog {
     /// What a node knows before its first record.
     #[must_use]
-    pub fn new(us: Leg, mode: ArrangementMode) -> Self {
+    pub fn new(us: Leg, rules: &Rules) -> Self {
         Self {
             us,
             evidence: HashMap::new(),
@@ -111,7 +111,7 @@ impl Catalog {
             requests: HashMap::new(),
             books: BTreeMap::new(),
             newest_book: None,
-            registry: Arc::new(Registry::new(mode)),
+            registry: Arc::new(Registry::new(Arc::clone(rules))),
             cycles: BTreeMap::new(),
             contradictions: Vec::new(),
             head: None,
@@ -161,7 +161,7 @@ impl Catalog {
                     tracing::error!(%error, "a recorded registry entry does not apply");
                 }
                 if !request_id.is_empty() {
-                    self.requests.insert(request_id.clone(), Answer::Links { sequence: entry.sequence });
+                    self.requests.insert(request_id.clone(), Answer::Changes { sequence: entry.sequence });
                 }
             }
             Evidence::MarketManifest(manifest) => {

@@ -3,7 +3,8 @@
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crossmargin::v1;
-use tokio::sync::broadcast;
+use jiff::civil::Date;
+use tokio::sync::{broadcast, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
@@ -46,6 +47,8 @@ pub(crate) struct Context {
     pub(crate) peer: Link,
     pub(crate) computer: Computer,
     pub(crate) changes: broadcast::Sender<CycleId>,
+    /// Told whenever an entry of either registry log has become part of the catalog.
+    pub(crate) registry_news: watch::Sender<()>,
     /// The node stops: its loop and its work end.
     pub(crate) stop: CancellationToken,
     /// The services stop: open streams end, so that calls under way can finish before the node does.
@@ -75,6 +78,11 @@ impl<T> Shared<T> {
 }
 
 impl Context {
+    /// The date at this house, by its clock and in its zone.
+    pub(crate) fn today(&self) -> Date {
+        self.clock.now().to_zoned(self.arrangement.houses[self.us].zone.rules.clone()).date()
+    }
+
     /// Signs evidence of this house.
     pub(crate) fn sign(&self, evidence: Evidence, keeping: Keeping) -> Held {
         let key_id = self.signing_key.id().to_string();

@@ -14,6 +14,7 @@ use crate::{
         fact::{ClaimFact, Fact, FallBackCause, Inputs, Outcome, Versioned},
         leg::Leg,
         parties::Parties,
+        registry::Change,
     },
     ledger::{NewRecord, RecordKind},
     wire::{self, WireError},
@@ -190,9 +191,15 @@ impl Held {
         match &self.evidence {
             Evidence::RegistryEntry(entry) => {
                 let registry = Fact::Registry { by, sequence: entry.sequence };
-                match entry.content {
-                    RegistryContent::Adoption(arrangement) => vec![Fact::Adopted { by, arrangement }, registry],
-                    RegistryContent::Links(_) => vec![registry],
+                // The entry itself comes last: it decides what becomes of all.
+                match &entry.content {
+                    RegistryContent::Adoption(arrangement) => {
+                        vec![Fact::Adopted { by, arrangement: *arrangement }, registry]
+                    }
+                    RegistryContent::Changes(batch) if batch.changes.iter().any(Change::is_material) => {
+                        vec![Fact::LinksChanged { by, sequence: entry.sequence }, registry]
+                    }
+                    RegistryContent::Changes(_) => vec![registry],
                 }
             }
             Evidence::MarketManifest(manifest) => vec![Fact::Market {

@@ -12,6 +12,7 @@ use crate::{
         leg::Leg,
         machine::{Machine, Rules},
         parties::Parties,
+        programme,
     },
     blobs::BlobStore,
     book::{Accounts, Book, Scope, Submission, columns},
@@ -27,10 +28,11 @@ pub(crate) async fn replay(
     ledger: &dyn Ledger,
     blobs: &dyn BlobStore,
     parties: &Parties,
+    programme: &programme::Rules,
     us: Leg,
     rules: Rules,
 ) -> Result<(Replayed, Catalog), NodeError> {
-    let mut fold = Fold { blobs, parties, machine: Machine::new(us, rules), catalog: Catalog::new(us, parties.mode) };
+    let mut fold = Fold { blobs, parties, machine: Machine::new(us, rules), catalog: Catalog::new(us, programme) };
     let mut last = Sequence::GENESIS;
     if let Some(kept) = snapshot::newest(ledger).await? {
         for record in &kept.records {

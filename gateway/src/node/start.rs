@@ -4,7 +4,7 @@ use std::{future::Future, path::Path, sync::Arc, time::Duration};
 
 use tokio::{
     net::TcpListener,
-    sync::{broadcast, mpsc},
+    sync::{broadcast, mpsc, watch},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::transport::Channel;
@@ -122,7 +122,8 @@ pub async fn start(parts: Parts) -> Result<Running, NodeError> {
     let Parts { us, arrangement, clock, ledger, blobs, signing_key, verifying_keys, peer, limits } = parts;
     let rules = Rules { max_rounds: arrangement.max_rounds, max_requested_cycles: REQUESTED_CYCLES_MAX };
     let parties = arrangement.parties.clone();
-    let (replayed, mut catalog) = replay::replay(&*ledger, &*blobs, &parties, us, rules).await?;
+    let (replayed, mut catalog) =
+        replay::replay(&*ledger, &*blobs, &parties, &arrangement.programme, us, rules).await?;
     if let Some(adopted) = catalog.registry.adopted()[us]
         && adopted != arrangement.digest()
     {
@@ -138,6 +139,7 @@ pub async fn start(parts: Parts) -> Result<Running, NodeError> {
     let computer = Computer::new(Arc::clone(&arrangement), Arc::clone(&blobs));
     let (link, outgoing) = Link::new(peer, &limits);
     let (changes, _) = broadcast::channel(CHANGES_KEPT);
+    let registry_news = watch::Sender::new(());
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     let context = Arc::new(Context {
@@ -152,6 +154,7 @@ pub async fn start(parts: Parts) -> Result<Running, NodeError> {
         peer: link,
         computer,
         changes,
+        registry_news,
         stop: stop.clone(),
         farewell: stop.child_token(),
         tasks: tasks.clone(),

@@ -103,8 +103,12 @@ impl Houses {
 
     async fn record_sample_links(&self) {
         for leg in Leg::BOTH {
-            let request = v1::RecordLinksRequest { request_id: format!("links-{leg:?}"), links: sample::book::links() };
-            self.house(leg).running.handle.record_links(request).await.unwrap();
+            let request = v1::RecordChangesRequest {
+                request_id: format!("links-{leg:?}"),
+                changes: sample::programme::onboarding(&sample::book::links()),
+                validate_only: false,
+            };
+            self.house(leg).running.handle.record_changes(request, "administrator".to_owned()).await.unwrap();
         }
     }
 

@@ -6,6 +6,7 @@ use super::rules::{Basis, Effect, Figures, Standing};
 use crate::arrangement::{
     cycle_id::{CycleKind, Round},
     fact::FallBackCause,
+    link::LinkMode,
 };
 
 /// Why a requirement is what it is.
@@ -63,7 +64,9 @@ fn agreed(basis: &Basis<'_>, round: Round, effect: Effect, superseded_by: Option
     if is_one_sided {
         reason.push_str("; agreed at this house, but the other house fell back: a re-run closes the difference");
     }
-    if effect != Effect::Informs && basis.is_rehearsal() {
+    if effect != Effect::Informs && basis.mode == LinkMode::Suspended {
+        reason.push_str(", but the link is suspended or closing: stand-alone margin is charged; `links show` says why");
+    } else if effect != Effect::Informs && basis.is_rehearsal() {
         reason.push_str(", in rehearsal: stand-alone margin is charged and the would-be requirement shown");
     }
     if let Some(later) = superseded_by {

@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crossmargin::v1::{self, RequirementStatus};
+use jiff::civil::Date;
 
 use super::{
     ReadError, Reader, Visibility,
@@ -22,7 +23,10 @@ use crate::{
         parties::Parties,
         registry::Registry,
     },
-    node::catalog::{Catalog, CycleView},
+    node::{
+        catalog::{Catalog, CycleView},
+        context::Context,
+    },
 };
 
 /// A round with everything that its requirements follow from.
@@ -34,6 +38,10 @@ pub(crate) struct Selected {
     breaks: Arc<Breaks>,
     past: Option<Past>,
     registry: Arc<Registry>,
+    /// The business date of the cycle; without one, of the newest book.
+    date: Date,
+    /// The newest business date at this house: who carries a link on it sees the link's past too.
+    newest: Date,
     us: Leg,
     parties: Parties,
 }
@@ -89,10 +97,11 @@ impl Reader {
 
     fn without_past(&self, cycle: CycleId, round: Option<Round>) -> Result<Selected, ReadError> {
         let context = &self.context;
-        let (record, registry) = {
+        let (record, registry, newest) = {
             let catalog = context.catalog.read();
             let view = catalog.cycles.get(&cycle).ok_or_else(|| ReadError::unknown_cycle(cycle))?;
-            (on_record(&catalog, context.us, cycle, view, round)?, Arc::clone(&catalog.registry))
+            let record = on_record(&catalog, context.us, cycle, view, round)?;
+            (record, Arc::clone(&catalog.registry), newest_date(context, &catalog))
         };
         let source = match (record.claim_leaves, record.stand_alone_leaves) {
             (Some(claim), _) => Source::Claim(self.leaves(claim)?),
@@ -108,6 +117,8 @@ impl Reader {
             breaks,
             past: None,
             registry,
+            date: cycle.business_date,
+            newest,
             us: context.us,
             parties: context.parties.clone(),
         })
@@ -119,9 +130,10 @@ impl Reader {
     /// What is stored of it cannot be read.
     pub(crate) fn newest(&self) -> Result<Selected, ReadError> {
         let context = &self.context;
-        let (cycle, registry) = {
+        let (cycle, registry, newest) = {
             let catalog = context.catalog.read();
-            (newest_charging(&catalog, context.us), Arc::clone(&catalog.registry))
+            let cycle = newest_charging(&catalog, context.us);
+            (cycle, Arc::clone(&catalog.registry), newest_date(context, &catalog))
         };
         match cycle {
             Some(cycle) => self.select(cycle, None),
@@ -133,6 +145,8 @@ impl Reader {
                 breaks: Arc::default(),
                 past: None,
                 registry,
+                date: newest,
+                newest,
                 us: context.us,
                 parties: context.parties.clone(),
             }),
@@ -162,9 +176,12 @@ impl Reader {
     /// # Errors
     /// There is no such account for the caller.
     pub(crate) fn link_of(&self, account: &AccountId, visibility: &Visibility) -> Result<LinkTerms, ReadError> {
-        let registry = Arc::clone(&self.context.catalog.read().registry);
+        let (registry, newest) = {
+            let catalog = self.context.catalog.read();
+            (Arc::clone(&catalog.registry), newest_date(&self.context, &catalog))
+        };
         let us = self.context.us;
-        let of_leg = |leg: Leg| registry.link_of_account(leg, account).map(|(terms, _)| terms);
+        let of_leg = |leg: Leg| registry.terms_on(registry.link_of_account(leg, account)?, newest);
         let found = [us, us.other()].into_iter().filter_map(of_leg).find(|terms| visibility.shows(terms));
         found.cloned().ok_or_else(|| {
             ReadError::NotFound(format!("no link in force has account {account}: see `crossmargin links list`"))
@@ -228,7 +245,7 @@ impl Selected {
             Figures::Joint(leaf) | Figures::OwnLeg(leaf) => mode_of(leaf),
             Figures::Unknown(_) => None,
         };
-        let by_registry = || self.registry.link(&terms.link).map(|(_, mode)| mode);
+        let by_registry = || self.registry.link_on(&terms.link, self.date).map(|(_, mode)| mode);
         Basis {
             us: self.us,
             kind: self.cycle.map(|cycle| cycle.kind),
@@ -250,14 +267,18 @@ impl Selected {
     ) -> impl Iterator<Item = &'a LinkTerms> {
         let links: BTreeSet<&LinkId> = match &self.source {
             Source::Claim(leaves) | Source::OwnLeg(leaves) => leaves.keys().chain(self.breaks.keys()).collect(),
-            Source::Nowhere(_) => self.registry.links().map(|(terms, _)| &terms.link).collect(),
+            Source::Nowhere(_) => self.registry.links_on(self.date).map(|(terms, _)| &terms.link).collect(),
         };
         links
             .into_iter()
             .filter(move |link| after.is_none_or(|after| *link > after))
-            .filter_map(|link| self.registry.link(link))
-            .map(|(terms, _)| terms)
-            .filter(|terms| visibility.shows(terms))
+            .filter_map(|link| self.registry.terms_on(link, self.date))
+            .filter(|terms| {
+                // A link that moved shows its past to whom it moved.
+                let is_theirs_now =
+                    || self.registry.terms_on(&terms.link, self.newest).is_some_and(|now| visibility.shows(now));
+                visibility.shows(terms) || is_theirs_now()
+            })
     }
 
     /// The round that the requirements rest on.
@@ -266,10 +287,18 @@ impl Selected {
     }
 }
 
+/// The newest business date at this house: of its cycles and its book, else today.
+fn newest_date(context: &Context, catalog: &Catalog) -> Date {
+    let of_cycles = catalog.cycles.keys().next_back().map(|cycle| cycle.business_date);
+    let of_book = catalog.book().map(|book| book.business_date);
+    of_cycles.max(of_book).unwrap_or_else(|| context.today())
+}
+
 fn mode_of(leaf: &v1::MarginLeaf) -> Option<LinkMode> {
     match leaf.mode() {
         v1::LinkMode::Live => Some(LinkMode::Live),
         v1::LinkMode::Rehearsal => Some(LinkMode::Rehearsal),
+        v1::LinkMode::Suspended => Some(LinkMode::Suspended),
         v1::LinkMode::Unspecified => None,
     }
 }

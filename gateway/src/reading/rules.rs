@@ -103,6 +103,7 @@ impl Basis<'_> {
             Standing::Agreed { effect: Effect::Informs, .. } => RequirementStatus::FallenBack,
             // What is not in the claim was not agreed, though the round was.
             Standing::Agreed { .. } if !matches!(self.figures, Figures::Joint(_)) => RequirementStatus::FallenBack,
+            Standing::Agreed { .. } if self.mode == LinkMode::Suspended => RequirementStatus::Suspended,
             Standing::Agreed { .. } if self.is_rehearsal() => RequirementStatus::Rehearsal,
             Standing::Agreed { .. } => RequirementStatus::Agreed,
             Standing::FallenBack { .. } | Standing::CutOff { .. } => RequirementStatus::FallenBack,

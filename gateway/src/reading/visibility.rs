@@ -31,6 +31,15 @@ impl Visibility {
         *self == Self::All
     }
 
+    /// Whether the caller may see what is about a member.
+    pub(crate) fn shows_member(&self, member: &crate::arrangement::name::MemberId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Member(own) => own.as_str() == member.as_str(),
+            Self::Owner(_) => false,
+        }
+    }
+
     /// Whether the caller may see a link.
     pub(crate) fn shows(&self, terms: &LinkTerms) -> bool {
         match self {

@@ -5,10 +5,10 @@ use jiff::{Timestamp, civil::Date};
 use prost::Message;
 
 use super::{
-    BATCH_LINKS_MAX, CHUNK_BYTES_MAX, CLAIM_LEAVES_MAX, ChunkRef, Claim, CycleOpening, Decline, ENGINE_CHARACTERS_MAX,
-    End, Evidence, EvidenceError, Inputs, MANIFEST_CHUNKS_MAX, MARKET_ITEM_BYTES_MAX, MarketItemRef, MarketManifest,
-    Outcome, PAYLOAD_BYTES_MAX, PositionManifest, REASON_CHARACTERS_MAX, RegistryContent, RegistryEntry, Statement,
-    Totals,
+    BATCH_CHANGES_MAX, BY_CHARACTERS_MAX, CHUNK_BYTES_MAX, CLAIM_LEAVES_MAX, ChangeBatch, ChunkRef, Claim,
+    CycleOpening, Decline, ENGINE_CHARACTERS_MAX, End, Evidence, EvidenceError, Inputs, MANIFEST_CHUNKS_MAX,
+    MARKET_ITEM_BYTES_MAX, MarketItemRef, MarketManifest, Outcome, PAYLOAD_BYTES_MAX, PositionManifest,
+    REASON_CHARACTERS_MAX, RegistryContent, RegistryEntry, Statement, Totals,
 };
 use crate::arrangement::{
     cycle_id::{CycleId, Round},
@@ -162,6 +162,7 @@ impl Reader<'_> {
             break_counts,
             live_totals: totals(present("live_totals", wire.live_totals)?),
             rehearsal_totals: totals(present("rehearsal_totals", wire.rehearsal_totals)?),
+            suspended_count: wire.suspended_count,
         })
     }
 
@@ -200,12 +201,17 @@ fn registry_entry(wire: v1::RegistryEntry) -> Read<RegistryEntry> {
         v1::registry_entry::Entry::Adoption(adoption) => {
             RegistryContent::Adoption(digest("adoption.arrangement_digest", &adoption.arrangement_digest)?)
         }
-        v1::registry_entry::Entry::Links(batch) => {
-            at_most("links.links", batch.links.len(), BATCH_LINKS_MAX)?;
-            if batch.links.is_empty() {
-                return wrong("links.links", "is empty: an entry records at least one link");
+        v1::registry_entry::Entry::Changes(batch) => {
+            at_most("changes.changes", batch.changes.len(), BATCH_CHANGES_MAX)?;
+            if batch.changes.is_empty() {
+                return wrong("changes.changes", "is empty: an entry records at least one change");
             }
-            RegistryContent::Links(batch.links)
+            let recorded = present("changes.recorded", batch.recorded)?;
+            RegistryContent::Changes(ChangeBatch {
+                changes: batch.changes,
+                by: text("changes.recorded.by", recorded.by, BY_CHARACTERS_MAX)?,
+                at: instant("changes.recorded.at", recorded.at.as_ref())?,
+            })
         }
     };
     Ok(RegistryEntry { sequence, previous, content })

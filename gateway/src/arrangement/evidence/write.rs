@@ -50,6 +50,7 @@ impl Statement {
                 .collect(),
             live_totals: Some(totals(&self.live_totals)),
             rehearsal_totals: Some(totals(&self.rehearsal_totals)),
+            suspended_count: self.suspended_count,
         }
     }
 }
@@ -59,7 +60,10 @@ fn registry_entry(entry: &RegistryEntry) -> v1::RegistryEntry {
         RegistryContent::Adoption(digest) => {
             v1::registry_entry::Entry::Adoption(v1::ArrangementAdoption { arrangement_digest: bytes(*digest) })
         }
-        RegistryContent::Links(links) => v1::registry_entry::Entry::Links(v1::LinkBatch { links: links.clone() }),
+        RegistryContent::Changes(batch) => v1::registry_entry::Entry::Changes(v1::ChangeBatch {
+            changes: batch.changes.clone(),
+            recorded: Some(v1::Recorded { by: batch.by.clone(), at: Some(crate::wire::to_timestamp(batch.at)) }),
+        }),
     };
     v1::RegistryEntry { sequence: entry.sequence, previous: bytes(entry.previous), entry: Some(content) }
 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Arrangement, Calendar, Eligible, FallBack, House, Problem, Run, Runs, Settlement, Timing, Zone,
     models::{ModelSchedule, ModelSection},
+    requires::ProgrammeSection,
 };
 use crate::arrangement::{
     cycle_id::CycleKind,
@@ -34,6 +35,7 @@ pub(super) struct Document {
     calendar: CalendarSection,
     bounds: BoundsSection,
     eligible: EligibleSection,
+    programme: ProgrammeSection,
     timing: TimingSection,
     settlement: SettlementSection,
     fall_back: BTreeMap<CycleKind, FallBack>,
@@ -166,8 +168,10 @@ impl Document {
             return Err(check.problems);
         }
         let parsed = || {
+            let names = names.both()?;
             Some(Arrangement {
-                parties: Parties { arrangement: arrangement?, mode: self.mode, houses: names.both()? },
+                programme: self.programme.read(self.mode, names.clone()),
+                parties: Parties { arrangement: arrangement?, mode: self.mode, houses: names },
                 houses: houses.both()?,
                 calendar,
                 max_rounds: self.max_rounds,
@@ -192,6 +196,7 @@ impl Document {
         }
         sort(&mut self.eligible.futures);
         sort(&mut self.eligible.treasuries);
+        self.programme.normalise();
         self.schedule.sort_by_key(|section| section.kind);
         for section in &mut self.schedule {
             section.runs.sort_by_key(|run| run.open);
@@ -369,7 +374,7 @@ fn needs(least: u32, most: u32, found: u32) -> String {
     format!("is {found}: a number from {least} to {most} is needed")
 }
 
-fn sort<T: Ord>(list: &mut Vec<T>) {
+pub(super) fn sort<T: Ord>(list: &mut Vec<T>) {
     list.sort_unstable();
     list.dedup();
 }

@@ -92,7 +92,7 @@ impl<'a> Recomputer<'a> {
         {
             return registry.clone();
         }
-        let registry = self.history.registry(self.subject.arrangement.parties.mode, sequences).map(Arc::new);
+        let registry = self.history.registry(&self.subject.arrangement.programme, sequences).map(Arc::new);
         self.registry = Some((sequences, registry.clone()));
         registry
     }
@@ -193,7 +193,7 @@ fn check_leaves(
             findings.problem(word.sequence, "leaf", error);
         }
         let Ok(registry) = &registry else { continue };
-        let is_in_force = registry.link(&kept.link).is_some_and(|(terms, mode)| {
+        let is_in_force = registry.link_on(&kept.link, claim.cycle.business_date).is_some_and(|(terms, mode)| {
             leaf.terms[..] == *terms.digest().as_bytes() && leaf.mode() == v1::LinkMode::from(mode)
         });
         if !is_in_force {

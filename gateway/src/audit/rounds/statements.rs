@@ -142,9 +142,15 @@ fn check_content(
     let counts: Vec<_> = counts.into_iter().collect();
     wrong("breaks by cause", format!("{:?}", statement.break_counts), format!("{counts:?}"));
     let mut sums = [Sum::default(), Sum::default()];
+    let mut suspended_count = 0_u64;
     for leaf in agreed(kept, breaks) {
-        sums[usize::from(leaf.mode() == v1::LinkMode::Rehearsal)].add(&leaf);
+        match leaf.mode() {
+            v1::LinkMode::Live => sums[0].add(&leaf),
+            v1::LinkMode::Rehearsal => sums[1].add(&leaf),
+            v1::LinkMode::Suspended | v1::LinkMode::Unspecified => suspended_count += 1,
+        }
     }
+    wrong("suspended links", statement.suspended_count.to_string(), suspended_count.to_string());
     let stated =
         [(statement.live_count, statement.live_totals), (statement.rehearsal_count, statement.rehearsal_totals)];
     for ((mode, (count, totals)), sum) in ["live", "rehearsal"].into_iter().zip(stated).zip(sums) {

@@ -132,9 +132,15 @@ impl From<&v1::Link> for LinkView {
             owner: terms.owner,
             treasury_account: terms.treasury_account,
             futures_account: terms.futures_account,
-            mode: small(from.mode().as_str_name(), "LINK_MODE_"),
+            stage: small(from.stage().as_str_name(), "LINK_STAGE_"),
+            mode: match from.mode() {
+                v1::LinkMode::Unspecified => String::new(),
+                mode => small(mode.as_str_name(), "LINK_MODE_"),
+            },
             is_linked: from.is_linked,
-            explanation: from.explanation.clone(),
+            missing: from.missing.clone(),
+            suspensions: from.suspension_ids.clone(),
+            override_bp: from.override_bp,
         }
     }
 }

@@ -1,0 +1,102 @@
+//! What a house refuses to record though its log would take it: requests that cannot lead anywhere by what both logs say
+//! now. The log's own rules keep both houses' registries alike; these tell the caller early.
+
+use crossmargin::v1;
+use jiff::civil::Date;
+
+use super::{
+    Registry,
+    change::{self, Change, ChangeProblem, Port, Step},
+    standing::Obstacle,
+};
+use crate::arrangement::{
+    leg::Leg,
+    link::{LinkKind, LinkTerms},
+    name::LinkId,
+};
+
+impl Registry {
+    /// Checks changes that the house of `leg` is asked to record on a date, in order.
+    ///
+    /// # Errors
+    /// All problems, by change and field: which rule, which record, what would make it pass.
+    pub fn check(&self, leg: Leg, changes: &[v1::ProgrammeChange], date: Date) -> Result<(), Vec<ChangeProblem>> {
+        let log = self.with_changes(leg, changes)?;
+        let mut after = self.clone();
+        after.logs[leg] = log;
+        let mut problems = Vec::new();
+        for (row, wire) in changes.iter().enumerate() {
+            // Invariant: they were read a moment ago.
+            let Some(change) = change::read(row, wire, &self.rules, &mut Vec::new()) else { continue };
+            let mut report = |field: String, reason| problems.push(ChangeProblem { row, field, reason });
+            match &change {
+                Change::Link(terms) => after.check_link(leg, terms, date, &mut report),
+                Change::Stage { links, to: Step::GoLive } => {
+                    for (place, link) in links.iter().enumerate() {
+                        after.check_live(leg, link, date, &mut |reason| {
+                            report(format!("stage.link_ids[{place}]"), reason);
+                        });
+                    }
+                }
+                Change::Lift(id) => {
+                    if after.suspension(*id).is_none() {
+                        let text = "no such suspension is recorded: see `crossmargin programme suspensions`".to_owned();
+                        report("lift.suspension_id".to_owned(), text);
+                    }
+                }
+                Change::Port(port) => after.check_port(port, &mut report),
+                Change::Package { suspension, .. }
+                | Change::CloseOut { suspension, .. }
+                | Change::Liquidation { suspension, .. }
+                | Change::LossAllocation { suspension, .. } => {
+                    if !after.suspension(*suspension).is_some_and(|joined| joined.suspension.is_default) {
+                        report(
+                            "suspension_id".to_owned(),
+                            "no member was suspended in default under this id".to_owned(),
+                        );
+                    }
+                }
+                _ => {}
+            }
+        }
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+
+    /// A link is recorded where this house's own records admit its member and owner.
+    fn check_link(&self, leg: Leg, terms: &LinkTerms, date: Date, report: &mut impl FnMut(String, String)) {
+        let mut obstacles = Vec::new();
+        self.ineligibilities(terms, date, &mut obstacles);
+        for obstacle in obstacles {
+            let (by, field) = match obstacle {
+                Obstacle::MemberUnknown(by)
+                | Obstacle::Membership(by)
+                | Obstacle::BrokerDealer(by)
+                | Obstacle::Merchant(by) => (by, "link.member"),
+                Obstacle::Affiliate(by) | Obstacle::Customer(by) => (by, "link.owner"),
+                _ => continue,
+            };
+            if by == leg {
+                report(field.to_owned(), format!("{} is not eligible: {}", terms.link, obstacle.text(self)));
+            }
+        }
+    }
+
+    /// A house consents to a live link where everything but the other house's consent is there.
+    fn check_live(&self, leg: Leg, link: &LinkId, date: Date, report: &mut impl FnMut(String)) {
+        let Some(standing) = self.standing(link, date) else { return };
+        for obstacle in standing.obstacles {
+            let is_theirs = matches!(obstacle, Obstacle::Consent(by, _) if by == leg.other());
+            if !is_theirs && obstacle != Obstacle::ArrangementRehearsed {
+                report(format!("{link} cannot be live: {}", obstacle.text(self)));
+            }
+        }
+    }
+
+    /// A link moves to a member whose customers can be linked on the date of the move.
+    fn check_port(&self, port: &Port, report: &mut impl FnMut(String, String)) {
+        for obstacle in self.member_standing(&port.to, LinkKind::Customer, port.effective_from) {
+            let text = format!("{} cannot take the link: {}", port.to, obstacle.text(self));
+            report("port.to_member".to_owned(), text);
+        }
+    }
+}
