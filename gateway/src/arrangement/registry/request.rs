@@ -66,26 +66,22 @@ impl Registry {
     fn check_link(&self, leg: Leg, terms: &LinkTerms, date: Date, report: &mut impl FnMut(String, String)) {
         let mut obstacles = Vec::new();
         self.ineligibilities(terms, date, &mut obstacles);
-        for obstacle in obstacles {
-            let (by, field) = match obstacle {
-                Obstacle::MemberUnknown(by)
-                | Obstacle::Membership(by)
-                | Obstacle::BrokerDealer(by)
-                | Obstacle::Merchant(by) => (by, "link.member"),
-                Obstacle::Affiliate(by) | Obstacle::Customer(by) => (by, "link.owner"),
-                _ => continue,
+        for obstacle in obstacles.iter().filter(|obstacle| obstacle.left_to() == Some(leg)) {
+            let field = match obstacle {
+                Obstacle::Affiliate(_) | Obstacle::Customer(_) => "link.owner",
+                Obstacle::Undesignated(_) if leg == Leg::Treasury => "link.treasury_account",
+                Obstacle::Undesignated(_) => "link.futures_account",
+                _ => "link.member",
             };
-            if by == leg {
-                report(field.to_owned(), format!("{} is not eligible: {}", terms.link, obstacle.text(self)));
-            }
+            report(field.to_owned(), format!("{} is not eligible: {}", terms.link, obstacle.text(self)));
         }
     }
 
-    /// A house consents to a live link where everything but the other house's consent is there.
+    /// A house consents to a live link where nothing is missing but the other house's part.
     fn check_live(&self, leg: Leg, link: &LinkId, date: Date, report: &mut impl FnMut(String)) {
         let Some(standing) = self.standing(link, date) else { return };
         for obstacle in standing.obstacles {
-            let is_theirs = matches!(obstacle, Obstacle::Consent(by, _) if by == leg.other());
+            let is_theirs = obstacle.left_to() == Some(leg.other());
             if !is_theirs && obstacle != Obstacle::ArrangementRehearsed {
                 report(format!("{link} cannot be live: {}", obstacle.text(self)));
             }

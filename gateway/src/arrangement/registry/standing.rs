@@ -224,6 +224,28 @@ impl Registry {
 }
 
 impl Obstacle {
+    /// The house that can remove it alone; `None` where it takes both, or neither can.
+    #[must_use]
+    pub fn left_to(&self) -> Option<Leg> {
+        match self {
+            Self::NotRecorded(leg)
+            | Self::Document(leg, _)
+            | Self::Consent(leg, _)
+            | Self::MemberUnknown(leg)
+            | Self::Membership(leg)
+            | Self::BrokerDealer(leg)
+            | Self::Merchant(leg)
+            | Self::Affiliate(leg)
+            | Self::Customer(leg)
+            | Self::Undesignated(leg) => Some(*leg),
+            Self::TermsDiffer(_)
+            | Self::Suspended(..)
+            | Self::Approval(_)
+            | Self::ArrangementRehearsed
+            | Self::ClosedBy(_) => None,
+        }
+    }
+
     /// What is in the way and what would help, for a reader of either house.
     #[must_use]
     pub fn text(&self, registry: &Registry) -> String {
