@@ -11,6 +11,7 @@
 pub mod books;
 pub mod broken;
 pub mod clients;
+pub mod programme;
 
 use std::{
     fs,
