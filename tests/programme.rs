@@ -262,3 +262,75 @@ async fn wait_different(houses: &Houses, link: &str) -> v1::Link {
     }
     panic!("the difference is not named");
 }
+
+#[tokio::test]
+async fn a_customer_moves_to_another_member_with_its_positions_and_its_past() {
+    let houses = Houses::running(BINARY).await;
+    for leg in Leg::BOTH {
+        houses.clients(leg).submit_sample(leg).await;
+    }
+    let (link, from, to) = ("LNK-0014", "brightwater", "alder-point");
+    let [before, _] = requirement(&houses, 1, link).await;
+    let role = "member-alder-point";
+    let hidden = link_as(&houses.clients(Leg::Treasury), role, link).await.unwrap_err();
+    assert_eq!(hidden.code(), Code::NotFound);
+
+    let clients = houses.clients(Leg::Treasury);
+    let next_day = "2026-02-17";
+    let port = || {
+        change(Change::Port(v1::Port { link_id: link.into(), to_member: to.into(), effective_from: next_day.into() }))
+    };
+    let refused = clients.record_changes("no-customer", vec![port()]).await.unwrap_err();
+    assert!(problems(&refused)[0].contains("not recorded as a customer of alder-point"), "{refused}");
+    let opted_in = Some(v1::DateRange { from: "2026-02-16".into(), until: String::new() });
+    let customer = v1::CustomerRecord { customer: "C-03BB".into(), member: to.into(), opted_in };
+    let customer = change(Change::Customer(customer));
+    clients.record_changes("port", vec![customer.clone(), port()]).await.unwrap();
+    let ports = |role: &str| {
+        let mut programme = ProgrammeServiceClient::new(clients.channel(role));
+        async move {
+            let request = v1::ListPortsRequest { link_id: link.into() };
+            programme.list_ports(request).await.unwrap().into_inner().ports
+        }
+    };
+    let [half] = &ports("administrator").await[..] else { panic!("one move") };
+    assert!(!half.is_signed_by_both && half.recorded_by == ["FICC"], "{half:?}");
+    assert_eq!(member_on(&clients, link, next_day).await, from, "it takes both");
+    houses.clients(Leg::Futures).record_changes("port", vec![customer, port()]).await.unwrap();
+    while member_on(&clients, link, next_day).await == from {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    assert_eq!(member_on(&clients, link, "2026-02-16").await, from);
+
+    // The first cycle of the date has the same positions under the new member.
+    let moved = v1::CycleId { business_date: next_day.into(), ..cycle(v1::CycleKind::Itd, 1) };
+    for leg in Leg::BOTH {
+        let clients = houses.clients(leg);
+        clients.submit_market(next_day.parse().unwrap(), sample::market().into_items(leg)).await;
+        let book = sample::book::book(leg).unwrap().of_accounts(|account| account.ends_with("-1014"));
+        clients.submit_book(book, next_day.parse().unwrap(), 2, v1::SnapshotScope::Full).await.unwrap();
+        clients.open(&moved, 120).await;
+    }
+    clients.wait(&moved, "an agreement", |cycle| cycle.agreed_round > 0).await;
+    let [done] = &ports("administrator").await[..] else { panic!("one move") };
+    assert!(done.is_signed_by_both && done.from_member == from && done.to_member == to, "{done:?}");
+    let (was, is) = (done.before.as_ref().unwrap(), done.after.as_ref().unwrap());
+    assert_eq!((was.link.as_ref().unwrap().member.as_str(), is.link.as_ref().unwrap().member.as_str()), (from, to));
+    assert_eq!(was.treasury_requirement, before.treasury_requirement);
+    assert_eq!(is.status(), RequirementStatus::Rehearsal, "{is:?}");
+
+    // Its new member sees it and its past.
+    link_as(&clients, role, link).await.unwrap();
+    let [seen] = &ports(role).await[..] else { panic!("one move") };
+    assert!(seen.before.is_some() && seen.after.is_some());
+    let mut margin = v1::margin_service_client::MarginServiceClient::new(clients.channel(role));
+    let request = v1::ListRequirementsRequest { cycle: Some(cycle(v1::CycleKind::Itd, 1)), ..Default::default() };
+    let past = margin.list_requirements(request).await.unwrap().into_inner().requirements;
+    assert!(past.iter().any(|row| row.link.as_ref().unwrap().link_id == link));
+}
+
+async fn member_on(clients: &support::clients::Clients, link: &str, date: &str) -> String {
+    let request = v1::GetLinkRequest { link_id: link.into(), date: date.into() };
+    let found = clients.programme().get_link(request).await.unwrap().into_inner();
+    found.link.unwrap().terms.unwrap().member
+}

@@ -103,7 +103,7 @@ fn services(handle: &Handle, limits: &Limits) -> Result<(Routes, Vec<&'static st
     offer!(PeerServiceServer, PeerApi { context: Arc::clone(context), requests: handle.requests.clone() });
     offer!(PositionKeepingServiceServer, PositionKeepingApi { handle: handle.clone() });
     offer!(MarketDataServiceServer, MarketDataApi { handle: handle.clone() });
-    offer!(ProgrammeServiceServer, ProgrammeApi { handle: handle.clone() });
+    offer!(ProgrammeServiceServer, ProgrammeApi { handle: handle.clone(), reader: Arc::clone(&reader) });
     let analyst = Arc::new(Analyst::new(Arc::clone(context), Arc::clone(&reader)));
     offer!(AnalysisServiceServer, AnalysisApi { context: Arc::clone(context), analyst, gate: Gate::new(limits) });
     offer!(MarginServiceServer, MarginApi { context: Arc::clone(context), reader: Arc::clone(&reader) });

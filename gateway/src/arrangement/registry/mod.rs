@@ -23,7 +23,7 @@ use jiff::civil::Date;
 use self::log::Log;
 pub use self::{
     change::{Change, ChangeProblem, Scope, SuspensionId},
-    join::{JoinedApproval, JoinedLink, JoinedSuspension},
+    join::{JoinedApproval, JoinedLink, JoinedPort, JoinedSuspension},
     stage::Stage,
     standing::{Obstacle, Standing},
 };
