@@ -1,7 +1,12 @@
+mod histories;
+mod laws;
 mod logs;
+mod moves;
+mod naive;
 mod reading;
 mod refusals;
 mod requests;
+mod simulation;
 mod standing;
 mod wire;
 
