@@ -28,7 +28,10 @@ const SINGLE_CHANGES: usize = 200;
 
 fn main() {
     let links = std::env::args().skip(1).find_map(|argument| argument.parse().ok()).unwrap_or(100_000);
-    println!("{:>9}{:>15}{:>15}{:>17}{:>17}", "links", "onboarding s", "for a cycle ms", "one change us", "its check us");
+    println!(
+        "{:>9}{:>15}{:>15}{:>17}{:>17}",
+        "links", "onboarding s", "for a cycle ms", "one change us", "its check us"
+    );
     for links in [links / 100, links] {
         measure(links);
     }

@@ -8,6 +8,7 @@ pub mod entry;
 pub mod handle;
 pub(crate) mod input;
 mod inputs;
+mod links_changed;
 mod replay;
 mod scheduler;
 mod snapshot;

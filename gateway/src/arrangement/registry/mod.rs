@@ -6,6 +6,7 @@
 //! once. What the houses recorded differently is in force nowhere, and named.
 
 pub mod change;
+mod effect;
 mod join;
 mod log;
 mod parties;
