@@ -44,7 +44,7 @@ pub struct Cli {
 /// A command.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run a house's node.
+    /// Run a house's node, or one node for each of several arrangements.
     Node(node::RunNodeArgs),
     /// Show two nodes agree, break and fall back, on this machine.
     Demo(demo::DemoArgs),

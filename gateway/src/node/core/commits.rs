@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
+use tracing::Instrument;
 
 use super::{Core, answer, refuse};
 use crate::{
@@ -149,13 +150,14 @@ pub(super) fn spawn_commits(
     internal: mpsc::UnboundedSender<Input>,
 ) -> mpsc::UnboundedSender<(Vec<Pending>, Timestamp, Ticket)> {
     let (sender, mut receiver) = mpsc::unbounded_channel::<(Vec<Pending>, Timestamp, Ticket)>();
-    context.tasks.spawn(async move {
+    let wait = async move {
         while let Some((pending, recorded_at, ticket)) = receiver.recv().await {
             let result = ticket.await;
             if internal.send(Input::Durable { pending, recorded_at, result }).is_err() {
                 return;
             }
         }
-    });
+    };
+    context.tasks.spawn(wait.in_current_span());
     sender
 }
