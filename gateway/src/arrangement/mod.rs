@@ -5,6 +5,7 @@
 
 pub mod cycle;
 pub mod cycle_id;
+pub mod default_loss;
 pub mod digest;
 pub mod envelope;
 pub mod evidence;
