@@ -6,7 +6,7 @@ use crate::{
         leg::{Leg, Pair},
         name::HouseId,
     },
-    words::grouped,
+    words::{dollars, grouped},
 };
 
 impl LossAllocation {
@@ -88,7 +88,5 @@ impl LossAllocation {
 
 /// Cents as US dollars: `USD -1,234.50`.
 fn usd(cents: i64) -> String {
-    let sign = if cents < 0 { "-" } else { "" };
-    let (whole, rest) = (cents.unsigned_abs() / 100, cents.unsigned_abs() % 100);
-    format!("USD {}", grouped(&format!("{sign}{whole}.{rest:02}")))
+    format!("USD {}", grouped(&dollars(cents)))
 }
