@@ -70,6 +70,26 @@ fn in_a_separate_close_out_the_reduction_of_the_receiving_house_caps_the_payment
     }
 }
 
+/// `docs/default.md`: 60 and 40 million USD stand-alone, reductions of 20 and 10 million.
+#[test]
+fn the_worked_examples_of_the_documentation_come_out() {
+    const T: Leg = Leg::Treasury;
+    const F: Leg = Leg::Futures;
+    for (results, close_out, expected) in [
+        ([300_000_000, 50_000_000], CloseOut::Joint, None),
+        ([-800_000_000, 500_000_000], CloseOut::Joint, Some((F, 500_000_000))),
+        ([-800_000_000, 900_000_000], CloseOut::Transfer, Some((F, 800_000_000))),
+        ([-900_000_000, -100_000_000], CloseOut::Joint, Some((F, 300_000_000))),
+        ([-100_000_001, -200_000_000], CloseOut::Joint, Some((T, 79_999_999))),
+        ([-2_500_000_000, 3_000_000_000], CloseOut::Separate, Some((F, 2_000_000_000))),
+        ([-50_000_000, 0], CloseOut::Joint, None),
+    ] {
+        let inputs = inputs(results, [6_000_000_000, 4_000_000_000], [2_000_000_000, 1_000_000_000], close_out);
+        let payment = RULE.allocate(inputs).unwrap().payment.map(|payment| (payment.payer, payment.cents));
+        assert_eq!(payment, expected, "{results:?} {close_out}");
+    }
+}
+
 #[test]
 fn figures_that_cannot_be_are_all_named() {
     let figures =
