@@ -188,7 +188,8 @@ async fn two_arrangements_in_one_process_agree_side_by_side_and_nothing_crosses(
     assert_eq!(refused.code(), Code::InvalidArgument);
     assert!(format!("{refused:?}").contains("SR3 is not eligible under the arrangement"), "{refused:?}");
 
-    // Every line of the log says whose it is; one signal stops all four.
+    // Every line of the log says whose it is; one signal reloads, and one stops, all four.
+    process.reload(configs.len()).await;
     let log = folder.path().join("log");
     assert!(process.stop().await.success(), "{}", fs::read_to_string(&log).unwrap());
     let text = fs::read_to_string(&log).unwrap();
@@ -201,7 +202,7 @@ async fn two_arrangements_in_one_process_agree_side_by_side_and_nothing_crosses(
     }
     for whose in &all {
         let lines = || text.lines().filter(|line| line.contains(whose));
-        for words in ["the node runs", "the node has stopped"] {
+        for words in ["the node runs", "certificates reloaded", "the node has stopped"] {
             assert_eq!(lines().filter(|line| line.contains(words)).count(), 1, "{whose} {words}\n{text}");
         }
     }

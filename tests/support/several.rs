@@ -115,9 +115,23 @@ impl Process {
 
     /// Sends SIGTERM and waits for the end.
     pub async fn stop(self) -> ExitStatus {
-        let pid = self.child.as_ref().expect("it runs").id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.signal("-TERM");
         self.end().await
+    }
+
+    /// Sends SIGHUP and waits until so many nodes of it have reloaded their certificates.
+    pub async fn reload(&self, nodes: usize) {
+        self.signal("-HUP");
+        let begin = Instant::now();
+        while self.log_text().matches("certificates reloaded").count() < nodes {
+            assert!(begin.elapsed() < PATIENCE, "not every node has reloaded:\n{}", self.log_text());
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    }
+
+    fn signal(&self, signal: &str) {
+        let pid = self.child.as_ref().expect("it runs").id().to_string();
+        assert!(Command::new("kill").args([signal, &pid]).status().unwrap().success());
     }
 
     /// Waits for the end. The runtime goes on meanwhile, so that clients can answer a node's farewell.
