@@ -18,7 +18,7 @@ use gateway::{
         envelope,
         evidence::{Evidence, RegistryContent, RegistryEntry},
         leg::{Leg, Pair},
-        link,
+        link::LinkTerms,
         name::AccountId,
         terms::Arrangement,
         tree::MarginTree,
@@ -82,7 +82,7 @@ async fn package(houses: &Houses) -> Package {
     let content = RegistryContent::Adoption(Digest::of(b"an entry"));
     let entry = Evidence::RegistryEntry(RegistryEntry { sequence: 9, previous: Digest::of(b"before"), content });
     let rows: Vec<_> = sample::book::links().into_iter().filter(|link| link.member == MEMBER).collect();
-    let links = link::parse_batch(&rows).unwrap().into_iter().map(|terms| LinkParts {
+    let links = rows.iter().map(|wire| LinkTerms::from_wire(wire).unwrap()).map(|terms| LinkParts {
         positions: Pair::from_fn(|leg| stored_columns(&houses.data(leg), &terms.accounts[leg])),
         terms,
     });

@@ -14,7 +14,7 @@ use crate::{
         evidence::{Evidence, Statement, Totals},
         leaf,
         leg::{Leg, Pair},
-        link::{self, LinkMode, LinkTerms},
+        link::{LinkMode, LinkTerms},
         matching::Sum,
         name::{HouseId, MemberId},
         terms::Arrangement,
@@ -157,16 +157,18 @@ impl<E: fmt::Display, V: Fn(&HouseId, &str, &[u8], &[u8]) -> Result<(), E>> Chec
         if rows.is_empty() {
             self.problems.add("links", "is empty: a member without an agreed link needs no package");
         }
-        let terms: Vec<v1::LinkTerms> = rows.iter().map(|row| row.terms.clone().unwrap_or_default()).collect();
-        let terms = match link::parse_batch(&terms) {
-            Ok(terms) => terms,
-            Err(wrong) => {
-                for problem in wrong {
-                    self.problems.add(format!("links[{}].terms.{}", problem.row, problem.field), problem.reason);
-                }
-                return Vec::new();
+        let mut terms = Vec::with_capacity(rows.len());
+        for (at, row) in rows.iter().enumerate() {
+            match LinkTerms::from_wire(&row.terms.clone().unwrap_or_default()) {
+                Ok(read) => terms.push(read),
+                Err(wrong) => wrong.into_iter().for_each(|problem| {
+                    self.problems.add(format!("links[{at}].terms.{}", problem.field), problem.reason);
+                }),
             }
-        };
+        }
+        if terms.len() < rows.len() {
+            return Vec::new();
+        }
         for (row, pair) in terms.windows(2).enumerate() {
             if pair[0].link >= pair[1].link {
                 self.problems.add(format!("links[{}].terms.link_id", row + 1), "links must ascend without repetition");
@@ -219,7 +221,8 @@ impl<E: fmt::Display, V: Fn(&HouseId, &str, &[u8], &[u8]) -> Result<(), E>> Chec
         }
         let mode = match leaf.mode() {
             v1::LinkMode::Live => LinkMode::Live,
-            // What is neither is refused with the figures of the leaf.
+            v1::LinkMode::Suspended => LinkMode::Suspended,
+            // What is none of these is refused with the figures of the leaf.
             v1::LinkMode::Rehearsal | v1::LinkMode::Unspecified => LinkMode::Rehearsal,
         };
         Some(VerifiedLink { terms, mode, leaf, positions: positions.both()? })

@@ -108,6 +108,7 @@ impl LinkView {
             mode: match mode {
                 LinkMode::Live => "live",
                 LinkMode::Rehearsal => "rehearsal",
+                LinkMode::Suspended => "suspended",
             },
             accounts: Leg::BOTH.map(|leg| terms.accounts[leg].to_string()),
             positions: Leg::BOTH.map(|leg| positions[leg].quantities.len()),
