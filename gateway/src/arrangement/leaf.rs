@@ -2,11 +2,12 @@
 
 use crossmargin::v1;
 use prost::{Message, bytes::Bytes};
+use risk::factor::Factor;
 
 use super::digest::Digest;
 
 /// Basis points of the whole.
-const WHOLE_BP: u32 = 10_000;
+pub const WHOLE_BP: u32 = 10_000;
 /// Hundred-millionths of a US dollar in a cent.
 const E8_PER_CENT: i128 = 1_000_000;
 
@@ -51,14 +52,21 @@ pub fn positions_digest(positions: impl IntoIterator<Item = (Digest, i64)>) -> D
     Digest(*hasher.finalize().as_bytes())
 }
 
-/// The lesser of both models' factors within the bounds, in basis points.
+/// The lesser of both models' factors within the bounds and the houses' overrides, in basis points.
 ///
-/// "The smaller reduction governs, and that percentage applies at both houses", at most the maximum, and nothing below
-/// the minimum.
+/// "The smaller reduction governs, and that percentage applies at both houses", at most the maximum, at most what the
+/// houses' overrides let be granted (10,000 without one), and nothing below the minimum.
 #[must_use]
-pub fn applied_factor_bp(factors_bp: [u32; 2], bounds: &FactorBounds) -> u32 {
-    let lesser = factors_bp[0].min(factors_bp[1]).min(bounds.max_bp);
+pub fn applied_factor_bp(factors_bp: [u32; 2], override_bp: u32, bounds: &FactorBounds) -> u32 {
+    let lesser = factors_bp[0].min(factors_bp[1]).min(override_bp).min(bounds.max_bp);
     if lesser < bounds.min_bp { 0 } else { lesser }
+}
+
+/// What the houses' overrides let be granted, as a factor. No override is above the whole; one that were would grant
+/// nothing.
+#[must_use]
+pub fn override_factor(override_bp: u32) -> Factor {
+    u16::try_from(override_bp).ok().and_then(|bp| Factor::from_basis_points(bp).ok()).unwrap_or(Factor::ZERO)
 }
 
 /// A model's margin reduction factor `1 - combined / (treasury + futures)` in basis points, truncated; 0 where the
@@ -87,8 +95,8 @@ pub fn requirement_cents(standalone_e8: i64, factor_bp: u32) -> Option<i64> {
     i64::try_from(cents).ok()
 }
 
-/// Checks that a leaf follows from its own figures: factors from margins, the applied factor from factors and bounds,
-/// requirements and shortfall from the applied factor. `requirement` is the rule of [`requirement_cents`].
+/// Checks that a leaf follows from its own figures: factors from margins, the applied factor from factors, override and
+/// bounds, requirements and shortfall from the applied factor. `requirement` is the rule of [`requirement_cents`].
 ///
 /// # Errors
 /// Names the first field that does not follow.
@@ -118,10 +126,13 @@ pub fn check(
             return wrong(field, reason);
         }
     }
-    let most = applied_factor_bp([treasury.factor_bp, futures.factor_bp], bounds);
-    // Below the lesser factor is allowed: a house may grant less, never more.
-    if leaf.applied_factor_bp > most {
-        return wrong("applied_factor_bp", format!("is {}, at most {most} follows", leaf.applied_factor_bp));
+    if leaf.override_bp > WHOLE_BP {
+        return wrong("override_bp", format!("is {}, at most {WHOLE_BP} is the whole", leaf.override_bp));
+    }
+    let factors = governing_factors(treasury, futures, bounds);
+    let follows = applied_factor_bp(factors, leaf.override_bp, bounds);
+    if leaf.applied_factor_bp != follows {
+        return wrong("applied_factor_bp", format!("is {}, {follows} follows", leaf.applied_factor_bp));
     }
     let margins = [treasury.treasury_alone_e8, futures.futures_alone_e8];
     let standalone = [leaf.treasury_standalone_cents, leaf.futures_standalone_cents];
@@ -132,7 +143,7 @@ pub fn check(
     ];
     for side in 0..2 {
         let (standalone_field, requirement_field) = fields[side];
-        let (Some(alone), Some(least)) =
+        let (Some(alone), Some(follows)) =
             (requirement(margins[side], 0), requirement(margins[side], leaf.applied_factor_bp))
         else {
             return wrong(standalone_field, "the margin is out of range".to_owned());
@@ -140,10 +151,8 @@ pub fn check(
         if standalone[side] != alone {
             return wrong(standalone_field, format!("is {}, {alone} follows", standalone[side]));
         }
-        let follows =
-            if bounds.closes_shortfall { (least..=alone).contains(&required[side]) } else { required[side] == least };
-        if !follows {
-            return wrong(requirement_field, format!("is {}, {least} follows", required[side]));
+        if required[side] != follows {
+            return wrong(requirement_field, format!("is {}, {follows} follows", required[side]));
         }
     }
     for (field, charges) in
@@ -160,6 +169,18 @@ pub fn check(
         return wrong("shortfall_cents", format!("is {}, {shortfall} follows", leaf.shortfall_cents));
     }
     Ok(())
+}
+
+/// Both models' factors. Where requirements must cover the larger combined margin, neither is above the factor at which
+/// both requirements together do.
+fn governing_factors(treasury: &v1::ModelFigures, futures: &v1::ModelFigures, bounds: &FactorBounds) -> [u32; 2] {
+    let factors = [treasury.factor_bp, futures.factor_bp];
+    if !bounds.closes_shortfall {
+        return factors;
+    }
+    let larger = treasury.combined_e8.max(futures.combined_e8);
+    let covering = factor_bp(treasury.treasury_alone_e8, futures.futures_alone_e8, larger);
+    factors.map(|factor| factor.min(covering))
 }
 
 fn check_model(model: &v1::ModelFigures) -> Result<(), String> {
@@ -194,7 +215,7 @@ pub(crate) mod tests {
             factor_bp: factor_bp(treasury, futures, combined),
         };
         let models = [model(treasury), model(futures)];
-        let applied = applied_factor_bp([models[0].factor_bp, models[1].factor_bp], &BOUNDS);
+        let applied = applied_factor_bp([models[0].factor_bp, models[1].factor_bp], WHOLE_BP, &BOUNDS);
         let required = [treasury[0], futures[1]].map(|margin| requirement_cents(margin, applied).unwrap());
         let larger = requirement_cents(treasury[2].max(futures[2]), 0).unwrap();
         v1::MarginLeaf {
@@ -214,6 +235,7 @@ pub(crate) mod tests {
             shortfall_cents: (larger - required[0] - required[1]).max(0),
             treasury_charges_cents: treasury[0] / 100_000_000,
             futures_charges_cents: futures[1] / 100_000_000,
+            override_bp: WHOLE_BP,
         }
     }
 
@@ -238,10 +260,77 @@ pub(crate) mod tests {
 
     #[test]
     fn the_lesser_factor_governs_within_the_bounds() {
-        assert_eq!(applied_factor_bp([5_000, 3_000], &BOUNDS), 3_000);
-        assert_eq!(applied_factor_bp([9_900, 9_000], &BOUNDS), 8_000);
-        assert_eq!(applied_factor_bp([99, 9_000], &BOUNDS), 0);
-        assert_eq!(applied_factor_bp([100, 9_000], &BOUNDS), 100);
+        for (factors, override_bp, applied) in [
+            ([5_000, 3_000], WHOLE_BP, 3_000),
+            ([9_900, 9_000], WHOLE_BP, 8_000),
+            ([99, 9_000], WHOLE_BP, 0),
+            ([100, 9_000], WHOLE_BP, 100),
+            ([5_000, 3_000], 3_001, 3_000),
+            ([5_000, 3_000], 2_999, 2_999),
+            ([5_000, 3_000], 100, 100),
+            ([5_000, 3_000], 99, 0),
+            ([5_000, 3_000], 0, 0),
+        ] {
+            assert_eq!(applied_factor_bp(factors, override_bp, &BOUNDS), applied, "{factors:?} {override_bp}");
+        }
+        assert_eq!(override_factor(2_500).basis_points(), 2_500);
+        assert_eq!(override_factor(10_001), Factor::ZERO);
+    }
+
+    /// The same leaf when at most so much is granted, and what follows from it.
+    fn granting(leaf: &v1::MarginLeaf, override_bp: u32, applied: u32) -> v1::MarginLeaf {
+        let (treasury, futures) = (leaf.treasury_house.unwrap(), leaf.futures_house.unwrap());
+        let margins = [treasury.treasury_alone_e8, futures.futures_alone_e8];
+        let required = margins.map(|margin| requirement_cents(margin, applied).unwrap());
+        let larger = requirement_cents(treasury.combined_e8.max(futures.combined_e8), 0).unwrap();
+        v1::MarginLeaf {
+            applied_factor_bp: applied,
+            treasury_requirement_cents: required[0],
+            futures_requirement_cents: required[1],
+            shortfall_cents: (larger - required[0] - required[1]).max(0),
+            override_bp,
+            ..leaf.clone()
+        }
+    }
+
+    #[test]
+    fn exactly_what_follows_is_applied_neither_more_nor_less() {
+        let leaf = leaf_of("L1", [100_000_000, 50_000_000, 60_000_000], [80_000_000, 70_000_000, 90_000_000]);
+        let field = |leaf: &v1::MarginLeaf| check(leaf, &BOUNDS, requirement_cents).err().map(|error| error.field);
+        for (override_bp, applied, expected) in [
+            (WHOLE_BP, 4_000, None),
+            (WHOLE_BP, 3_999, Some("applied_factor_bp")),
+            (WHOLE_BP, 4_001, Some("applied_factor_bp")),
+            (4_000, 4_000, None),
+            (3_999, 3_999, None),
+            (3_999, 3_998, Some("applied_factor_bp")),
+            (3_999, 4_000, Some("applied_factor_bp")),
+            (100, 100, None),
+            (99, 0, None),
+            (99, 99, Some("applied_factor_bp")),
+            (0, 0, None),
+            (10_001, 4_000, Some("override_bp")),
+        ] {
+            assert_eq!(field(&granting(&leaf, override_bp, applied)), expected, "{override_bp} {applied}");
+        }
+    }
+
+    #[test]
+    fn where_requirements_must_cover_the_larger_combined_margin_the_factor_that_does_is_applied() {
+        let closing = FactorBounds { closes_shortfall: true, ..BOUNDS };
+        // 1.00 and 0.70 alone; the larger combined margin is 0.90, so 0.80 of 1.70 is left over: 47.05 %.
+        let leaf = leaf_of("L1", [100_000_000, 50_000_000, 60_000_000], [80_000_000, 70_000_000, 90_000_000]);
+        assert_eq!(check(&leaf, &closing, requirement_cents), Ok(()), "the lesser factor, 40 %, covers it already");
+        // The lesser factor is 60 %; 0.90 of 1.70 is covered up to 47.05 % alone.
+        let leaf = leaf_of("L1", [100_000_000, 50_000_000, 60_000_000], [160_000_000, 70_000_000, 90_000_000]);
+        assert_eq!(leaf.applied_factor_bp, 6_000);
+        let field = |leaf: &v1::MarginLeaf| check(leaf, &closing, requirement_cents).err().map(|error| error.field);
+        assert_eq!(field(&leaf), Some("applied_factor_bp"));
+        assert_eq!(field(&granting(&leaf, WHOLE_BP, 4_705)), None);
+        assert_eq!(field(&granting(&leaf, WHOLE_BP, 4_704)), Some("applied_factor_bp"));
+        assert_eq!(field(&granting(&leaf, 2_000, 2_000)), None);
+        let raised = v1::MarginLeaf { treasury_requirement_cents: 53 + 1, ..granting(&leaf, WHOLE_BP, 4_705) };
+        assert_eq!(field(&raised), Some("treasury_requirement_cents"));
     }
 
     #[test]
@@ -249,7 +338,7 @@ pub(crate) mod tests {
         type Change = fn(&mut v1::MarginLeaf);
         let good = leaf_of("L1", [100_000_000, 50_000_000, 60_000_000], [80_000_000, 70_000_000, 90_000_000]);
         assert_eq!(check(&good, &BOUNDS, requirement_cents), Ok(()));
-        let changes: [(&str, Change); 14] = [
+        let changes: [(&str, Change); 16] = [
             ("terms", |leaf| leaf.terms = Bytes::new()),
             ("treasury_positions", |leaf| leaf.treasury_positions = Bytes::from_static(&[0; 31])),
             ("futures_positions", |leaf| leaf.futures_positions = Bytes::from_static(&[0; 33])),
@@ -259,6 +348,8 @@ pub(crate) mod tests {
             ("futures_house", |leaf| leaf.futures_house.as_mut().unwrap().factor_bp += 1),
             ("futures_house", |leaf| leaf.futures_house.as_mut().unwrap().combined_e8 = 150_000_001),
             ("applied_factor_bp", |leaf| leaf.applied_factor_bp += 1),
+            ("applied_factor_bp", |leaf| leaf.override_bp = leaf.applied_factor_bp - 1),
+            ("override_bp", |leaf| leaf.override_bp = 10_001),
             ("treasury_standalone_cents", |leaf| leaf.treasury_standalone_cents -= 1),
             ("futures_requirement_cents", |leaf| leaf.futures_requirement_cents -= 1),
             ("shortfall_cents", |leaf| leaf.shortfall_cents += 1),

@@ -53,7 +53,7 @@ fn raise_a_factor(leaves: &mut [v1::MarginLeaf], story_bounds: &leaf::FactorBoun
         figures.factor_bp = leaf::factor_bp(figures.treasury_alone_e8, figures.futures_alone_e8, figures.combined_e8);
     }
     let factors = [leaf.treasury_house.unwrap().factor_bp, leaf.futures_house.unwrap().factor_bp];
-    let applied = leaf::applied_factor_bp(factors, story_bounds);
+    let applied = leaf::applied_factor_bp(factors, leaf.override_bp, story_bounds);
     let alone = [leaf.treasury_house.unwrap().treasury_alone_e8, leaf.futures_house.unwrap().futures_alone_e8];
     let required = alone.map(|alone| leaf::requirement_cents(alone, applied).unwrap());
     let larger = leaf.treasury_house.unwrap().combined_e8.max(leaf.futures_house.unwrap().combined_e8);
@@ -91,6 +91,16 @@ fn a_leaf_whose_figures_do_not_follow_from_each_other_is_named() {
     let (problems, _, _) = judged(&story);
     let named = problems.iter().find(|problem| problem.code == "leaf").unwrap();
     assert!(named.meaning.contains("treasury_requirement_cents"), "{named}");
+}
+
+#[test]
+fn a_leaf_that_states_another_override_than_was_in_force_is_named_though_its_figures_follow_from_it() {
+    // No reduction of the sample reaches the whole: nothing else of the leaf changes.
+    let story = Story::told(|leaves| leaves[3].override_bp = 9_999);
+    let (problems, _, _) = judged(&story);
+    let named: Vec<_> = problems.iter().filter(|problem| problem.code == "leaf").collect();
+    assert_eq!(named.len(), 1, "{named:#?}");
+    assert!(named[0].meaning.contains("override_bp is 9999"), "{}", named[0]);
 }
 
 #[test]

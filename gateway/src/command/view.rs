@@ -91,6 +91,8 @@ pub struct RequirementView {
     pub applied_factor: f64,
     /// The factor that is or would be charged.
     pub would_be_factor: f64,
+    /// The most that the houses' overrides let be granted; none without one.
+    pub override_factor: Option<f64>,
     /// What the Treasury house requires for the core, USD.
     pub treasury_requirement: String,
     /// What the futures house requires for the core, USD.

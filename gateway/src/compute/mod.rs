@@ -40,7 +40,7 @@ use crate::{
     arrangement::{
         digest::Digest,
         evidence::{self, MarketManifest, PositionManifest},
-        fact,
+        fact, leaf,
         leg::{Leg, Pair},
         name::LinkId,
         registry::Registry,
@@ -144,7 +144,7 @@ impl Computer {
     pub fn joint(&self, job: &Job) -> Result<Computed, ComputeError> {
         let mut clock = Steps::default();
         let books = positions::load_both(&*self.blobs, &job.manifests)?;
-        let links = positions::links(&job.registry, job.business_date, &books);
+        let links = positions::links(&job.registry, &books, job.business_date);
         clock.done("load");
         let markets = job.markets.as_ref().map(Some);
         let prepared = self.prepare(job.business_date, markets, &positions::dictionary(&links))?;
@@ -190,7 +190,9 @@ impl Computer {
             .links_on(job.business_date)
             .filter_map(|(terms, mode)| {
                 let own = book.holdings(&terms.accounts[job.leg])?;
-                Some(Legs { terms, mode, holdings: Pair::from_fn(|leg| if leg == job.leg { own } else { &[] }) })
+                let holdings = Pair::from_fn(|leg| if leg == job.leg { own } else { &[] });
+                let cap = leaf::override_factor(job.registry.cap_bp(&terms.link, job.business_date));
+                Some(Legs { terms, mode, holdings, cap })
             })
             .collect();
         let dictionary = positions::dictionary(&links);

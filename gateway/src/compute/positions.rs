@@ -9,7 +9,7 @@ use std::{
 use jiff::civil::Date;
 use prost::bytes::Bytes;
 use rayon::prelude::*;
-use risk::instrument::Instrument;
+use risk::{factor::Factor, instrument::Instrument};
 
 use super::{ComputeError, prepared::Prepared};
 use crate::{
@@ -34,6 +34,8 @@ pub(super) struct Legs<'a> {
     pub(super) terms: &'a LinkTerms,
     pub(super) mode: LinkMode,
     pub(super) holdings: Pair<&'a [Holding]>,
+    /// The most that the houses' overrides let be granted.
+    pub(super) cap: Factor,
 }
 
 impl FrozenBook {
@@ -103,13 +105,14 @@ pub(super) fn load_both(
     Ok(Pair { treasury: books.treasury?, futures: books.futures? })
 }
 
-/// The links of a business date whose accounts both books hold, ascending.
-pub(super) fn links<'a>(registry: &'a Registry, date: Date, books: &'a Pair<FrozenBook>) -> Vec<Legs<'a>> {
-    let held = registry.links_on(date).filter_map(|(terms, mode)| {
+/// The links of a business date whose accounts both books hold, ascending, with the overrides in force.
+pub(super) fn links<'a>(registry: &'a Registry, books: &'a Pair<FrozenBook>, business_date: Date) -> Vec<Legs<'a>> {
+    let held = registry.links_on(business_date).filter_map(|(terms, mode)| {
         // A link that came into force after a book was frozen counts from the next freeze on: its account is not flat,
         // it is not there.
         let holdings = Pair::from_fn(|leg| books[leg].holdings(&terms.accounts[leg])).both()?;
-        Some(Legs { terms, mode, holdings })
+        let cap = leaf::override_factor(registry.cap_bp(&terms.link, business_date));
+        Some(Legs { terms, mode, holdings, cap })
     });
     held.collect()
 }

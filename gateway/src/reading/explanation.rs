@@ -1,13 +1,17 @@
 //! Sentences for margin officers and operators: what happened, and what to do.
 
-use crossmargin::v1::{BreakCause, RequirementStatus};
+use std::cmp::Ordering;
+
+use crossmargin::v1::{self, BreakCause, RequirementStatus};
 
 use super::rules::{Basis, Effect, Figures, Standing};
 use crate::arrangement::{
     cycle_id::{CycleKind, Round},
     fact::FallBackCause,
     link::LinkMode,
+    leaf,
 };
+use crate::words::percent;
 
 /// Why a requirement is what it is.
 pub(super) fn of_requirement(basis: &Basis<'_>, status: RequirementStatus) -> String {
@@ -43,12 +47,41 @@ pub(super) fn of_requirement(basis: &Basis<'_>, status: RequirementStatus) -> St
         Figures::Joint(_) if status == RequirementStatus::Break => {
             reason.push_str("; the figures are those of this house");
         }
+        Figures::Joint(leaf) if matches!(status, RequirementStatus::Agreed | RequirementStatus::Rehearsal) => {
+            reason.push_str(&of_override(leaf));
+        }
         Figures::Joint(_) | Figures::Unknown(_) => {}
     }
     if basis.kind == Some(CycleKind::Cur) {
         reason.push_str("; for information: a CUR cycle charges nothing");
     }
     reason
+}
+
+/// Whose limit binds where a house's override lets less than the whole be granted; empty without one.
+fn of_override(leaf: &v1::MarginLeaf) -> String {
+    let (most, applied) = (leaf.override_bp, leaf.applied_factor_bp);
+    if most >= leaf::WHOLE_BP {
+        return String::new();
+    }
+    let factor = |house: Option<v1::ModelFigures>| house.map_or(0, |figures| figures.factor_bp);
+    let (treasury, futures) = (factor(leaf.treasury_house), factor(leaf.futures_house));
+    let lesser = treasury.min(futures);
+    let house = match treasury.cmp(&futures) {
+        Ordering::Less => "the Treasury house's factor",
+        Ordering::Equal => "both houses' factors",
+        Ordering::Greater => "the futures house's factor",
+    };
+    let limit = format!("; the houses' overrides let at most {} be granted", percent(most));
+    if applied == 0 && most > 0 && most < lesser {
+        format!("{limit}, less than the arrangement grants at all")
+    } else if applied == most && most < lesser {
+        format!("{limit}, which binds: the lesser factor is {}", percent(lesser))
+    } else if applied == lesser {
+        format!("{limit}, but {house}, {}, binds", percent(lesser))
+    } else {
+        format!("{limit}, but the arrangement's bounds bind")
+    }
 }
 
 fn agreed(basis: &Basis<'_>, round: Round, effect: Effect, superseded_by: Option<Round>, is_one_sided: bool) -> String {

@@ -6,6 +6,7 @@ use super::explanation;
 use crate::arrangement::{
     cycle_id::{CycleKind, Round},
     fact::FallBackCause,
+    leaf,
     leg::{Leg, Pair},
     link::{LinkMode, LinkTerms},
     parties::ArrangementMode,
@@ -170,6 +171,7 @@ fn with_joint(requirement: v1::Requirement, leaf: &v1::MarginLeaf, status: Requi
         futures_total: usd(required.futures.saturating_add(leaf.futures_charges_cents)),
         would_be_treasury_requirement: usd(leaf.treasury_requirement_cents),
         would_be_futures_requirement: usd(leaf.futures_requirement_cents),
+        override_bp: (leaf.override_bp < leaf::WHOLE_BP).then_some(leaf.override_bp),
         ..requirement
     }
 }

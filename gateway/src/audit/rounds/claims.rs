@@ -200,6 +200,15 @@ fn check_leaves(
             let meaning = format!("link {} was not in force on these terms and in this mode", kept.link);
             findings.problem(word.sequence, "leaf", meaning);
         }
+        let date = claim.cycle.business_date;
+        let override_bp = registry.cap_bp(&kept.link, date);
+        if leaf.override_bp != override_bp {
+            let meaning = format!(
+                "link {}: override_bp is {}, but the houses' overrides on {date} let {override_bp} be granted",
+                kept.link, leaf.override_bp
+            );
+            findings.problem(word.sequence, "leaf", meaning);
+        }
     }
 }
 
@@ -270,8 +279,8 @@ fn factor(leaf: Option<&prost::bytes::Bytes>) -> String {
         None => "no such link".to_owned(),
         Some(Err(error)) => format!("an unreadable leaf ({error})"),
         Some(Ok(leaf)) => format!(
-            "a factor of {} basis points with requirements of {} and {} US cents",
-            leaf.applied_factor_bp, leaf.treasury_requirement_cents, leaf.futures_requirement_cents
+            "a factor of {} basis points, of at most {}, with requirements of {} and {} US cents",
+            leaf.applied_factor_bp, leaf.override_bp, leaf.treasury_requirement_cents, leaf.futures_requirement_cents
         ),
     }
 }

@@ -57,6 +57,7 @@ impl From<&v1::Requirement> for RequirementView {
             futures_factor: fraction(from.futures_factor_bp),
             applied_factor: fraction(from.applied_factor_bp),
             would_be_factor: fraction(from.would_be_factor_bp),
+            override_factor: from.override_bp.map(fraction),
             treasury_requirement: from.treasury_requirement.clone(),
             futures_requirement: from.futures_requirement.clone(),
             would_be_treasury_requirement: from.would_be_treasury_requirement.clone(),

@@ -29,6 +29,7 @@ fn leaf() -> v1::MarginLeaf {
         futures_requirement_cents: 20_001,
         treasury_charges_cents: 1_050,
         futures_charges_cents: 7,
+        override_bp: 10_000,
         ..Default::default()
     }
 }
@@ -41,19 +42,23 @@ fn requirement(standing: Standing, change: impl FnOnce(&mut Basis<'_>)) -> v1::R
 /// What follows from a basis of that kind.
 fn with_basis<T>(standing: Standing, change: impl FnOnce(&mut Basis<'_>), read: impl FnOnce(&Basis<'_>) -> T) -> T {
     let (terms, leaf) = (terms(), leaf());
-    let mut basis = Basis {
+    let mut basis = basis_of(&terms, Figures::Joint(&leaf), standing);
+    change(&mut basis);
+    read(&basis)
+}
+
+fn basis_of<'a>(terms: &'a LinkTerms, figures: Figures<'a>, standing: Standing) -> Basis<'a> {
+    Basis {
         us: Leg::Treasury,
         kind: Some(CycleKind::Eod),
         round: Some(ROUND),
         arrangement_mode: ArrangementMode::Live,
-        terms: &terms,
+        terms,
         mode: LinkMode::Live,
-        figures: Figures::Joint(&leaf),
+        figures,
         standing,
         break_cause: None,
-    };
-    change(&mut basis);
-    read(&basis)
+    }
 }
 
 /// Whether the reduction, or else the stand-alone margin, is charged at both houses.
@@ -127,24 +132,51 @@ fn without_the_other_houses_positions_its_amounts_and_all_reductions_are_unknown
     let leaf = leaf();
     for (us, own, other) in [(Leg::Treasury, "1000.00", ""), (Leg::Futures, "", "400.01")] {
         let terms = terms();
-        let found = Basis {
-            us,
-            kind: Some(CycleKind::Itd),
-            round: None,
-            arrangement_mode: ArrangementMode::Live,
-            terms: &terms,
-            mode: LinkMode::Live,
-            figures: Figures::OwnLeg(&leaf),
-            standing: FELL_BACK,
-            break_cause: None,
-        }
-        .requirement();
+        let basis = basis_of(&terms, Figures::OwnLeg(&leaf), FELL_BACK);
+        let found = Basis { us, kind: Some(CycleKind::Itd), round: None, ..basis }.requirement();
         assert_eq!((found.treasury_standalone.as_str(), found.futures_standalone.as_str()), (own, other));
         assert_eq!((found.treasury_requirement.as_str(), found.futures_requirement.as_str()), (own, other));
         assert_eq!((found.treasury_factor_bp, found.futures_factor_bp, found.would_be_factor_bp), (0, 0, 0));
         assert_eq!(found.would_be_treasury_requirement, "");
         assert_eq!(found.round, 0);
     }
+}
+
+#[test]
+fn an_override_is_shown_and_it_is_said_whose_limit_binds() {
+    for (override_bp, factors, applied, shown, reason) in [
+        (10_000, [6_000, 5_000], 5_000, None, "agreed in round 2"),
+        (
+            2_500,
+            [6_000, 5_000],
+            2_500,
+            Some(2_500),
+            "at most 25.00 % be granted, which binds: the lesser factor is 50.00 %",
+        ),
+        (5_500, [6_000, 5_000], 5_000, Some(5_500), "but the futures house's factor, 50.00 %, binds"),
+        (5_000, [5_000, 6_000], 5_000, Some(5_000), "but the Treasury house's factor, 50.00 %, binds"),
+        (7_000, [5_000, 5_000], 5_000, Some(7_000), "but both houses' factors, 50.00 %, binds"),
+        (9_000, [9_500, 9_500], 8_000, Some(9_000), "but the arrangement's bounds bind"),
+        (99, [6_000, 5_000], 0, Some(99), "at most 0.99 % be granted, less than the arrangement grants at all"),
+        (0, [6_000, 5_000], 0, Some(0), "at most 0.00 % be granted, which binds: the lesser factor is 50.00 %"),
+        (2_500, [0, 5_000], 0, Some(2_500), "but the Treasury house's factor, 0.00 %, binds"),
+    ] {
+        let [treasury, futures] = factors.map(|factor_bp| Some(v1::ModelFigures { factor_bp, ..Default::default() }));
+        let changed = v1::MarginLeaf {
+            treasury_house: treasury,
+            futures_house: futures,
+            applied_factor_bp: applied,
+            override_bp,
+            ..leaf()
+        };
+        let terms = terms();
+        let found = basis_of(&terms, Figures::Joint(&changed), ON_TIME).requirement();
+        assert_eq!(found.override_bp, shown);
+        assert!(found.reason.ends_with(reason), "{}", found.reason);
+    }
+    // What is not charged by the figures says nothing of their limits.
+    let fallen = requirement(FELL_BACK, |_| {});
+    assert!(!fallen.reason.contains("override"), "{}", fallen.reason);
 }
 
 #[test]
@@ -175,18 +207,7 @@ fn a_link_that_an_agreed_round_does_not_hold_is_not_agreed() {
     let leaf = leaf();
     for figures in [Figures::OwnLeg(&leaf), Figures::Unknown("")] {
         let terms = terms();
-        let found = Basis {
-            us: Leg::Treasury,
-            kind: Some(CycleKind::Eod),
-            round: Some(ROUND),
-            arrangement_mode: ArrangementMode::Live,
-            terms: &terms,
-            mode: LinkMode::Live,
-            figures,
-            standing: ON_TIME,
-            break_cause: None,
-        }
-        .requirement();
+        let found = basis_of(&terms, figures, ON_TIME).requirement();
         assert_eq!(found.status(), RequirementStatus::FallenBack);
         assert_eq!(found.applied_factor_bp, 0);
     }
