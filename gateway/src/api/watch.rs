@@ -82,7 +82,7 @@ async fn tell(
     let wire = {
         let catalog = context.catalog.read();
         let view = catalog.cycles.get(&cycle).ok_or_else(|| ReadError::unknown_cycle(cycle))?;
-        cycles::to_wire(cycle, view, context.us, &context.parties)
+        cycles::to_wire(cycle, view, context.us, &context.arrangement)
     };
     let requirements = if with_requirements {
         let reader = Arc::clone(reader);

@@ -68,6 +68,18 @@ impl CycleKind {
     pub fn charges(self) -> bool {
         self != Self::Cur
     }
+
+    /// The kind that a message names; `None` where it names none.
+    #[must_use]
+    pub fn from_wire(kind: v1::CycleKind) -> Option<Self> {
+        match kind {
+            v1::CycleKind::Unspecified => None,
+            v1::CycleKind::Cur => Some(Self::Cur),
+            v1::CycleKind::Itd => Some(Self::Itd),
+            v1::CycleKind::Eod => Some(Self::Eod),
+            v1::CycleKind::Eodxm => Some(Self::EodXm),
+        }
+    }
 }
 
 impl fmt::Display for CycleKind {
@@ -119,13 +131,7 @@ impl CycleId {
                 expected: arrangement.to_owned(),
             });
         }
-        let kind = match wire.kind() {
-            v1::CycleKind::Unspecified => return Err(CycleIdError::Kind(wire.kind.to_string())),
-            v1::CycleKind::Cur => CycleKind::Cur,
-            v1::CycleKind::Itd => CycleKind::Itd,
-            v1::CycleKind::Eod => CycleKind::Eod,
-            v1::CycleKind::Eodxm => CycleKind::EodXm,
-        };
+        let kind = CycleKind::from_wire(wire.kind()).ok_or_else(|| CycleIdError::Kind(wire.kind.to_string()))?;
         if wire.run == 0 {
             return Err(CycleIdError::Run(wire.run.to_string()));
         }

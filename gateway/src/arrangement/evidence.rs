@@ -9,6 +9,7 @@ use jiff::{Timestamp, civil::Date};
 use super::{
     cycle_id::{CycleId, Round},
     digest::Digest,
+    grant::AdvanceGrants,
     leg::Pair,
 };
 
@@ -211,6 +212,8 @@ pub struct Statement {
     pub rehearsal_totals: Totals,
     /// Agreed links that are suspended or closing.
     pub suspended_count: u64,
+    /// What is granted in advance for later cycles.
+    pub advance_grants: AdvanceGrants,
 }
 
 /// Sums over links, US cents.

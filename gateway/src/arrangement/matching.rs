@@ -8,6 +8,7 @@ use prost::{DecodeError, Message, bytes::Bytes};
 use super::{
     digest::Digest,
     evidence::{Claim, Inputs, Statement, Totals},
+    grant::AdvanceGrants,
     leg::{Leg, Pair},
     name::LinkId,
     parties::Parties,
@@ -74,7 +75,7 @@ pub enum MatchingError {
     Total(LinkId),
 }
 
-/// Matches the claims of a round. `own` is the leg of this house, `leaves` the tree behind its claim, `differences` what
+/// Matches the claims of a round; the statement carries what the arrangement grants in advance. `own` is the leg of this house, `leaves` the tree behind its claim, `differences` what
 /// the walk down the other house's tree found.
 ///
 /// A link is agreed where the leaves are equal to the last bit, whatever else the claims say; it is a break otherwise.
@@ -83,6 +84,7 @@ pub enum MatchingError {
 /// The claims, the leaves and the differences do not belong together.
 pub fn match_claims(
     parties: &Parties,
+    advance_grants: &AdvanceGrants,
     claims: &Pair<NamedClaim<'_>>,
     own: Leg,
     leaves: &MarginTree,
@@ -119,6 +121,7 @@ pub fn match_claims(
         live_totals: live.totals,
         rehearsal_totals: rehearsal.totals,
         suspended_count: suspended.count,
+        advance_grants: advance_grants.clone(),
     };
     let statement_payload: Bytes = statement.to_wire(parties.arrangement.as_str()).encode_to_vec().into();
     let digest = Digest::of(&statement_payload);

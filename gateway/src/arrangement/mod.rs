@@ -11,6 +11,7 @@ pub mod digest;
 pub mod envelope;
 pub mod evidence;
 pub mod fact;
+pub mod grant;
 pub mod leaf;
 pub mod leg;
 pub mod link;

@@ -18,6 +18,7 @@ use super::{
     default_loss::LossSharing,
     digest::Digest,
     evidence::MarketManifest,
+    grant::{AdvanceGrant, AdvanceGrants},
     leaf::FactorBounds,
     leg::{Leg, Pair},
     parties::Parties,
@@ -124,11 +125,12 @@ pub struct Settlement {
 }
 
 /// What is charged without an agreement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FallBack {
     /// Each house's stand-alone margin.
     StandAlone,
+    /// A part of the reduction that was last agreed, at a house that holds both statements; else stand-alone margin.
+    LastAgreed(AdvanceGrant),
 }
 
 /// The scheduled runs of one kind of cycle.
@@ -180,6 +182,16 @@ impl Arrangement {
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// What every statement grants in advance.
+    #[must_use]
+    pub fn advance_grants(&self) -> AdvanceGrants {
+        let granted = self.fall_back.iter().filter_map(|(kind, fall_back)| match fall_back {
+            FallBack::StandAlone => None,
+            FallBack::LastAgreed(grant) => Some((*kind, *grant)),
+        });
+        granted.collect()
     }
 
     /// The house that is the authority of a kind of market data.

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use self::story::{Story, US};
 use super::*;
 use crate::{
-    arrangement::{digest::Digest, evidence::Evidence, leaf},
+    arrangement::{cycle_id::CycleKind, digest::Digest, evidence::Evidence, grant::AdvanceGrant, leaf},
     blobs::FileBlobStore,
     ledger::{Epoch, Ledger as _, RecordHash, RecordKind, Sequence, SqliteLedger},
     node::entry::Entry,
@@ -164,6 +164,17 @@ fn a_statement_that_says_more_than_its_claims_is_found() {
     story.restate(|statement| statement.live_totals.requirement_cents.treasury -= 1);
     let (problems, _, counts) = judged(&story);
     assert_eq!(codes(&problems), ["statement"], "{problems:#?}");
+    assert_eq!(counts.statements_recomputed, 0);
+}
+
+#[test]
+fn a_statement_that_grants_in_advance_what_the_arrangement_does_not_is_found() {
+    let mut story = Story::told(|_| {});
+    let grant = AdvanceGrant::new(CycleKind::Eod, 2_000, 2).unwrap();
+    story.restate(|statement| statement.advance_grants = [(CycleKind::Eod, grant)].into());
+    let (problems, _, counts) = judged(&story);
+    assert_eq!(codes(&problems), ["statement"], "{problems:#?}");
+    assert!(problems.iter().any(|problem| problem.meaning.contains("grants in advance")), "{problems:#?}");
     assert_eq!(counts.statements_recomputed, 0);
 }
 

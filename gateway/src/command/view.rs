@@ -73,7 +73,7 @@ pub struct RequirementView {
     pub futures_account: String,
     /// `live` or `rehearsal`.
     pub mode: String,
-    /// `agreed`, `rehearsal`, `break`, `fallen_back`, `pending`.
+    /// `agreed`, `rehearsal`, `break`, `fallen_back`, `pending`, `advance_grant`.
     pub status: String,
     /// Why, for a reader.
     pub reason: String,
@@ -112,6 +112,25 @@ pub struct RequirementView {
     /// What the house that answers charges beside these for the past growth of its core margin, USD; empty where it has no
     /// such charge.
     pub portfolio_differential: String,
+    /// The advance grant that is charged by; none without one.
+    pub advance_grant: Option<UsedGrantView>,
+}
+
+/// An advance grant that is used in a cycle that fell back.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct UsedGrantView {
+    /// The agreed cycle whose statements carry it.
+    pub agreed_cycle: String,
+    /// Its agreed round.
+    pub agreed_round: u32,
+    /// The applied factor that was agreed.
+    pub agreed_factor: f64,
+    /// The share that is taken off it.
+    pub haircut: f64,
+    /// Cycles that may fall back after this one and still be charged so.
+    pub cycles_left: u32,
+    /// Why this cycle fell back.
+    pub fall_back_cause: String,
 }
 
 /// A link on which the houses differ.
@@ -128,7 +147,7 @@ pub struct BreakView {
 }
 
 /// Two statements over equal content.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AgreementView {
     /// The cycle.
     pub cycle: String,
@@ -150,8 +169,21 @@ pub struct AgreementView {
     pub live_totals: TotalsView,
     /// Sums over the agreed links in rehearsal, as if they were live.
     pub rehearsal_totals: TotalsView,
+    /// What is granted in advance for later cycles that fall back.
+    pub advance_grants: Vec<AdvanceGrantView>,
     /// The signatures.
     pub signatures: Vec<SignatureView>,
+}
+
+/// What is granted in advance for cycles of one kind.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AdvanceGrantView {
+    /// `itd`, `eod` or `eodxm`.
+    pub kind: String,
+    /// The share that is taken off the agreed factor.
+    pub haircut: f64,
+    /// For how many cycles that fall back.
+    pub cycles: u32,
 }
 
 /// How many breaks have a cause.

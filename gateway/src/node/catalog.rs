@@ -18,8 +18,8 @@ use crate::{
         cycle::{Cycle, Phase},
         cycle_id::{CycleId, Round},
         digest::Digest,
-        evidence::{Evidence, MarketManifest, PositionManifest},
-        fact::Fact,
+        evidence::{End, Evidence, MarketManifest, PositionManifest},
+        fact::{Fact, FallBackCause},
         leg::{Leg, Pair},
         machine::Record,
         programme::Rules,
@@ -65,6 +65,8 @@ pub struct CycleView {
     pub cut_off: Option<Timestamp>,
     /// When the agreement in force was complete here.
     pub agreed_at: BTreeMap<Round, Timestamp>,
+    /// When this house recorded first that it falls back, and why; a late agreement takes nothing of it away.
+    pub fell_back: Option<(Timestamp, FallBackCause)>,
     /// Whether margins are being computed.
     pub is_computing: bool,
     /// Why something is missing, for an operator.
@@ -188,6 +190,14 @@ impl Catalog {
                     view.as_of = Some(opening.as_of);
                     view.cut_off = Some(opening.cut_off);
                     view.opened_at = (held.by == self.us).then_some(recorded_at);
+                }
+            }
+            Evidence::Outcome(outcome) if held.by == self.us => {
+                if let End::FellBack(cause) = outcome.end
+                    && let Ok(cause) = FallBackCause::try_from(cause)
+                {
+                    let view = self.cycles.entry(outcome.cycle).or_default();
+                    view.fell_back.get_or_insert((recorded_at, cause));
                 }
             }
             _ => {}

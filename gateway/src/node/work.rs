@@ -277,7 +277,8 @@ async fn try_match(
             digest: claims[leg],
             claim: if leg == us { &own_claim } else { &peer_claim },
         });
-        let matched = matching::match_claims(&context.parties, &named, us, &tree, &differences);
+        let grants = context.arrangement.advance_grants();
+        let matched = matching::match_claims(&context.parties, &grants, &named, us, &tree, &differences);
         let matched = matched.map_err(|error| MatchError::Untrue(error.to_string()))?;
         let breaks = context.blobs.put(&matched.breaks_payload);
         let breaks = breaks.map_err(|error| MatchError::Unreadable(error.to_string()))?;

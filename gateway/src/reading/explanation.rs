@@ -4,11 +4,12 @@ use std::cmp::Ordering;
 
 use crossmargin::v1::{self, BreakCause, RequirementStatus};
 
-use super::rules::{Basis, Effect, Figures, Standing};
+use super::rules::{Advance, Basis, Effect, Figures, Standing};
 use crate::arrangement::{
     cycle_id::{CycleKind, Round},
     fact::FallBackCause,
     link::LinkMode,
+    grant::{Granted, LastAgreed},
     leaf,
 };
 use crate::words::percent;
@@ -27,7 +28,8 @@ pub(super) fn of_requirement(basis: &Basis<'_>, status: RequirementStatus) -> St
         (None, Standing::FallenBack { cause, is_one_sided }) => {
             let only_there =
                 if is_one_sided { "; agreed at the other house: a re-run closes the difference" } else { "" };
-            format!("stand-alone: {}{only_there}", of_fall_back(cause))
+            let rests_on = if basis.granted().is_some() { "advance grant" } else { "stand-alone" };
+            format!("{rests_on}: {}{only_there}", of_fall_back(cause))
         }
         (None, Standing::CutOff { in_force }) => {
             format!("round {round} was not agreed before the cut-off; the agreement of round {in_force} is in force")
@@ -38,6 +40,11 @@ pub(super) fn of_requirement(basis: &Basis<'_>, status: RequirementStatus) -> St
         (None, Standing::Open { .. }) if basis.kind.is_none() => "stand-alone: no margin cycle has run yet".to_owned(),
         (None, Standing::Open { in_force: None }) => "stand-alone until the cycle is agreed".to_owned(),
     };
+    if basis.break_cause.is_none()
+        && let Some(advance) = &basis.advance
+    {
+        reason.push_str(&of_advance(basis, advance));
+    }
     match basis.figures {
         Figures::Unknown(why) if !why.is_empty() => {
             reason.push_str("; the amounts are not known: ");
@@ -56,6 +63,39 @@ pub(super) fn of_requirement(basis: &Basis<'_>, status: RequirementStatus) -> St
         reason.push_str("; for information: a CUR cycle charges nothing");
     }
     reason
+}
+
+/// What an advance grant comes to, or why there is none; empty where an agreement is charged by.
+fn of_advance(basis: &Basis<'_>, advance: &Advance) -> String {
+    match (basis.granted(), advance.outcome) {
+        (Some(granted), _) => {
+            let Granted { last, agreed_bp, factor_bp } = granted;
+            let LastAgreed { cycle, round, grant, .. } = last;
+            let less = match grant.haircut_bp() {
+                0 => String::new(),
+                haircut => format!(" less a haircut of {}", percent(haircut)),
+            };
+            let limited =
+                if *factor_bp < grant.factor_bp(*agreed_bp) { ", at most what is let be granted now" } else { "" };
+            let left = match granted.cycles_left() {
+                0 => "no further cycle may be charged so".to_owned(),
+                1 => "1 further cycle may be charged so".to_owned(),
+                left => format!("{left} further cycles may be charged so"),
+            };
+            format!(
+                "; this house's own leg is charged with a reduction of {}: the {} agreed in {cycle} round \
+                 {round}{less}{limited}; {left}",
+                percent(*factor_bp),
+                percent(*agreed_bp)
+            )
+        }
+        (None, Err(refusal)) if is_charged_stand_alone(basis) => format!("; no advance grant: {refusal}"),
+        _ => String::new(),
+    }
+}
+
+fn is_charged_stand_alone(basis: &Basis<'_>) -> bool {
+    matches!(basis.standing, Standing::FallenBack { .. } | Standing::Agreed { effect: Effect::Informs, .. })
 }
 
 /// Whose limit binds where a house's override lets less than the whole be granted; empty without one.
@@ -91,7 +131,8 @@ fn agreed(basis: &Basis<'_>, round: Round, effect: Effect, superseded_by: Option
             format!("agreed in round {round} after the cut-off and before settlement: charged from then on")
         }
         Effect::Informs => {
-            format!("agreed in round {round}, too late for settlement: for information, stand-alone margin is charged")
+            let charged = if basis.granted().is_some() { "the advance grant stays" } else { "stand-alone margin is" };
+            format!("agreed in round {round}, too late for settlement: for information, {charged} charged")
         }
     };
     if is_one_sided {

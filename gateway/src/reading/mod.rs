@@ -1,11 +1,13 @@
 //! What a node's clients read: requirements, cycles and agreements, built from the catalog and the stored figures.
 
 pub(crate) mod agreements;
+mod amounts;
 pub(crate) mod cycles;
 mod differential;
 mod explanation;
 mod figures;
 mod moved;
+mod grants;
 mod requirements;
 mod rules;
 mod stand_alone;

@@ -9,6 +9,7 @@ use super::{
     ReadError, Reader, Visibility,
     differential::Past,
     figures::{Breaks, Leaves, cause_of},
+    grants::{Grounds, link_now},
     rules::{Basis, Charged, Effect, Figures, Standing},
 };
 use crate::{
@@ -17,6 +18,7 @@ use crate::{
         cycle_id::{CycleId, Round},
         digest::Digest,
         fact::{Fact, Outcome},
+        leaf::FactorBounds,
         leg::Leg,
         link::{LinkMode, LinkTerms},
         name::{AccountId, LinkId},
@@ -36,7 +38,9 @@ pub(crate) struct Selected {
     standing: Standing,
     source: Source,
     breaks: Arc<Breaks>,
+    grounds: Option<Grounds>,
     past: Option<Past>,
+    bounds: FactorBounds,
     registry: Arc<Registry>,
     /// The business date of the cycle; without one, of the newest book.
     date: Date,
@@ -115,7 +119,9 @@ impl Reader {
             standing: record.standing,
             source,
             breaks,
+            grounds: self.grounds(cycle),
             past: None,
+            bounds: context.arrangement.bounds,
             registry,
             date: cycle.business_date,
             newest,
@@ -143,7 +149,9 @@ impl Reader {
                 standing: Standing::Open { in_force: None },
                 source: self.on_demand(None),
                 breaks: Arc::default(),
+                grounds: None,
                 past: None,
+                bounds: context.arrangement.bounds,
                 registry,
                 date: newest,
                 newest,
@@ -251,16 +259,23 @@ impl Selected {
             Figures::Unknown(_) => None,
         };
         let by_registry = || self.registry.link_on(&terms.link, self.date).map(|(_, mode)| mode);
+        let mode = mode.or_else(by_registry).unwrap_or(LinkMode::Rehearsal);
+        let advance = self.grounds.as_ref().zip(self.cycle).map(|(grounds, cycle)| {
+            let override_bp = self.registry.cap_bp(&terms.link, cycle.business_date);
+            grounds.advance(&terms.link, link_now(&self.registry, terms, mode), override_bp, &self.bounds)
+        });
         Basis {
             us: self.us,
             kind: self.cycle.map(|cycle| cycle.kind),
             round: self.round,
+            arrangement: self.parties.arrangement.as_str(),
             arrangement_mode: self.parties.mode,
             terms,
-            mode: mode.or_else(by_registry).unwrap_or(LinkMode::Rehearsal),
+            mode,
             figures,
             standing: self.standing,
             break_cause: cause_of(&self.breaks, &terms.link),
+            advance,
         }
     }
 
@@ -299,7 +314,8 @@ fn newest_date(context: &Context, catalog: &Catalog) -> Date {
     of_cycles.max(of_book).unwrap_or_else(|| context.today())
 }
 
-fn mode_of(leaf: &v1::MarginLeaf) -> Option<LinkMode> {
+/// The mode of a leaf; `None` where it names none.
+pub(super) fn mode_of(leaf: &v1::MarginLeaf) -> Option<LinkMode> {
     match leaf.mode() {
         v1::LinkMode::Live => Some(LinkMode::Live),
         v1::LinkMode::Rehearsal => Some(LinkMode::Rehearsal),
@@ -321,13 +337,11 @@ fn on_record(
         Some(round) => Some(known_round(record, cycle, round)?),
         None => in_force.or_else(|| record.claimed_round(us)),
     };
-    let attachment = |digest: Digest| catalog.by_digest(us, digest).and_then(|held| held.keeping.attachment);
-    let claim = round.and_then(|round| record.rounds.get(&round)?.claims[us]);
     let outcome = record.outcomes[us].map(|outcome| Fact::Outcome { by: us, cycle, outcome });
     Ok(OnRecord {
         round,
         standing: standing(catalog, us, cycle, view, round),
-        claim_leaves: claim.and_then(|claim| attachment(claim.digest)),
+        claim_leaves: round.and_then(|round| claim_leaves(catalog, us, record, round)),
         stand_alone_leaves: outcome.and_then(|fact| catalog.evidence(&fact)?.keeping.attachment),
         breaks: round.and_then(|round| breaks_digest(catalog, us, record, round)),
     })
@@ -381,8 +395,14 @@ fn known_round(record: &Cycle, cycle: CycleId, round: Round) -> Result<Round, Re
     Err(ReadError::NotFound(format!("cycle {cycle} has no round {round}: its newest is {newest}")))
 }
 
+/// The digest of the leaves of this house's claim for a round.
+pub(super) fn claim_leaves(catalog: &Catalog, us: Leg, record: &Cycle, round: Round) -> Option<Digest> {
+    let claim = record.rounds.get(&round)?.claims[us]?;
+    catalog.by_digest(us, claim.digest)?.keeping.attachment
+}
+
 /// The digest of the breaks of a round that this house has matched.
-fn breaks_digest(catalog: &Catalog, us: Leg, record: &Cycle, round: Round) -> Option<Digest> {
+pub(super) fn breaks_digest(catalog: &Catalog, us: Leg, record: &Cycle, round: Round) -> Option<Digest> {
     let statement = record.rounds.get(&round)?.statements[us]?;
     catalog.by_digest(us, statement)?.keeping.attachment
 }

@@ -136,6 +136,10 @@ fn charged(margin: &JointMargin, houses: [&str; 2], charge: &Charge) -> String {
                  The figures, with {reduction}, are what would follow."
             )
         }
+        Charged::AdvanceGrant(_) => {
+            let reason = reason.strip_prefix("advance grant: ").unwrap_or(reason);
+            format!("An advance grant is charged by: {reason}. The figures, with {reduction}, are what would follow.")
+        }
         Charged::OtherRound(round) => {
             format!("The agreement of round {round} counts, not these figures, with {reduction}: {reason}.")
         }
@@ -223,6 +227,11 @@ mod tests {
                 &hedged,
                 Charged::OtherRound(Round(2)),
                 "The agreement of round 2 counts, not these figures, with a reduction of 50.00 %: why.",
+            ),
+            (
+                &hedged,
+                Charged::AdvanceGrant(3_200),
+                "An advance grant is charged by: why. The figures, with a reduction of 50.00 %, are what would follow.",
             ),
             (&hedged, Charged::Nothing, "Nothing is charged by the figures, with a reduction of 50.00 %: why."),
         ] {

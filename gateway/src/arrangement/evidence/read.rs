@@ -11,8 +11,9 @@ use super::{
     REASON_CHARACTERS_MAX, RegistryContent, RegistryEntry, Statement, Totals,
 };
 use crate::arrangement::{
-    cycle_id::{CycleId, Round, iso_date},
+    cycle_id::{CycleId, CycleKind, Round, iso_date},
     digest::Digest,
+    grant::AdvanceGrant,
     leg::{Leg, Pair},
     parties::Parties,
 };
@@ -148,6 +149,8 @@ impl Reader<'_> {
             Ok((count.cause(), within(&format!("{field}.count"), count.count, u64::MAX)?))
         })?;
         ascending("break_counts", &break_counts, |(cause, _)| *cause)?;
+        let advance_grants = each("advance_grants", &wire.advance_grants, advance_grant)?;
+        ascending("advance_grants", &advance_grants, |(kind, _)| *kind)?;
         Ok(Statement {
             cycle: self.cycle(wire.cycle.as_ref())?,
             round: round(wire.round)?,
@@ -163,6 +166,7 @@ impl Reader<'_> {
             live_totals: totals(present("live_totals", wire.live_totals)?),
             rehearsal_totals: totals(present("rehearsal_totals", wire.rehearsal_totals)?),
             suspended_count: wire.suspended_count,
+            advance_grants: advance_grants.into_iter().collect(),
         })
     }
 
@@ -236,6 +240,21 @@ fn inputs(wire: v1::Inputs) -> Read<Inputs> {
         registry: digest("inputs.registry", &wire.registry)?,
         engine,
     })
+}
+
+fn advance_grant(field: &str, wire: &v1::AdvanceGrant) -> Read<(CycleKind, AdvanceGrant)> {
+    let Some(kind) = CycleKind::from_wire(wire.kind()) else {
+        return wrong(format!("{field}.kind"), "is not given or not known here");
+    };
+    let grant = AdvanceGrant::new(kind, wire.haircut_bp, wire.cycles).or_else(|problems| {
+        // Invariant: a grant that is refused has a problem; the first is told, as everywhere in evidence.
+        let first = problems.into_iter().next();
+        first.map_or_else(
+            || wrong(field, "is out of range"),
+            |problem| wrong(format!("{field}.{}", problem.field), problem.reason),
+        )
+    })?;
+    Ok((kind, grant))
 }
 
 fn totals(wire: v1::Totals) -> Totals {

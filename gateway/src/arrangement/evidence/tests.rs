@@ -2,6 +2,8 @@ use prost::Message;
 
 use super::*;
 use crate::arrangement::{
+    cycle_id::CycleKind,
+    grant::AdvanceGrant,
     leg::Leg,
     parties::{ArrangementMode, Parties},
 };
@@ -93,6 +95,11 @@ pub(crate) fn every_kind() -> Vec<Evidence> {
                 shortfall_cents: 18,
                 charges_cents: Pair { treasury: 21, futures: 22 },
             },
+            advance_grants: [
+                (CycleKind::Itd, AdvanceGrant::new(CycleKind::Itd, 0, 1).unwrap()),
+                (CycleKind::Eod, AdvanceGrant::new(CycleKind::Eod, 2_000, 2).unwrap()),
+            ]
+            .into(),
         }),
         Evidence::Decline(Decline { cycle, round, reason: "the other house's book is incomplete".to_owned() }),
         Evidence::Outcome(Outcome { cycle, end: End::Agreed { round, agreement: digest(1), is_late: true } }),
@@ -207,6 +214,12 @@ fn a_field_that_is_missing_malformed_or_beyond_its_limit_is_named() {
     assert_eq!(statement(|statement| statement.break_counts[0].cause = 0), "break_counts[0].cause");
     assert_eq!(statement(|statement| statement.break_counts.swap(0, 1)), "break_counts[1]");
     assert_eq!(statement(|statement| statement.live_totals = None), "live_totals");
+    assert_eq!(statement(|statement| statement.advance_grants[0].kind = 0), "advance_grants[0].kind");
+    assert_eq!(statement(|statement| statement.advance_grants[0].kind = 1), "advance_grants[0].kind");
+    assert_eq!(statement(|statement| statement.advance_grants[1].haircut_bp = 10_001), "advance_grants[1].haircut_bp");
+    assert_eq!(statement(|statement| statement.advance_grants[1].cycles = 0), "advance_grants[1].cycles");
+    assert_eq!(statement(|statement| statement.advance_grants[1].cycles = 101), "advance_grants[1].cycles");
+    assert_eq!(statement(|statement| statement.advance_grants.swap(0, 1)), "advance_grants[1]");
 
     let decline = |change: fn(&mut v1::Decline)| objection(6, change);
     assert_eq!(decline(|decline| decline.reason = String::new()), "reason");

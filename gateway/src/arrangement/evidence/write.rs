@@ -51,6 +51,15 @@ impl Statement {
             live_totals: Some(self.live_totals.to_wire()),
             rehearsal_totals: Some(self.rehearsal_totals.to_wire()),
             suspended_count: self.suspended_count,
+            advance_grants: self
+                .advance_grants
+                .iter()
+                .map(|(kind, grant)| v1::AdvanceGrant {
+                    kind: v1::CycleKind::from(*kind).into(),
+                    haircut_bp: grant.haircut_bp(),
+                    cycles: grant.cycles(),
+                })
+                .collect(),
         }
     }
 }

@@ -22,6 +22,7 @@ use crate::arrangement::{
     matching::{self, NamedClaim},
     name::LinkId,
     parties::ArrangementMode,
+    terms::Arrangement,
     tree::MarginTree,
     walk::Difference,
 };
@@ -45,6 +46,13 @@ pub(super) fn check(
     let Some((word, statement)) = own else { return };
     if history.cut_offs.get(&cycle).is_some_and(|cut_off| *cut_off < word.sequence) {
         let meaning = format!("this house signed a statement for round {round} of {cycle} after its own cut-off");
+        findings.problem(word.sequence, "statement", meaning);
+    }
+    if statement.advance_grants != subject.arrangement.advance_grants() {
+        let meaning = format!(
+            "the statement of round {round} of {cycle} grants in advance what the arrangement does not: {:?}",
+            statement.advance_grants
+        );
         findings.problem(word.sequence, "statement", meaning);
     }
     let Some(breaks) = kept_breaks(subject, word, statement, findings) else { return };
@@ -182,7 +190,9 @@ fn matched_anew(
         Some(NamedClaim { digest: word.held.digest, claim: word.claim()? })
     };
     let claims = Pair { treasury: named(Leg::Treasury)?, futures: named(Leg::Futures)? };
-    let matched = matching::match_claims(&subject.arrangement.parties, &claims, us, kept, &differences);
+    let Arrangement { parties, .. } = &*subject.arrangement;
+    let grants = subject.arrangement.advance_grants();
+    let matched = matching::match_claims(parties, &grants, &claims, us, kept, &differences);
     Some(matched.map(|matched| matched.digest))
 }
 

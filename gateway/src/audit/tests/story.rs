@@ -142,7 +142,8 @@ impl Story {
             digest
         });
         let named = claims.map(|digest| NamedClaim { digest, claim: &claim });
-        let matched = matching::match_claims(&self.arrangement.parties, &named, US, &tree, &[]).unwrap();
+        let grants = self.arrangement.advance_grants();
+        let matched = matching::match_claims(&self.arrangement.parties, &grants, &named, US, &tree, &[]).unwrap();
         let breaks = self.keep(matched.breaks_payload.to_vec());
         for leg in Leg::BOTH {
             if leg == US {

@@ -3,8 +3,8 @@
 use crossmargin::v1;
 
 use super::{
-    AgreementView, BreakCountView, BreakView, CycleView, LinkView, RequirementView, SignatureView, TimingView,
-    TotalsView,
+    AdvanceGrantView, AgreementView, BreakCountView, BreakView, CycleView, LinkView, RequirementView, SignatureView,
+    TimingView, TotalsView, UsedGrantView,
 };
 use crate::command::output::{cycle, fraction, instant, small};
 
@@ -67,6 +67,20 @@ impl From<&v1::Requirement> for RequirementView {
             treasury_total: from.treasury_total.clone(),
             futures_total: from.futures_total.clone(),
             portfolio_differential: from.portfolio_differential.clone(),
+            advance_grant: from.advance_grant.as_ref().map(UsedGrantView::from),
+        }
+    }
+}
+
+impl From<&v1::UsedGrant> for UsedGrantView {
+    fn from(from: &v1::UsedGrant) -> Self {
+        Self {
+            agreed_cycle: cycle(from.agreed_cycle.as_ref()),
+            agreed_round: from.agreed_round,
+            agreed_factor: fraction(from.agreed_factor_bp),
+            haircut: fraction(from.haircut_bp),
+            cycles_left: from.cycles_left,
+            fall_back_cause: small(from.fall_back_cause().as_str_name(), "FALL_BACK_CAUSE_"),
         }
     }
 }
@@ -94,6 +108,11 @@ impl From<&v1::Agreement> for AgreementView {
             key_id: envelope.key_id.clone(),
             signature: hex::encode(&envelope.signature),
         });
+        let grants = statement.advance_grants.iter().map(|grant| AdvanceGrantView {
+            kind: small(grant.kind().as_str_name(), "CYCLE_KIND_"),
+            haircut: fraction(grant.haircut_bp),
+            cycles: grant.cycles,
+        });
         Self {
             cycle: cycle(from.cycle.as_ref()),
             round: from.round,
@@ -105,6 +124,7 @@ impl From<&v1::Agreement> for AgreementView {
             breaks: breaks.collect(),
             live_totals: statement.live_totals.as_ref().map(TotalsView::from).unwrap_or_default(),
             rehearsal_totals: statement.rehearsal_totals.as_ref().map(TotalsView::from).unwrap_or_default(),
+            advance_grants: grants.collect(),
             signatures: signatures.collect(),
         }
     }

@@ -1,3 +1,5 @@
+mod advance;
+
 use super::*;
 use crate::arrangement::{leg::Pair, link::LinkKind};
 
@@ -52,12 +54,14 @@ fn basis_of<'a>(terms: &'a LinkTerms, figures: Figures<'a>, standing: Standing) 
         us: Leg::Treasury,
         kind: Some(CycleKind::Eod),
         round: Some(ROUND),
+        arrangement: "A-B",
         arrangement_mode: ArrangementMode::Live,
         terms,
         mode: LinkMode::Live,
         figures,
         standing,
         break_cause: None,
+        advance: None,
     }
 }
 
@@ -217,14 +221,6 @@ fn a_link_that_an_agreed_round_does_not_hold_is_not_agreed() {
 fn a_cycle_for_information_says_that_it_charges_nothing() {
     let found = requirement(ON_TIME, |basis| basis.kind = Some(CycleKind::Cur));
     assert!(found.reason.contains("a CUR cycle charges nothing"), "{}", found.reason);
-}
-
-#[test]
-fn dollars_have_two_digits_and_a_sign() {
-    for (cents, text) in [(0, "0.00"), (5, "0.05"), (-5, "-0.05"), (123_456, "1234.56"), (-100, "-1.00")] {
-        assert_eq!(usd(cents), text);
-    }
-    assert_eq!(usd(i64::MIN), "-92233720368547758.08");
 }
 
 #[test]
