@@ -114,6 +114,13 @@ pub struct RequirementView {
     pub portfolio_differential: String,
     /// The advance grant that is charged by; none without one.
     pub advance_grant: Option<UsedGrantView>,
+    /// The `EOD` cycle that an `EODXM` cycle adjusts; empty without one.
+    pub adjusts: String,
+    /// What the Treasury house requires in all now less what it charged in all in that cycle, USD; empty where it is not known
+    /// here.
+    pub treasury_adjustment: String,
+    /// What the futures house requires in all now less what it charged in all in that cycle, USD.
+    pub futures_adjustment: String,
 }
 
 /// An advance grant that is used in a cycle that fell back.

@@ -1,5 +1,6 @@
 //! What a node's clients read: requirements, cycles and agreements, built from the catalog and the stored figures.
 
+mod adjustment;
 pub(crate) mod agreements;
 mod amounts;
 pub(crate) mod cycles;

@@ -7,6 +7,8 @@ use jiff::civil::Date;
 
 use super::{
     ReadError, Reader, Visibility,
+    adjustment::{adjusted, adjustment, has_ended},
+    amounts::usd,
     differential::Past,
     figures::{Breaks, Leaves, cause_of},
     grants::{Grounds, link_now},
@@ -19,7 +21,7 @@ use crate::{
         digest::Digest,
         fact::{Fact, Outcome},
         leaf::FactorBounds,
-        leg::Leg,
+        leg::{Leg, Pair},
         link::{LinkMode, LinkTerms},
         name::{AccountId, LinkId},
         parties::Parties,
@@ -40,6 +42,8 @@ pub(crate) struct Selected {
     breaks: Arc<Breaks>,
     grounds: Option<Grounds>,
     past: Option<Past>,
+    /// The cycle that this one adjusts.
+    adjusts: Option<Box<Selected>>,
     bounds: FactorBounds,
     registry: Arc<Registry>,
     /// The business date of the cycle; without one, of the newest book.
@@ -85,7 +89,14 @@ impl Reader {
     /// # Errors
     /// This house knows no such cycle or round, or what is stored of it cannot be read.
     pub(crate) fn select(&self, cycle: CycleId, round: Option<Round>) -> Result<Selected, ReadError> {
-        Ok(Selected { past: self.past(cycle), ..self.without_past(cycle, round)? })
+        let adjusted = adjusted(&self.context.catalog.read().cycles, self.context.us, cycle);
+        // A requirement is always answered: an adjustment of what cannot be read is not known.
+        let adjusts = adjusted.and_then(|adjusted| {
+            let selected = self.without_past(adjusted, None);
+            selected.inspect_err(|error| tracing::warn!(%cycle, %adjusted, %error, "no adjustment is known")).ok()
+        });
+        let adjusts = adjusts.map(Box::new);
+        Ok(Selected { past: self.past(cycle), adjusts, ..self.without_past(cycle, round)? })
     }
 
     /// What becomes of a link's figures in a round.
@@ -121,6 +132,7 @@ impl Reader {
             breaks,
             grounds: self.grounds(cycle),
             past: None,
+            adjusts: None,
             bounds: context.arrangement.bounds,
             registry,
             date: cycle.business_date,
@@ -151,6 +163,7 @@ impl Reader {
                 breaks: Arc::default(),
                 grounds: None,
                 past: None,
+                adjusts: None,
                 bounds: context.arrangement.bounds,
                 registry,
                 date: newest,
@@ -238,8 +251,25 @@ impl Selected {
     pub(crate) fn requirement(&self, terms: &LinkTerms) -> v1::Requirement {
         let cycle = self.cycle.map(|cycle| cycle.to_wire(self.parties.arrangement.as_str()));
         let differential = self.past.as_ref().map(|past| past.differential(&terms.link).to_string());
-        let requirement = self.basis(terms).requirement();
-        v1::Requirement { cycle, portfolio_differential: differential.unwrap_or_default(), ..requirement }
+        let basis = self.basis(terms);
+        let adjustment = self.adjustment(&basis).map(|cents| cents.map(usd).unwrap_or_default());
+        let adjusts = self.adjusts.as_ref().and_then(|adjusted| adjusted.cycle);
+        v1::Requirement {
+            cycle,
+            portfolio_differential: differential.unwrap_or_default(),
+            adjusts: adjusts.map(|adjusts| adjusts.to_wire(self.parties.arrangement.as_str())),
+            treasury_adjustment: adjustment.treasury,
+            futures_adjustment: adjustment.futures,
+            ..basis.requirement()
+        }
+    }
+
+    /// What a link's totals change by against the cycle that this one adjusts; known once this one charges.
+    fn adjustment(&self, basis: &Basis<'_>) -> Pair<Option<i64>> {
+        match &self.adjusts {
+            Some(adjusted) if basis.has_ended() => adjustment(&basis.amounts(), &adjusted.basis(basis.terms).amounts()),
+            _ => Pair::default(),
+        }
     }
 
     /// The requirement of a link by its id; `None` where both houses never recorded the same.
@@ -413,7 +443,6 @@ fn newest_charging(catalog: &Catalog, us: Leg) -> Option<CycleId> {
         let open = catalog.cycles.iter().rev();
         open.filter(|(id, view)| id.kind.charges() && view.record.opened[us])
     };
-    let has_ended = |view: &CycleView| view.record.agreement().is_some() || view.record.outcomes[us].is_some();
-    let ended = charging().find(|(_, view)| has_ended(view));
+    let ended = charging().find(|(_, view)| has_ended(view, us));
     ended.or_else(|| charging().next()).map(|(id, _)| *id)
 }

@@ -155,6 +155,16 @@ impl Basis<'_> {
         self.advance.as_ref().and_then(|advance| advance.outcome.as_ref().ok())
     }
 
+    /// Whether the round's figures decide what is charged: the cycle has ended here, and no other round is in force.
+    pub(super) fn has_ended(&self) -> bool {
+        let goes_on = matches!(self.standing, Standing::Open { .. });
+        let is_charged = match self.charged() {
+            Charged::Agreed | Charged::StandAlone | Charged::AdvanceGrant(_) => true,
+            Charged::OtherRound(_) | Charged::Nothing => false,
+        };
+        !goes_on && is_charged
+    }
+
     /// What each house asks for its leg, where it is known here.
     pub(super) fn amounts(&self) -> Amounts {
         let (Figures::Joint(leaf) | Figures::OwnLeg(leaf)) = self.figures else { return Pair::default() };

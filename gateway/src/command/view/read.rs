@@ -68,6 +68,9 @@ impl From<&v1::Requirement> for RequirementView {
             futures_total: from.futures_total.clone(),
             portfolio_differential: from.portfolio_differential.clone(),
             advance_grant: from.advance_grant.as_ref().map(UsedGrantView::from),
+            adjusts: from.adjusts.as_ref().map(|adjusts| cycle(Some(adjusts))).unwrap_or_default(),
+            treasury_adjustment: from.treasury_adjustment.clone(),
+            futures_adjustment: from.futures_adjustment.clone(),
         }
     }
 }

@@ -244,5 +244,7 @@ fn figures_are_charged_as_agreed_only_where_their_round_is_in_force() {
     ];
     for (standing, change, expected) in cases {
         assert_eq!(with_basis(standing, change, |basis| basis.charged()), expected, "{standing:?}");
+        let decides = standing != OPEN && matches!(expected, Charged::Agreed | Charged::StandAlone);
+        assert_eq!(with_basis(standing, change, |basis| basis.has_ended()), decides, "{standing:?}");
     }
 }
