@@ -51,6 +51,10 @@ const ROWS: &[(&str, &[RoleKind])] = &[
     ("/crossmargin.v1.ProgrammeService/WatchChanges", PROGRAMME),
     ("/crossmargin.v1.MarginService/GetRequirement", MARGIN_AND_OWNERS),
     ("/crossmargin.v1.MarginService/ListRequirements", MARGIN_AND_OWNERS),
+    (
+        "/crossmargin.v1.MarginService/GetMemberTotals",
+        &[RoleKind::MarginReader, RoleKind::Operator, RoleKind::Auditor, RoleKind::Member],
+    ),
     ("/crossmargin.v1.MarginService/GetAgreement", MARGIN),
     ("/crossmargin.v1.MarginService/ListAgreements", MARGIN),
     ("/crossmargin.v1.MarginService/WatchResults", MARGIN),

@@ -22,6 +22,7 @@ pub mod risk;
 mod rows;
 pub mod status;
 pub mod submit;
+pub mod totals;
 pub mod trial;
 pub mod view;
 
@@ -63,6 +64,8 @@ pub enum Command {
     Agreements(agreements::AgreementsArgs),
     /// Show what each house requires.
     Requirements(requirements::RequirementsArgs),
+    /// Show what each house requires of a member: its own accounts, its affiliates', its customers'.
+    Totals(totals::TotalsArgs),
     /// Calculate prices, conversion factors, baskets, settlements, values at risk and backtests, without a node.
     Risk(risk::RiskArgs),
     /// Hold each house's core margins of past days against what the days after them made of today's positions.
@@ -99,6 +102,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Cycle(args) => cycle::run(args).await,
         Command::Agreements(args) => agreements::run(args).await,
         Command::Requirements(args) => requirements::run(args).await,
+        Command::Totals(args) => totals::run(args).await,
         Command::Backtest(args) => backtest::run(args).await,
         Command::Explain(args) => explain::run(args).await,
         Command::Models(args) => models::run(args).await,

@@ -3,10 +3,14 @@
 mod past;
 mod trial;
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, LazyLock},
+};
 
 use crossmargin::v1;
 use jiff::Timestamp;
+use proptest::prelude::*;
 use prost::{Message, bytes::Bytes};
 
 use super::*;
@@ -52,7 +56,11 @@ impl Bench {
     }
 
     fn manifest(&self, book: &Book) -> PositionManifest {
-        let chunks = columns::chunks_of(&holdings(book));
+        self.manifest_of(&holdings(book))
+    }
+
+    fn manifest_of(&self, accounts: &Accounts) -> PositionManifest {
+        let chunks = columns::chunks_of(accounts);
         let chunks: Vec<ChunkRef> = chunks
             .into_iter()
             .map(|chunk| ChunkRef {
@@ -197,6 +205,52 @@ fn a_change_of_one_account_changes_the_leaf_of_its_link_alone() {
     let changed: Vec<&str> =
         before.iter().zip(&after).filter(|(one, other)| one != other).map(|(leaf, _)| leaf.link_id.as_str()).collect();
     assert_eq!(changed, ["LNK-0005"]);
+}
+
+proptest! {
+    // Each case computes a whole round.
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_links_leaf_depends_on_another_links_positions(
+        changed in 0..28_usize,
+        changes in prop::collection::vec((any::<bool>(), any::<prop::sample::Index>(), -5_000..5_000_i64), 1..6),
+    ) {
+        static BEFORE: LazyLock<(Bench, Vec<(LinkId, Bytes)>)> = LazyLock::new(|| {
+            let bench = Bench::new();
+            let leaves = leaves_of(&bench, &Pair::from_fn(|leg| holdings(&sample_books()[leg])));
+            (bench, leaves)
+        });
+        let (bench, before) = &*BEFORE;
+        let mut accounts = Pair::from_fn(|leg| holdings(&sample_books()[leg]));
+        let terms = bench.registry.links().nth(changed).unwrap().0.clone();
+        let held = |leg: Leg| accounts[leg].values().flat_map(|held| held.iter()).map(|held| held.instrument);
+        let instruments = Pair::from_fn(|leg| held(leg).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>());
+        for (is_treasury, instrument, quantity) in changes {
+            let leg = if is_treasury { Leg::Treasury } else { Leg::Futures };
+            let instrument = *instrument.get(&instruments[leg]);
+            let account = accounts[leg].get_mut(&terms.accounts[leg]).unwrap();
+            // A face is a multiple of 100.
+            let added = Holding { instrument, quantity: quantity * if is_treasury { 100_000 } else { 1 } };
+            let others = account.iter().filter(|held| held.instrument != instrument).copied();
+            let mut holdings: Vec<Holding> = others.chain((added.quantity != 0).then_some(added)).collect();
+            holdings.sort_by_key(|held| held.instrument);
+            *account = holdings.into();
+        }
+        let after = leaves_of(bench, &accounts);
+        prop_assert_eq!(before.len(), after.len());
+        for (before, after) in before.iter().zip(&after) {
+            prop_assert!(before == after || before.0 == terms.link, "{} changed with {}", before.0, terms.link);
+        }
+    }
+}
+
+/// The leaves' bytes of a round on these positions.
+fn leaves_of(bench: &Bench, accounts: &Pair<Accounts>) -> Vec<(LinkId, Bytes)> {
+    let manifests = Pair::from_fn(|leg| bench.manifest_of(&accounts[leg]));
+    let job = Job { manifests, ..bench.job(&sample_books()) };
+    let computed = bench.computer.joint(&job).unwrap();
+    computed.tree.leaves().iter().map(|leaf| (leaf.link.clone(), leaf.bytes.clone())).collect()
 }
 
 fn without_header(book: &Book) -> String {

@@ -79,7 +79,8 @@ impl LegFigures {
 }
 
 /// US cents as a decimal of US dollars with two digits.
-pub(super) fn usd(cents: i64) -> String {
+pub(super) fn usd(cents: impl Into<i128>) -> String {
+    let cents: i128 = cents.into();
     let sign = if cents < 0 { "-" } else { "" };
     let cents = cents.unsigned_abs();
     format!("{sign}{}.{:02}", cents / 100, cents % 100)
@@ -91,7 +92,7 @@ mod tests {
 
     #[test]
     fn dollars_have_two_digits_and_a_sign() {
-        for (cents, text) in [(0, "0.00"), (5, "0.05"), (-5, "-0.05"), (123_456, "1234.56"), (-100, "-1.00")] {
+        for (cents, text) in [(0_i64, "0.00"), (5, "0.05"), (-5, "-0.05"), (123_456, "1234.56"), (-100, "-1.00")] {
             assert_eq!(usd(cents), text);
         }
         assert_eq!(usd(i64::MIN), "-92233720368547758.08");

@@ -12,6 +12,7 @@ mod grants;
 mod requirements;
 mod rules;
 mod stand_alone;
+mod totals;
 mod visibility;
 
 pub(crate) use figures::{Leaves, Reader};

@@ -13,6 +13,7 @@ use super::{
     figures::{Breaks, Leaves, cause_of},
     grants::{Grounds, link_now},
     rules::{Basis, Charged, Effect, Figures, Standing},
+    totals::LinkRequirement,
 };
 use crate::{
     arrangement::{
@@ -249,7 +250,7 @@ impl Reader {
 impl Selected {
     /// The requirement of a link.
     pub(crate) fn requirement(&self, terms: &LinkTerms) -> v1::Requirement {
-        let cycle = self.cycle.map(|cycle| cycle.to_wire(self.parties.arrangement.as_str()));
+        let cycle = self.cycle_to_wire();
         let differential = self.past.as_ref().map(|past| past.differential(&terms.link).to_string());
         let basis = self.basis(terms);
         let adjustment = self.adjustment(&basis).map(|cents| cents.map(usd).unwrap_or_default());
@@ -262,6 +263,18 @@ impl Selected {
             futures_adjustment: adjustment.futures,
             ..basis.requirement()
         }
+    }
+
+    /// What can be summed of a link's requirement.
+    pub(super) fn link_requirement(&self, terms: &LinkTerms) -> LinkRequirement {
+        let basis = self.basis(terms);
+        let (status, amounts) = (basis.status(), basis.amounts());
+        LinkRequirement { kind: terms.kind, owner: terms.owner.clone(), status, amounts }
+    }
+
+    /// The cycle for the wire.
+    pub(super) fn cycle_to_wire(&self) -> Option<v1::CycleId> {
+        self.cycle.map(|cycle| cycle.to_wire(self.parties.arrangement.as_str()))
     }
 
     /// What a link's totals change by against the cycle that this one adjusts; known once this one charges.
