@@ -98,7 +98,7 @@ impl Analyst {
         let market = self.trial_market(business_date)?;
         let cap = terms.map_or(Factor::ONE, |terms| {
             let date = market.situation().assembled.market.business_date();
-            leaf::override_factor(self.context.catalog.read().registry.cap_bp(&terms.link, date))
+            leaf::override_factor(self.context.catalog.read().registry.cap_bp(&terms, date))
         });
         let held = before.iter().flat_map(LinkInputs::instruments).collect();
         let lent = if visibility.is_all() { Lent::Every } else { Lent::Of(held) };

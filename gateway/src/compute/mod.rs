@@ -191,7 +191,7 @@ impl Computer {
             .filter_map(|(terms, mode)| {
                 let own = book.holdings(&terms.accounts[job.leg])?;
                 let holdings = Pair::from_fn(|leg| if leg == job.leg { own } else { &[] });
-                let cap = leaf::override_factor(job.registry.cap_bp(&terms.link, job.business_date));
+                let cap = leaf::override_factor(job.registry.cap_bp(terms, job.business_date));
                 Some(Legs { terms, mode, holdings, cap })
             })
             .collect();

@@ -111,7 +111,7 @@ pub(super) fn links<'a>(registry: &'a Registry, books: &'a Pair<FrozenBook>, bus
         // A link that came into force after a book was frozen counts from the next freeze on: its account is not flat,
         // it is not there.
         let holdings = Pair::from_fn(|leg| books[leg].holdings(&terms.accounts[leg])).both()?;
-        let cap = leaf::override_factor(registry.cap_bp(&terms.link, business_date));
+        let cap = leaf::override_factor(registry.cap_bp(terms, business_date));
         Some(Legs { terms, mode, holdings, cap })
     });
     held.collect()

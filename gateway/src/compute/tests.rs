@@ -223,7 +223,7 @@ proptest! {
         });
         let (bench, before) = &*BEFORE;
         let mut accounts = Pair::from_fn(|leg| holdings(&sample_books()[leg]));
-        let terms = bench.registry.links().nth(changed).unwrap().0.clone();
+        let terms = bench.registry.links_on(sample::BUSINESS_DATE).nth(changed).unwrap().0.clone();
         let held = |leg: Leg| accounts[leg].values().flat_map(|held| held.iter()).map(|held| held.instrument);
         let instruments = Pair::from_fn(|leg| held(leg).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>());
         for (is_treasury, instrument, quantity) in changes {

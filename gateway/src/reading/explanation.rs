@@ -8,9 +8,9 @@ use super::rules::{Advance, Basis, Effect, Figures, Standing};
 use crate::arrangement::{
     cycle_id::{CycleKind, Round},
     fact::FallBackCause,
-    link::LinkMode,
     grant::{Granted, LastAgreed},
     leaf,
+    link::LinkMode,
 };
 use crate::words::percent;
 

@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, collections::BTreeMap, sync::Arc};
 
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 
 use super::{
     Leaves, Reader,
@@ -99,12 +99,13 @@ impl Agreed {
     }
 }
 
-/// How a link stands by the registry; `mode` is that of the present figures, which no grant goes beyond.
-pub(super) fn link_now(registry: &Registry, terms: &LinkTerms, mode: LinkMode) -> LinkNow {
-    match registry.link(&terms.link) {
-        None => LinkNow::NotInForce,
-        Some((_, LinkMode::Live)) if mode == LinkMode::Live => LinkNow::Live,
-        Some(_) => LinkNow::Rehearsal,
+/// How a link stands by the registry on a date; `mode` is that of the present figures, which no grant goes beyond.
+pub(super) fn link_now(registry: &Registry, terms: &LinkTerms, mode: LinkMode, date: Date) -> LinkNow {
+    match (registry.link_on(&terms.link, date), mode) {
+        (None, _) => LinkNow::NotInForce,
+        (Some((_, LinkMode::Suspended)), _) | (Some(_), LinkMode::Suspended) => LinkNow::Suspended,
+        (Some((_, LinkMode::Live)), LinkMode::Live) => LinkNow::Live,
+        (Some(_), _) => LinkNow::Rehearsal,
     }
 }
 

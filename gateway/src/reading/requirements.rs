@@ -304,8 +304,13 @@ impl Selected {
         let by_registry = || self.registry.link_on(&terms.link, self.date).map(|(_, mode)| mode);
         let mode = mode.or_else(by_registry).unwrap_or(LinkMode::Rehearsal);
         let advance = self.grounds.as_ref().zip(self.cycle).map(|(grounds, cycle)| {
-            let override_bp = self.registry.cap_bp(&terms.link, cycle.business_date);
-            grounds.advance(&terms.link, link_now(&self.registry, terms, mode), override_bp, &self.bounds)
+            let override_bp = self.registry.cap_bp(terms, cycle.business_date);
+            grounds.advance(
+                &terms.link,
+                link_now(&self.registry, terms, mode, cycle.business_date),
+                override_bp,
+                &self.bounds,
+            )
         });
         Basis {
             us: self.us,

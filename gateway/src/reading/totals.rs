@@ -150,9 +150,10 @@ impl Reader {
         place: Option<(CycleId, Option<Round>)>,
         visibility: &Visibility,
     ) -> Result<v1::MemberTotals, ReadError> {
-        let is_theirs = |terms: &LinkTerms| terms.member == *member && visibility.shows(terms);
-        if !self.context.catalog.read().registry.links().any(|(terms, _)| is_theirs(terms)) {
-            let reason = format!("no link in force has member {member}: see `crossmargin links list`");
+        let is_theirs = |terms: &LinkTerms| terms.member == *member;
+        let registry = std::sync::Arc::clone(&self.context.catalog.read().registry);
+        if !visibility.shows_member(member) || !registry.is_member(member) {
+            let reason = format!("there is no member {member}: see `crossmargin programme members`");
             return Err(ReadError::NotFound(reason));
         }
         let selected = match place {

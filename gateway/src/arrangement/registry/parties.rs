@@ -29,6 +29,12 @@ impl Registry {
         later.map(|member| (member, Pair::from_fn(|leg| self.logs[leg].members.get(member))))
     }
 
+    /// Whether a house has recorded a member.
+    #[must_use]
+    pub fn is_member(&self, member: &MemberId) -> bool {
+        Leg::BOTH.into_iter().any(|leg| self.logs[leg].members.contains_key(member))
+    }
+
     /// What keeps links of a kind of a member from being charged reduced on a date, apart from the links themselves.
     #[must_use]
     pub fn member_standing(&self, member: &MemberId, kind: LinkKind, date: Date) -> Vec<Obstacle> {

@@ -201,7 +201,7 @@ fn check_leaves(
             findings.problem(word.sequence, "leaf", meaning);
         }
         let date = claim.cycle.business_date;
-        let override_bp = registry.cap_bp(&kept.link, date);
+        let override_bp = registry.terms_on(&kept.link, date).map_or(10_000, |terms| registry.cap_bp(terms, date));
         if leaf.override_bp != override_bp {
             let meaning = format!(
                 "link {}: override_bp is {}, but the houses' overrides on {date} let {override_bp} be granted",
