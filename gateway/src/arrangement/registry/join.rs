@@ -80,9 +80,7 @@ impl JoinedSuspension<'_> {
 impl Registry {
     /// Every link that at least one house recorded after `after`, ascending by link.
     pub fn joined<'a>(&'a self, after: Option<&LinkId>) -> impl Iterator<Item = (&'a LinkId, JoinedLink<'a>)> {
-        use std::ops::Bound::{Excluded, Unbounded};
-        let range = (after.map_or(Unbounded, Excluded), Unbounded);
-        let mut logs = self.logs.as_ref().map(|log| log.links.range::<LinkId, _>(range).peekable());
+        let mut logs = self.logs.as_ref().map(|log| log.links.after(after).peekable());
         std::iter::from_fn(move || {
             let heads = Pair::from_fn(|leg| logs[leg].peek().map(|(link, _)| *link));
             let next = [heads.treasury, heads.futures].into_iter().flatten().min()?;

@@ -14,6 +14,7 @@ use super::{
         AccountRecord, ApprovalRecord, Change, Document, LossAllocation, MemberRecord, Override, Package, Port, Scope,
         Step, Suspension, SuspensionId,
     },
+    chunked::ChunkedMap,
     stage::Stage,
 };
 use crate::arrangement::{
@@ -34,12 +35,12 @@ pub(super) struct Log {
     pub(super) entries: Arc<Vec<Digest>>,
     pub(super) adopted: Option<Digest>,
     pub(super) members: Arc<BTreeMap<MemberId, MemberRecord>>,
-    pub(super) affiliates: Arc<BTreeMap<(MemberId, OwnerId), Period>>,
-    pub(super) customers: Arc<BTreeMap<(MemberId, OwnerId), Period>>,
-    pub(super) own_accounts: Arc<BTreeMap<AccountId, AccountRecord>>,
-    pub(super) links: Arc<BTreeMap<LinkId, Arc<OwnLink>>>,
+    pub(super) affiliates: ChunkedMap<(MemberId, OwnerId), Period>,
+    pub(super) customers: ChunkedMap<(MemberId, OwnerId), Period>,
+    pub(super) own_accounts: ChunkedMap<AccountId, AccountRecord>,
+    pub(super) links: ChunkedMap<LinkId, Arc<OwnLink>>,
     /// Which link an account of each leg stands in; an account of a closed link stands in none.
-    pub(super) accounts: Pair<Arc<BTreeMap<AccountId, LinkId>>>,
+    pub(super) accounts: Pair<ChunkedMap<AccountId, LinkId>>,
     pub(super) suspensions: Arc<BTreeMap<SuspensionId, Suspension>>,
     pub(super) lifts: Arc<BTreeSet<SuspensionId>>,
     pub(super) approvals: Arc<BTreeMap<ApprovalId, ApprovalRecord>>,
@@ -114,11 +115,11 @@ impl Log {
             Change::Member(record) => put(&mut self.members, record.member.clone(), record.clone()),
             Change::Affiliate { member, affiliate, eligible } => {
                 self.known_member("affiliate.member", member)?;
-                put(&mut self.affiliates, (member.clone(), affiliate.clone()), *eligible);
+                self.affiliates.insert((member.clone(), affiliate.clone()), *eligible);
             }
             Change::Customer { member, customer, opted_in } => {
                 self.known_member("customer.member", member)?;
-                put(&mut self.customers, (member.clone(), customer.clone()), *opted_in);
+                self.customers.insert((member.clone(), customer.clone()), *opted_in);
             }
             Change::Account(record) => self.take_account(record, by)?,
             Change::Link(terms) => self.take_link(terms, by, sequence, programme)?,
@@ -191,7 +192,7 @@ impl Log {
             let text = format!("{} stands in link {link} of owner {owner}: an account has one owner", record.account);
             return refused("account.owner", text);
         }
-        put(&mut self.own_accounts, record.account.clone(), record.clone());
+        self.own_accounts.insert(record.account.clone(), record.clone());
         Ok(())
     }
 
@@ -250,9 +251,9 @@ impl Log {
         note_entry(&mut own, sequence);
         self.free(&former);
         for (leg, account) in terms.accounts.iter() {
-            put(&mut self.accounts[leg], account.clone(), terms.link.clone());
+            self.accounts[leg].insert(account.clone(), terms.link.clone());
         }
-        put(&mut self.links, terms.link.clone(), Arc::new(own));
+        self.links.insert(terms.link.clone(), Arc::new(own));
         Ok(())
     }
 
@@ -334,7 +335,7 @@ impl Log {
         let terms = LinkTerms { member: port.to.clone(), ..own.terms.clone() };
         own.ports.insert((port.effective_from, port.to.clone()), terms);
         note_entry(&mut own, sequence);
-        put(&mut self.links, port.link.clone(), Arc::new(own));
+        self.links.insert(port.link.clone(), Arc::new(own));
         Ok(())
     }
 
@@ -345,10 +346,9 @@ impl Log {
         links: &[LinkId],
         mut change: impl FnMut(&mut OwnLink) -> Result<(), String>,
     ) -> Result<(), Vec<Refused>> {
-        let own = Arc::make_mut(&mut self.links);
         let mut found = Vec::new();
         for (place, link) in links.iter().enumerate() {
-            let changed = match own.get_mut(link) {
+            let changed = match self.links.get_mut(link) {
                 Some(own) => change(Arc::make_mut(own)),
                 None => Err(not_recorded(link)),
             };
@@ -358,7 +358,7 @@ impl Log {
     }
 
     fn note(&mut self, link: &LinkId, sequence: u64) {
-        if let Some(own) = Arc::make_mut(&mut self.links).get_mut(link) {
+        if let Some(own) = self.links.get_mut(link) {
             note_entry(Arc::make_mut(own), sequence);
         }
     }
@@ -367,7 +367,7 @@ impl Log {
     fn free(&mut self, terms: &LinkTerms) {
         for (leg, account) in terms.accounts.iter() {
             if self.accounts[leg].get(account) == Some(&terms.link) {
-                Arc::make_mut(&mut self.accounts[leg]).remove(account);
+                self.accounts[leg].remove(account);
             }
         }
     }

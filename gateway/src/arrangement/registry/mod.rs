@@ -6,6 +6,7 @@
 //! once. What the houses recorded differently is in force nowhere, and named.
 
 pub mod change;
+mod chunked;
 mod effect;
 mod join;
 mod log;

@@ -38,11 +38,9 @@ impl Registry {
                         });
                     }
                 }
-                Change::Lift(id) => {
-                    if after.suspension(*id).is_none() {
-                        let text = "no such suspension is recorded: see `crossmargin programme suspensions`".to_owned();
-                        report("lift.suspension_id".to_owned(), text);
-                    }
+                Change::Lift(id) if after.suspension(*id).is_none() => {
+                    let text = "no such suspension is recorded: see `crossmargin programme suspensions`".to_owned();
+                    report("lift.suspension_id".to_owned(), text);
                 }
                 Change::Port(port) => after.check_port(port, date, &mut report),
                 Change::Package { suspension, .. } => {

@@ -88,7 +88,8 @@ proptest! {
             let is_live = taken.is_some_and(|(_, mode)| mode == LinkMode::Live);
             prop_assert_eq!(is_live, records.is_live(id, &on), "{} {} {:?}", id, on, registry.standing(&link, date));
             prop_assert_eq!(registry.terms_on(&link, date).map(LinkTerms::to_wire), records.terms_on(id, &on));
-            if taken.is_some() {
+            if let Some((terms, _)) = taken {
+                prop_assert_eq!(registry.cap_bp(terms, date), records.cap_bp(&terms.to_wire(), &on));
                 prop_assert!(Leg::BOTH.into_iter().all(|leg| records.word(leg, id).is_some()), "{} {}", id, on);
             }
             if let Some(Standing { stage, obstacles }) = registry.standing(&link, date) {

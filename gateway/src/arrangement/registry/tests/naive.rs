@@ -7,7 +7,7 @@ use crossmargin::v1::{self, programme_change::Change as Wire};
 
 use super::{
     histories::Sent,
-    wire::{APPROVALS, documents_of},
+    wire::{APPROVALS, documents_of, of_everything, of_link, of_member},
     *,
 };
 
@@ -82,6 +82,22 @@ impl Records {
             && !self.is_suspended(&terms)
             && (terms.kind() != v1::LinkKind::Customer
                 || APPROVALS.iter().all(|kind| self.is_approved(*kind, terms.kind(), date)))
+    }
+
+    /// The smallest limit in force that touches the link, of each house's last word on each scope.
+    pub(super) fn cap_bp(&self, terms: &v1::LinkTerms, date: &str) -> u32 {
+        let mut cap = 10_000;
+        for scope in [of_link(&terms.link_id), of_member(&terms.member), of_everything()] {
+            for leg in Leg::BOTH {
+                let limit = self.last(leg, |change| match change {
+                    Wire::Override(limit) if limit.scope == scope => Some(limit.clone()),
+                    _ => None,
+                });
+                let limit = limit.filter(|limit| holds(limit.in_force.as_ref(), date));
+                cap = limit.map_or(cap, |limit| cap.min(limit.max_factor_bp));
+            }
+        }
+        cap
     }
 
     /// The documents that a house took since the parties of the link are what they are.

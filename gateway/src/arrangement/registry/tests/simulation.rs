@@ -224,7 +224,7 @@ fn two_houses_agree_in_the_end_whatever_the_channel_does() {
         let mut world = World::new(seed);
         while world.step < STEPS {
             world.play();
-            if world.step % 25 == 0 {
+            if world.step.is_multiple_of(25) {
                 world.check_reductions();
             }
         }
