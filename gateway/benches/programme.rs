@@ -13,7 +13,7 @@ use gateway::{
         digest::Digest,
         evidence::{ChangeBatch, RegistryContent, RegistryEntry},
         leg::Leg,
-        registry::Registry,
+        registry::{Asked, Registry},
         terms::Arrangement,
     },
     sample,
@@ -59,7 +59,7 @@ fn measure(count: usize) {
         (0..SINGLE_CHANGES).map(|number| vec![suspension(&links[number * count / SINGLE_CHANGES])]).collect();
     let begin = Instant::now();
     for change in &changes {
-        registry.check(Leg::Treasury, change, sample::BUSINESS_DATE).unwrap();
+        registry.check(Leg::Treasury, change, Asked { on: sample::BUSINESS_DATE, last_cycle: None }).unwrap();
     }
     let checked = begin.elapsed();
     let begin = Instant::now();

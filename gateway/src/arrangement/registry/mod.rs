@@ -26,6 +26,7 @@ use self::log::Log;
 pub use self::{
     change::{Change, ChangeProblem, Scope, SuspensionId},
     join::{JoinedApproval, JoinedLink, JoinedPort, JoinedSuspension},
+    request::Asked,
     stage::Stage,
     standing::{Obstacle, Standing},
 };

@@ -15,12 +15,22 @@ use crate::arrangement::{
     name::LinkId,
 };
 
+/// When a house is asked to record changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The date at the house.
+    pub on: Date,
+    /// The newest business date of which the house has opened a cycle.
+    pub last_cycle: Option<Date>,
+}
+
 impl Registry {
-    /// Checks changes that the house of `leg` is asked to record on a date, in order.
+    /// Checks changes that the house of `leg` is asked to record, in order.
     ///
     /// # Errors
     /// All problems, by change and field: which rule, which record, what would make it pass.
-    pub fn check(&self, leg: Leg, changes: &[v1::ProgrammeChange], date: Date) -> Result<(), Vec<ChangeProblem>> {
+    pub fn check(&self, leg: Leg, changes: &[v1::ProgrammeChange], asked: Asked) -> Result<(), Vec<ChangeProblem>> {
+        let date = asked.on;
         let log = self.with_changes(leg, changes)?;
         let mut after = self.clone();
         after.logs[leg] = log;
@@ -42,7 +52,7 @@ impl Registry {
                     let text = "no such suspension is recorded: see `crossmargin programme suspensions`".to_owned();
                     report("lift.suspension_id".to_owned(), text);
                 }
-                Change::Port(port) => after.check_port(port, date, &mut report),
+                Change::Port(port) => after.check_port(port, asked, &mut report),
                 Change::Package { suspension, .. } => {
                     after.check_default("default_package", *suspension, &mut report);
                 }
@@ -98,9 +108,9 @@ impl Registry {
 
     /// A link moves to a member whose customers can be linked on the date of the move, and not in the past: cycles of
     /// those dates are over.
-    fn check_port(&self, port: &Port, date: Date, report: &mut impl FnMut(String, String)) {
-        if port.effective_from < date {
-            let text = format!("{} is past: give {date} or later", port.effective_from);
+    fn check_port(&self, port: &Port, asked: Asked, report: &mut impl FnMut(String, String)) {
+        if let Some(last) = asked.last_cycle.filter(|last| port.effective_from <= *last) {
+            let text = format!("cycles of {last} were opened already: a move counts from a later business date on");
             report("port.effective_from".to_owned(), text);
         }
         for obstacle in self.member_standing(&port.to, LinkKind::Customer, port.effective_from) {

@@ -7,7 +7,7 @@ use super::{Core, refuse};
 use crate::{
     arrangement::{
         evidence::{ChangeBatch, Evidence, RegistryContent, RegistryEntry},
-        registry::ChangeProblem,
+        registry::{Asked, ChangeProblem},
     },
     node::{
         catalog::Answer,
@@ -44,7 +44,10 @@ impl Core {
             refuse(reply, Problems::one("changes", text).into());
             return;
         }
-        if let Err(found) = self.registry_ahead.check(self.context.us, &changes, today) {
+        let us = self.context.us;
+        let opened = self.machine.on_record().cycles().filter(|(_, cycle)| cycle.opened[us]);
+        let last_cycle = opened.map(|(id, _)| id.business_date).max();
+        if let Err(found) = self.registry_ahead.check(us, &changes, Asked { on: today, last_cycle }) {
             refuse(reply, problems(&found).into());
             return;
         }

@@ -7,6 +7,10 @@ use super::{wire::*, *};
 /// What each house's log holds, what the Treasury house is asked to record, and what it answers: field and reason.
 type Row = (Pair<Vec<v1::ProgrammeChange>>, v1::ProgrammeChange, &'static str, &'static str);
 
+fn asked() -> Asked {
+    Asked { on: day(DAY), last_cycle: Some(day("2026-04-19")) }
+}
+
 fn both(changes: &[v1::ProgrammeChange]) -> Pair<Vec<v1::ProgrammeChange>> {
     Pair { treasury: changes.to_vec(), futures: changes.to_vec() }
 }
@@ -98,7 +102,7 @@ fn rows() -> Vec<Row> {
             "port.to_member",
             "CME suspended member M2",
         ),
-        (no(|_| {}), port(LINK, "M2", "2026-04-19"), "port.effective_from", "give 2026-04-20 or later"),
+        (no(|_| {}), port(LINK, "M2", "2026-04-19"), "port.effective_from", "cycles of 2026-04-19 were opened already"),
         (both(&[]), package("CME/2/0"), "default_package.suspension_id", "no member was suspended in default"),
         (both(&[]), close_out("CME/2/0"), "close_out.suspension_id", "no member was suspended in default"),
         (both(&[]), liquidation("CME/2/0", "0"), "liquidation.suspension_id", "no member was suspended in default"),
@@ -124,7 +128,7 @@ fn a_request_that_leads_nowhere_is_refused_though_the_log_would_take_it() {
     for (row, (logs, change, field, reason)) in rows().into_iter().enumerate() {
         let mut registry = holding(&logs);
         let changes = [change];
-        let problems = registry.check(Leg::Treasury, &changes, day(DAY)).unwrap_err();
+        let problems = registry.check(Leg::Treasury, &changes, asked()).unwrap_err();
         assert_eq!(problems.len(), 1, "row {row}: {:?}", told(&problems));
         assert_eq!(problems[0].field, field, "row {row}: {:?}", told(&problems));
         assert!(problems[0].reason.contains(reason), "row {row}: {:?}", told(&problems));
@@ -135,9 +139,9 @@ fn a_request_that_leads_nowhere_is_refused_though_the_log_would_take_it() {
 #[test]
 fn a_request_names_the_problems_of_the_log_and_those_of_both_logs_by_row() {
     let registry = adopted();
-    let unreadable = registry.check(Leg::Treasury, &[suspend(None), lift("12")], day(DAY)).unwrap_err();
+    let unreadable = registry.check(Leg::Treasury, &[suspend(None), lift("12")], asked()).unwrap_err();
     assert_eq!(unreadable.iter().map(|problem| problem.row).collect::<Vec<_>>(), [0, 1]);
-    let hopeless = registry.check(Leg::Treasury, &[lift("CME/2/0"), package("CME/2/0")], day(DAY)).unwrap_err();
+    let hopeless = registry.check(Leg::Treasury, &[lift("CME/2/0"), package("CME/2/0")], asked()).unwrap_err();
     assert_eq!(hopeless.iter().map(|problem| problem.row).collect::<Vec<_>>(), [0, 1]);
 }
 
@@ -149,7 +153,7 @@ fn a_house_may_record_its_part_while_the_others_is_still_to_come() {
     try_record(&mut registry, Leg::Futures, &[&[member(MEMBER)][..], &approvals].concat()).unwrap();
     for change in parts {
         let changes = [change];
-        assert_eq!(registry.check(Leg::Treasury, &changes, day(DAY)), Ok(()), "{changes:?}");
+        assert_eq!(registry.check(Leg::Treasury, &changes, asked()), Ok(()), "{changes:?}");
         try_record(&mut registry, Leg::Treasury, &changes).unwrap();
     }
 }
@@ -158,6 +162,6 @@ fn a_house_may_record_its_part_while_the_others_is_still_to_come() {
 fn a_check_changes_nothing() {
     let registry = holding(&rehearsing());
     let before = registry.clone();
-    registry.check(Leg::Treasury, &[stage(LINK, LinkStage::Live)], day(DAY)).unwrap();
+    registry.check(Leg::Treasury, &[stage(LINK, LinkStage::Live)], asked()).unwrap();
     assert_eq!(registry, before);
 }
