@@ -46,6 +46,7 @@ const ROWS: &[(&str, &[RoleKind])] = &[
     ("/crossmargin.v1.ProgrammeService/ListMembers", PROGRAMME_AND_MEMBERS),
     ("/crossmargin.v1.ProgrammeService/ListApprovals", PROGRAMME_AND_MEMBERS),
     ("/crossmargin.v1.ProgrammeService/ListSuspensions", PROGRAMME_AND_MEMBERS),
+    ("/crossmargin.v1.ProgrammeService/ListPorts", PROGRAMME_AND_OWNERS),
     ("/crossmargin.v1.ProgrammeService/ListChanges", PROGRAMME),
     ("/crossmargin.v1.ProgrammeService/WatchChanges", PROGRAMME),
     ("/crossmargin.v1.MarginService/GetRequirement", MARGIN_AND_OWNERS),

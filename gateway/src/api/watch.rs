@@ -7,6 +7,7 @@ use futures_util::Stream;
 use tokio::sync::{broadcast::error::RecvError, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
+use tracing::Instrument;
 
 use super::status::blocking;
 use crate::{
@@ -40,7 +41,8 @@ pub(super) fn results(
     // Listening begins before the call returns: nothing that comes after it is missed.
     let mut changes = context.changes.subscribe();
     let mut told = standing(&context.catalog.read(), context.us);
-    context.tasks.clone().spawn(async move {
+    let tasks = context.tasks.clone();
+    let watch = async move {
         loop {
             let change = tokio::select! {
                 () = answers.closed() => return,
@@ -65,7 +67,8 @@ pub(super) fn results(
                 return drop(answers.send(Err(status)).await);
             }
         }
-    });
+    };
+    tasks.spawn(watch.in_current_span());
     ReceiverStream::new(stream)
 }
 

@@ -39,6 +39,18 @@ pub fn encode(leaf: &v1::MarginLeaf) -> Bytes {
     leaf.encode_to_vec().into()
 }
 
+/// Digest of a leg's positions: for each, ascending by instrument, the BLAKE3 of the instrument's name and its quantity.
+/// The name stands in it by digest, because names have no fixed length.
+#[must_use]
+pub fn positions_digest(positions: impl IntoIterator<Item = (Digest, i64)>) -> Digest {
+    let mut hasher = blake3::Hasher::new_derive_key("crossmargin 2026 positions of a leg");
+    for (name, quantity) in positions {
+        hasher.update(name.as_bytes());
+        hasher.update(&quantity.to_le_bytes());
+    }
+    Digest(*hasher.finalize().as_bytes())
+}
+
 /// The lesser of both models' factors within the bounds, in basis points.
 ///
 /// "The smaller reduction governs, and that percentage applies at both houses", at most the maximum, and nothing below

@@ -161,14 +161,16 @@ struct Agreed {
     suspended: Sum,
 }
 
+/// Sums over links.
 #[derive(Default)]
-struct Sum {
-    count: u64,
-    totals: Totals,
+pub(super) struct Sum {
+    pub(super) count: u64,
+    pub(super) totals: Totals,
 }
 
 impl Sum {
-    fn add(&mut self, leaf: &v1::MarginLeaf) -> Option<()> {
+    /// Adds a link; `None` where a total is out of range.
+    pub(super) fn add(&mut self, leaf: &v1::MarginLeaf) -> Option<()> {
         let totals = &mut self.totals;
         for (total, amount) in [
             (&mut totals.standalone_cents.treasury, leaf.treasury_standalone_cents),

@@ -5,6 +5,8 @@
 
 pub mod cycle;
 pub mod cycle_id;
+pub mod default_loss;
+pub mod default_package;
 pub mod digest;
 pub mod envelope;
 pub mod evidence;

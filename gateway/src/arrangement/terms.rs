@@ -15,6 +15,7 @@ use risk::instrument::ProductCode;
 
 use super::{
     cycle_id::CycleKind,
+    default_loss::LossSharing,
     digest::Digest,
     evidence::MarketManifest,
     leaf::FactorBounds,
@@ -51,6 +52,8 @@ pub struct Arrangement {
     pub settlement: Settlement,
     /// What is charged without an agreement, for each kind of cycle.
     pub fall_back: BTreeMap<CycleKind, FallBack>,
+    /// By which rule the houses share losses after a member's default: assumed.
+    pub loss_sharing: LossSharing,
     /// The scheduled runs of each kind, run 1 first.
     pub schedule: BTreeMap<CycleKind, Runs>,
     /// The models of each house, by business date.

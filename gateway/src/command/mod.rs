@@ -6,6 +6,7 @@ pub mod caller;
 pub mod certs;
 pub mod client;
 pub mod cycle;
+pub mod default;
 pub mod demo;
 pub mod explain;
 pub mod failure;
@@ -46,7 +47,7 @@ pub struct Cli {
 /// A command.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run a house's node.
+    /// Run a house's node, or one node for each of several arrangements.
     Node(node::RunNodeArgs),
     /// Show two nodes agree, break and fall back, on this machine.
     Demo(demo::DemoArgs),
@@ -80,6 +81,8 @@ pub enum Command {
     Status(status::StatusArgs),
     /// Verify a house's ledger offline.
     Ledger(ledger::LedgerArgs),
+    /// Verify the package of a member in default offline, and allocate losses by it.
+    Default(default::DefaultArgs),
 }
 
 /// Runs a command.
@@ -107,6 +110,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Try(args) => trial::run(args).await,
         Command::Status(args) => status::run(args).await,
         Command::Ledger(args) => ledger::run(args),
+        Command::Default(args) => default::run(args),
         Command::Risk(args) => risk::run(args),
     }
 }

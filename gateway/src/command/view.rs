@@ -140,6 +140,8 @@ pub struct AgreementView {
     pub live_count: u64,
     /// Agreed links in rehearsal.
     pub rehearsal_count: u64,
+    /// Agreed links that are suspended or closing.
+    pub suspended_count: u64,
     /// Breaks by cause.
     pub breaks: Vec<BreakCountView>,
     /// Sums over the agreed live links.

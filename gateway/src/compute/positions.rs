@@ -16,6 +16,7 @@ use crate::{
     arrangement::{
         digest::Digest,
         evidence::{ChunkRef, PositionManifest},
+        leaf,
         leg::{Leg, Pair},
         link::{LinkMode, LinkTerms},
         name::AccountId,
@@ -159,13 +160,7 @@ pub(super) fn digests(prepared: &Prepared, links: &[Legs<'_>]) -> Vec<LegDigests
 }
 
 fn of_holdings(prepared: &Prepared, holdings: &[Holding]) -> Digest {
-    let mut hasher = blake3::Hasher::new_derive_key("crossmargin 2026 positions of a leg");
-    for holding in holdings {
-        // The name of the instrument stands in it by digest: names have no fixed length.
-        hasher.update(prepared.name_digest(&holding.instrument).as_bytes());
-        hasher.update(&holding.quantity.to_le_bytes());
-    }
-    Digest(*hasher.finalize().as_bytes())
+    leaf::positions_digest(holdings.iter().map(|holding| (prepared.name_digest(&holding.instrument), holding.quantity)))
 }
 
 /// The digest of all positions of both legs.

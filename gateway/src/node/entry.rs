@@ -14,7 +14,6 @@ use crate::{
         fact::{ClaimFact, Fact, FallBackCause, Inputs, Outcome, Versioned},
         leg::Leg,
         parties::Parties,
-        registry::Change,
     },
     ledger::{NewRecord, RecordKind},
     wire::{self, WireError},
@@ -195,9 +194,6 @@ impl Held {
                 match &entry.content {
                     RegistryContent::Adoption(arrangement) => {
                         vec![Fact::Adopted { by, arrangement: *arrangement }, registry]
-                    }
-                    RegistryContent::Changes(batch) if batch.changes.iter().any(Change::is_material) => {
-                        vec![Fact::LinksChanged { by, sequence: entry.sequence }, registry]
                     }
                     RegistryContent::Changes(_) => vec![registry],
                 }

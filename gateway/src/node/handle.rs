@@ -20,6 +20,7 @@ use crate::{
     },
     market::{self, reference::Reference},
     problem::{Collector, Problems},
+    telemetry,
 };
 
 /// How long an operator waits for a cycle that has no scheduled cut-off and none given.
@@ -210,7 +211,7 @@ fn reference(context: &Context) -> Result<Reference, RequestError> {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, RequestError> + Send + 'static,
 ) -> Result<T, RequestError> {
-    tokio::task::spawn_blocking(work).await.map_err(unavailable)?
+    telemetry::spawn_blocking(work).await.map_err(unavailable)?
 }
 
 fn unavailable(error: impl std::fmt::Display) -> RequestError {

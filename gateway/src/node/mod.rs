@@ -8,6 +8,9 @@ pub mod entry;
 pub mod handle;
 pub(crate) mod input;
 mod inputs;
+mod links_changed;
+mod plan;
+mod process;
 mod replay;
 mod scheduler;
 mod snapshot;
@@ -19,5 +22,6 @@ mod work;
 
 pub use handle::Handle;
 pub use input::RequestError;
-pub use start::{NodeError, Parts, Running, ledger_options, run, start};
+pub use process::run;
+pub use start::{NodeError, Parts, Running, ledger_options, start};
 pub(crate) use start::{head_verifier, load_arrangement};

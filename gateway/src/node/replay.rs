@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use prost::bytes::Bytes;
 
-use super::{NodeError, catalog::Catalog, core::Replayed, entry::Entry, snapshot};
+use super::{NodeError, catalog::Catalog, core::Replayed, entry::Entry, links_changed, snapshot};
 use crate::{
     arrangement::{
         digest::Digest,
@@ -66,7 +66,7 @@ impl Fold<'_> {
     fn take(&mut self, sequence: u64, recorded_at_ms: i64, body: &[u8]) -> Result<(), NodeError> {
         let at = |error: &dyn std::fmt::Display| NodeError::Record { sequence, reason: error.to_string() };
         let entry = Entry::decode(body, self.parties).map_err(|error| at(&error))?;
-        let facts = entry.facts().map_err(|error| at(&error))?;
+        let mut facts = entry.facts().map_err(|error| at(&error))?;
         let book = match &entry {
             Entry::Book(recorded) => {
                 let book = read_book(recorded, self.blobs, self.catalog.book());
@@ -75,7 +75,10 @@ impl Fold<'_> {
             _ => None,
         };
         let recorded_at = Timestamp::from_millisecond(recorded_at_ms).map_err(|error| at(&error))?;
+        let before = Arc::clone(&self.catalog.registry);
         self.catalog.apply(&entry, &facts, book, recorded_at);
+        let us = self.machine.us();
+        facts.extend(links_changed::fact(&entry, &before, &self.catalog.registry, self.machine.on_record(), us));
         for fact in &facts {
             self.machine.replay(fact);
             self.catalog.note_agreement(fact, self.machine.on_record(), recorded_at);

@@ -5,6 +5,7 @@ pub(crate) mod cycles;
 mod differential;
 mod explanation;
 mod figures;
+mod moved;
 mod requirements;
 mod rules;
 mod stand_alone;

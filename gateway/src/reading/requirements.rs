@@ -234,6 +234,11 @@ impl Selected {
         v1::Requirement { cycle, portfolio_differential: differential.unwrap_or_default(), ..requirement }
     }
 
+    /// The requirement of a link by its id; `None` where both houses never recorded the same.
+    pub(crate) fn requirement_of(&self, link: &LinkId) -> Option<v1::Requirement> {
+        Some(self.requirement(self.registry.terms_on(link, self.date)?))
+    }
+
     fn basis<'a>(&'a self, terms: &'a LinkTerms) -> Basis<'a> {
         let figures = match &self.source {
             Source::Claim(leaves) => leaves.get(&terms.link).map(Figures::Joint),

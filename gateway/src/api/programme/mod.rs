@@ -14,7 +14,7 @@ use tonic::{Request, Response, Status};
 use self::history::ChangeKey;
 use super::{
     page::Page,
-    status::{invalid, other_request, unreadable},
+    status::{blocking, invalid, other_request, unreadable},
 };
 use crate::{
     arrangement::{
@@ -25,7 +25,7 @@ use crate::{
     },
     identity::{caller, caller::ClientIdentity},
     node::{Handle, catalog::Answer},
-    reading::Visibility,
+    reading::{ReadError, Reader, Visibility},
     wire,
 };
 
@@ -37,6 +37,7 @@ const PAGE_MAX: usize = 10_000;
 /// The programme.
 pub(super) struct ProgrammeApi {
     pub(super) handle: Handle,
+    pub(super) reader: Arc<Reader>,
 }
 
 #[tonic::async_trait]
@@ -155,6 +156,34 @@ impl ProgrammeService for ProgrammeApi {
                 views::suspension(&registry, &joined, recorded)
             });
         Ok(Response::new(v1::ListSuspensionsResponse { suspensions: suspensions.collect() }))
+    }
+
+    async fn list_ports(
+        &self,
+        request: Request<v1::ListPortsRequest>,
+    ) -> Result<Response<v1::ListPortsResponse>, Status> {
+        let visibility = Visibility::of(&caller(&request)?.role);
+        let wanted = match request.into_inner().link_id.as_str() {
+            "" => None,
+            link => Some(link.parse::<LinkId>().map_err(|error| invalid("link_id", error))?),
+        };
+        let (_, registry) = self.registry();
+        let reader = Arc::clone(&self.reader);
+        let ports = blocking(move || {
+            let mut ports = Vec::new();
+            for (link, joined) in registry.joined(None) {
+                let moves = registry.ports_of(link);
+                let recorded = joined.terms.iter().filter_map(|(_, terms)| *terms);
+                let mut terms = recorded.chain(moves.iter().map(|port| port.to));
+                let is_wanted = wanted.as_ref().is_none_or(|wanted| wanted == link);
+                if is_wanted && !moves.is_empty() && terms.any(|terms| visibility.shows(terms)) {
+                    let views = reader.ports(&registry, link)?;
+                    ports.extend(views.into_iter().map(|view| views::port_for(view, &visibility)));
+                }
+            }
+            Ok::<_, ReadError>(ports)
+        });
+        Ok(Response::new(v1::ListPortsResponse { ports: ports.await? }))
     }
 
     async fn list_changes(

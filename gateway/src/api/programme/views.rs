@@ -3,14 +3,17 @@
 use crossmargin::v1;
 use jiff::civil::Date;
 
-use crate::arrangement::{
-    leg::{Leg, Pair},
-    link::{LinkKind, LinkTerms},
-    name::MemberId,
-    registry::{
-        JoinedApproval, JoinedSuspension, Obstacle, Registry, Standing,
-        change::{ApprovalRecord, MemberRecord},
+use crate::{
+    arrangement::{
+        leg::{Leg, Pair},
+        link::{LinkKind, LinkTerms},
+        name::MemberId,
+        registry::{
+            JoinedApproval, JoinedSuspension, Obstacle, Registry, Standing,
+            change::{ApprovalRecord, MemberRecord},
+        },
     },
+    reading::Visibility,
 };
 
 /// A link with where it stands on a date.
@@ -86,6 +89,21 @@ pub(super) fn suspension(
         recorded,
         lifted_by: lifted.map(|leg| programme.houses[leg].to_string()).collect(),
         is_in_force: joined.is_in_force(),
+    }
+}
+
+/// A move as a caller may see it: a member that does not carry the link on one side of it does not see that side.
+pub(super) fn port_for(view: v1::PortView, visibility: &Visibility) -> v1::PortView {
+    let is_shown = |requirement: &v1::Requirement| {
+        let terms = requirement.link.as_ref().and_then(|terms| LinkTerms::from_wire(terms).ok());
+        terms.is_none_or(|terms| visibility.shows(&terms))
+    };
+    // Who receives a link receives its past; who gave it away does not see what follows.
+    let has_received = visibility.shows_member_named(&view.to_member);
+    v1::PortView {
+        before: view.before.filter(|before| has_received || is_shown(before)),
+        after: view.after.filter(is_shown),
+        ..view
     }
 }
 

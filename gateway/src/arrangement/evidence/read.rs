@@ -11,7 +11,7 @@ use super::{
     REASON_CHARACTERS_MAX, RegistryContent, RegistryEntry, Statement, Totals,
 };
 use crate::arrangement::{
-    cycle_id::{CycleId, Round},
+    cycle_id::{CycleId, Round, iso_date},
     digest::Digest,
     leg::{Leg, Pair},
     parties::Parties,
@@ -288,7 +288,7 @@ fn text(field: &str, text: String, max: usize) -> Read<String> {
 }
 
 fn date(field: &str, text: &str) -> Read<Date> {
-    Date::strptime("%Y-%m-%d", text).or_else(|_| wrong(field, format!("{text:?} is not a date: YYYY-MM-DD is needed")))
+    iso_date(text).map_or_else(|| wrong(field, format!("{text:?} is not a date: YYYY-MM-DD is needed")), Ok)
 }
 
 fn instant(field: &str, wire: Option<&prost_types::Timestamp>) -> Read<Timestamp> {

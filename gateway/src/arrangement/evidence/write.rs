@@ -48,8 +48,8 @@ impl Statement {
                 .iter()
                 .map(|(cause, count)| v1::BreakCount { cause: (*cause).into(), count: *count })
                 .collect(),
-            live_totals: Some(totals(&self.live_totals)),
-            rehearsal_totals: Some(totals(&self.rehearsal_totals)),
+            live_totals: Some(self.live_totals.to_wire()),
+            rehearsal_totals: Some(self.rehearsal_totals.to_wire()),
             suspended_count: self.suspended_count,
         }
     }
@@ -138,15 +138,19 @@ fn inputs(inputs: &Inputs) -> v1::Inputs {
     }
 }
 
-fn totals(totals: &Totals) -> v1::Totals {
-    v1::Totals {
-        treasury_standalone_cents: totals.standalone_cents.treasury,
-        futures_standalone_cents: totals.standalone_cents.futures,
-        treasury_requirement_cents: totals.requirement_cents.treasury,
-        futures_requirement_cents: totals.requirement_cents.futures,
-        shortfall_cents: totals.shortfall_cents,
-        treasury_charges_cents: totals.charges_cents.treasury,
-        futures_charges_cents: totals.charges_cents.futures,
+impl Totals {
+    /// The sums as the wire carries them.
+    #[must_use]
+    pub fn to_wire(&self) -> v1::Totals {
+        v1::Totals {
+            treasury_standalone_cents: self.standalone_cents.treasury,
+            futures_standalone_cents: self.standalone_cents.futures,
+            treasury_requirement_cents: self.requirement_cents.treasury,
+            futures_requirement_cents: self.requirement_cents.futures,
+            shortfall_cents: self.shortfall_cents,
+            treasury_charges_cents: self.charges_cents.treasury,
+            futures_charges_cents: self.charges_cents.futures,
+        }
     }
 }
 

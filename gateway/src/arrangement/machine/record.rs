@@ -85,7 +85,11 @@ impl Record {
         match *fact {
             Fact::Adopted { by, arrangement } => self.adopted[by] = Some(arrangement),
             Fact::Registry { by, sequence } => self.registry[by] = self.registry[by].max(sequence),
-            Fact::LinksChanged { by, sequence } => self.links_changed[by] = self.links_changed[by].max(sequence),
+            Fact::LinksChanged { by, sequence } => {
+                self.links_changed[by] = self.links_changed[by].max(sequence);
+                // The entry is there with it: margins that follow from the change must name the entry, not the one before.
+                self.registry[by] = self.registry[by].max(sequence);
+            }
             Fact::Market { by, business_date, version } => {
                 let newest = &mut self.markets.entry(business_date).or_default()[by];
                 if newest.is_none_or(|held| held.version < version.version) {

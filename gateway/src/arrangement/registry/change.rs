@@ -262,14 +262,17 @@ impl SuspensionId {
     /// # Errors
     /// What is needed instead.
     pub fn parse(text: &str, programme: &Programme) -> Result<Self, String> {
-        let needed = || format!("{text:?} is no suspension: <house>/<sequence>/<place> is needed, as `FICC/12/0`");
+        // A hostile text must not fill a log.
+        let given: String = text.chars().take(96).collect();
+        let example = Self { by: Leg::Treasury, sequence: 12, place: 0 }.text(programme);
+        let needed = || format!("{given:?} is no suspension: <house>/<sequence>/<place> is needed, as `{example}`");
         let mut parts = text.split('/');
         let mut part = || parts.next().ok_or_else(needed);
         let (house, sequence, place) = (part()?, part()?, part()?);
         if parts.next().is_some() {
             return Err(needed());
         }
-        let by = programme.leg_of(house).ok_or_else(|| format!("{text:?}: {house:?} is not a party"))?;
+        let by = programme.leg_of(house).ok_or_else(|| format!("{given:?}: the house is not a party"))?;
         let (sequence, place) = sequence.parse().ok().zip(place.parse().ok()).ok_or_else(needed)?;
         let id = Self { by, sequence, place };
         // One suspension has one name: `01` is not `1`.

@@ -37,6 +37,17 @@ pub struct JoinedApproval<'a> {
     pub withdrawn_from: Option<Date>,
 }
 
+/// A move of a link to another member as the join sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JoinedPort<'a> {
+    /// The first business date.
+    pub effective_from: Date,
+    /// The terms from then on.
+    pub to: &'a LinkTerms,
+    /// The houses that recorded it.
+    pub by: Pair<bool>,
+}
+
 /// A suspension as the join sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JoinedSuspension<'a> {
@@ -89,6 +100,19 @@ impl Registry {
         let entries = own.map(|own| own.map_or(&[][..], |own| &own.entries));
         let is_recorded = own.treasury.is_some() || own.futures.is_some();
         is_recorded.then(|| JoinedLink { terms: own.map(|own| own.map(|own| &own.terms)), entries })
+    }
+
+    /// The moves of a link that a house recorded, by date and member.
+    #[must_use]
+    pub fn ports_of(&self, link: &LinkId) -> Vec<JoinedPort<'_>> {
+        let own = Pair::from_fn(|leg| self.logs[leg].links.get(link));
+        let keys: BTreeSet<_> = own.iter().flat_map(|(_, own)| own.iter().flat_map(|own| own.ports.keys())).collect();
+        let joined = keys.into_iter().filter_map(|key| {
+            let to = own.map(|own| own.and_then(|own| own.ports.get(key)));
+            let by = to.map(|to| to.is_some());
+            Some(JoinedPort { effective_from: key.0, to: to.treasury.or(to.futures)?, by })
+        });
+        joined.collect()
     }
 
     /// Every approval that a house recorded, ascending.

@@ -121,7 +121,7 @@ impl Log {
                 put(&mut self.customers, (member.clone(), customer.clone()), *opted_in);
             }
             Change::Account(record) => self.take_account(record, by)?,
-            Change::Link(terms) => self.take_link(terms, sequence, programme)?,
+            Change::Link(terms) => self.take_link(terms, by, sequence, programme)?,
             Change::Document { links, kind, document } => {
                 self.each_link("document.link_ids", links, |own| {
                     if own.word == Some(Step::End) {
@@ -195,7 +195,13 @@ impl Log {
         Ok(())
     }
 
-    fn take_link(&mut self, terms: &LinkTerms, sequence: u64, programme: &Programme) -> Result<(), Vec<Refused>> {
+    fn take_link(
+        &mut self,
+        terms: &LinkTerms,
+        by: Leg,
+        sequence: u64,
+        programme: &Programme,
+    ) -> Result<(), Vec<Refused>> {
         let mut found = Vec::new();
         let before = self.links.get(&terms.link);
         if let Some(own) = before {
@@ -218,6 +224,11 @@ impl Log {
                 found.push((format!("link.{}", link::account_field(leg)), text));
             }
         }
+        let account = self.own_accounts.get(&terms.accounts[by]).filter(|account| account.owner != terms.owner);
+        if let Some(AccountRecord { account, owner, .. }) = account {
+            let text = format!("{account} is recorded as an account of {owner}: an account has one owner");
+            found.push((format!("link.{}", link::account_field(by)), text));
+        }
         if !found.is_empty() {
             return Err(found);
         }
@@ -232,6 +243,10 @@ impl Log {
             },
         };
         let former = std::mem::replace(&mut own.terms, terms.clone());
+        if (former.kind, &former.member, &former.owner) != (terms.kind, &terms.member, &terms.owner) {
+            // What the former parties signed does not bind others.
+            own.documents.clear();
+        }
         note_entry(&mut own, sequence);
         self.free(&former);
         for (leg, account) in terms.accounts.iter() {
@@ -290,14 +305,26 @@ impl Log {
         if own.terms.kind != LinkKind::Customer {
             return refused("port.link_id", format!("{} is no customer's link: only those move", port.link));
         }
-        if matches!(own.word, Some(Step::Close | Step::End)) {
-            return refused("port.link_id", format!("{} is closing or closed: it does not move", port.link));
+        match own.word {
+            Some(Step::Rehearse | Step::GoLive) => {}
+            // Its terms can still change, and a move keeps the account and the owner of today.
+            None => {
+                let text = format!("this house has not consented to {}: amend its terms instead", port.link);
+                return refused("port.link_id", text);
+            }
+            Some(Step::Close | Step::End) => {
+                return refused("port.link_id", format!("{} is closing or closed: it does not move", port.link));
+            }
         }
         if !self.customers.contains_key(&(port.to.clone(), own.terms.owner.clone())) {
             let text = format!("{} is not recorded as a customer of {}: record that first", own.terms.owner, port.to);
             return refused("port.to_member", text);
         }
-        let before = own.ports.range(..=(port.effective_from, port.to.clone())).next_back();
+        let before = own.ports.iter().rev().find(|((from, _), _)| *from <= port.effective_from);
+        if let Some(((from, to), _)) = before.filter(|((from, to), _)| *from == port.effective_from && *to != port.to) {
+            let text = format!("{} moves to {to} on {from} already: it can move on from the day after", port.link);
+            return refused("port.effective_from", text);
+        }
         let before = before.map_or(&own.terms, |(_, terms)| terms);
         if before.member == port.to {
             let text = format!("{} is at {} on {} already", port.link, port.to, port.effective_from);

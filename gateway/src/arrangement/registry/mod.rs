@@ -6,6 +6,7 @@
 //! once. What the houses recorded differently is in force nowhere, and named.
 
 pub mod change;
+mod effect;
 mod join;
 mod log;
 mod parties;
@@ -23,7 +24,7 @@ use jiff::civil::Date;
 use self::log::Log;
 pub use self::{
     change::{Change, ChangeProblem, Scope, SuspensionId},
-    join::{JoinedApproval, JoinedLink, JoinedSuspension},
+    join::{JoinedApproval, JoinedLink, JoinedPort, JoinedSuspension},
     stage::Stage,
     standing::{Obstacle, Standing},
 };

@@ -6,7 +6,7 @@ use jiff::civil::Date;
 
 use super::{
     Registry,
-    change::{self, Change, ChangeProblem, Port, Step},
+    change::{self, Change, ChangeProblem, Port, Step, SuspensionId},
     standing::Obstacle,
 };
 use crate::arrangement::{
@@ -31,9 +31,9 @@ impl Registry {
             let mut report = |field: String, reason| problems.push(ChangeProblem { row, field, reason });
             match &change {
                 Change::Link(terms) => after.check_link(leg, terms, date, &mut report),
-                Change::Stage { links, to: Step::GoLive } => {
+                Change::Stage { links, to: to @ (Step::Rehearse | Step::GoLive) } => {
                     for (place, link) in links.iter().enumerate() {
-                        after.check_live(leg, link, date, &mut |reason| {
+                        after.check_consent(leg, link, *to, date, &mut |reason| {
                             report(format!("stage.link_ids[{place}]"), reason);
                         });
                     }
@@ -44,17 +44,14 @@ impl Registry {
                         report("lift.suspension_id".to_owned(), text);
                     }
                 }
-                Change::Port(port) => after.check_port(port, &mut report),
-                Change::Package { suspension, .. }
-                | Change::CloseOut { suspension, .. }
-                | Change::Liquidation { suspension, .. }
-                | Change::LossAllocation { suspension, .. } => {
-                    if !after.suspension(*suspension).is_some_and(|joined| joined.suspension.is_default) {
-                        report(
-                            "suspension_id".to_owned(),
-                            "no member was suspended in default under this id".to_owned(),
-                        );
-                    }
+                Change::Port(port) => after.check_port(port, date, &mut report),
+                Change::Package { suspension, .. } => {
+                    after.check_default("default_package", *suspension, &mut report);
+                }
+                Change::CloseOut { suspension, .. } => after.check_default("close_out", *suspension, &mut report),
+                Change::Liquidation { suspension, .. } => after.check_default("liquidation", *suspension, &mut report),
+                Change::LossAllocation { suspension, .. } => {
+                    after.check_default("loss_allocation", *suspension, &mut report);
                 }
                 _ => {}
             }
@@ -77,19 +74,37 @@ impl Registry {
         }
     }
 
-    /// A house consents to a live link where nothing is missing but the other house's part.
-    fn check_live(&self, leg: Leg, link: &LinkId, date: Date, report: &mut impl FnMut(String)) {
+    /// A house consents to a live link where nothing is missing but the other house's part, and to a rehearsal where the
+    /// houses recorded the same terms: its own are settled then.
+    fn check_consent(&self, leg: Leg, link: &LinkId, to: Step, date: Date, report: &mut impl FnMut(String)) {
         let Some(standing) = self.standing(link, date) else { return };
         for obstacle in standing.obstacles {
-            let is_theirs = obstacle.left_to() == Some(leg.other());
-            if !is_theirs && obstacle != Obstacle::ArrangementRehearsed {
-                report(format!("{link} cannot be live: {}", obstacle.text(self)));
+            let is_in_the_way = match &obstacle {
+                Obstacle::TermsDiffer(_) => true,
+                Obstacle::ArrangementRehearsed => false,
+                _ => to == Step::GoLive && obstacle.left_to() != Some(leg.other()),
+            };
+            if is_in_the_way {
+                report(format!("{link} cannot be {to}: {}", obstacle.text(self)));
             }
         }
     }
 
-    /// A link moves to a member whose customers can be linked on the date of the move.
-    fn check_port(&self, port: &Port, report: &mut impl FnMut(String, String)) {
+    /// What follows a default names the suspension of a member in default.
+    fn check_default(&self, kind: &str, suspension: SuspensionId, report: &mut impl FnMut(String, String)) {
+        if !self.suspension(suspension).is_some_and(|joined| joined.suspension.is_default) {
+            let text = "no member was suspended in default under this id: see `crossmargin programme suspensions`";
+            report(format!("{kind}.suspension_id"), text.to_owned());
+        }
+    }
+
+    /// A link moves to a member whose customers can be linked on the date of the move, and not in the past: cycles of
+    /// those dates are over.
+    fn check_port(&self, port: &Port, date: Date, report: &mut impl FnMut(String, String)) {
+        if port.effective_from < date {
+            let text = format!("{} is past: give {date} or later", port.effective_from);
+            report("port.effective_from".to_owned(), text);
+        }
         for obstacle in self.member_standing(&port.to, LinkKind::Customer, port.effective_from) {
             let text = format!("{} cannot take the link: {}", port.to, obstacle.text(self));
             report("port.to_member".to_owned(), text);

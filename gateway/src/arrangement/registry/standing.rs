@@ -70,11 +70,11 @@ impl Registry {
         let missing: Vec<Leg> = Leg::BOTH.into_iter().filter(|leg| own[*leg].is_none()).collect();
         let Some(both) = own.both() else {
             let [absent] = missing[..] else { return None };
-            let stage = match own[absent.other()].and_then(|own| own.word) {
-                Some(Step::End) => Stage::Closed,
-                _ => Stage::Proposed,
+            let (stage, obstacle) = match own[absent.other()].and_then(|own| own.word) {
+                Some(Step::End) => (Stage::Closed, Obstacle::ClosedBy(absent.other())),
+                _ => (Stage::Proposed, Obstacle::NotRecorded(absent)),
             };
-            return Some(Standing { stage, obstacles: vec![Obstacle::NotRecorded(absent)] });
+            return Some(Standing { stage, obstacles: vec![obstacle] });
         };
         Some(self.joined_standing(link, both, date))
     }
@@ -92,15 +92,16 @@ impl Registry {
             let fields = differing_fields(&own.treasury.terms, &own.futures.terms);
             return Standing { stage: Stage::Proposed, obstacles: vec![Obstacle::TermsDiffer(fields)] };
         }
-        let closing: Vec<Obstacle> = said(Step::Close).collect();
-        if !closing.is_empty() {
-            return Standing { stage: Stage::Closing, obstacles: closing };
+        let mut obstacles: Vec<Obstacle> = said(Step::Close).collect();
+        // Where a house never consented, the link was in no cycle: no positions leave it.
+        if !obstacles.is_empty() && words.both().is_some() {
+            return Standing { stage: Stage::Closing, obstacles };
         }
-        let mut obstacles: Vec<Obstacle> = Vec::new();
+        let before_documents = obstacles.len();
         for (leg, own) in own.iter() {
             obstacles.extend(own.missing_documents(&self.rules).map(|kind| Obstacle::Document(leg, kind)));
         }
-        if !obstacles.is_empty() {
+        if obstacles.len() > before_documents {
             return Standing { stage: Stage::Proposed, obstacles };
         }
         let lacks = |step: Step| {

@@ -1,3 +1,15 @@
+mod histories;
+mod laws;
+mod logs;
+mod moves;
+mod naive;
+mod reading;
+mod refusals;
+mod requests;
+mod simulation;
+mod standing;
+mod wire;
+
 use super::*;
 use crate::{arrangement::terms::Arrangement, sample};
 
@@ -7,19 +19,52 @@ fn rules() -> Rules {
     Arc::clone(&Arrangement::default().programme)
 }
 
-fn record(registry: &mut Registry, leg: Leg, content: RegistryContent) -> Result<Recorded, RegistryError> {
+/// The next entry of a house's log, with its payload digest.
+fn next_entry(registry: &Registry, leg: Leg, content: RegistryContent) -> (RegistryEntry, Digest) {
     let (sequence, previous) = registry.next(leg);
     let entry = RegistryEntry { sequence, previous, content };
     let digest = Digest::of(format!("{leg:?} {entry:?}").as_bytes());
+    (entry, digest)
+}
+
+fn batch(changes: &[v1::ProgrammeChange]) -> RegistryContent {
+    let at = jiff::Timestamp::UNIX_EPOCH;
+    RegistryContent::Changes(ChangeBatch { changes: changes.to_vec(), by: "administrator".to_owned(), at })
+}
+
+fn record(registry: &mut Registry, leg: Leg, content: RegistryContent) -> Result<Recorded, RegistryError> {
+    let (entry, digest) = next_entry(registry, leg, content);
     registry.record(leg, &entry, digest)
 }
 
-fn adopted() -> Registry {
-    let mut registry = Registry::new(rules());
+/// Records changes as one entry and answers what is wrong with them.
+fn try_record(registry: &mut Registry, leg: Leg, changes: &[v1::ProgrammeChange]) -> Result<(), Vec<ChangeProblem>> {
+    match record(registry, leg, batch(changes)) {
+        Ok(_) => Ok(()),
+        Err(RegistryError::Changes(problems)) => Err(problems),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+fn adopted_under(rules: Rules) -> Registry {
+    let mut registry = Registry::new(rules);
     for leg in Leg::BOTH {
         record(&mut registry, leg, RegistryContent::Adoption(ARRANGEMENT)).unwrap();
     }
     registry
+}
+
+fn adopted() -> Registry {
+    adopted_under(rules())
+}
+
+fn day(text: &str) -> Date {
+    text.parse().unwrap()
+}
+
+/// The problems of a refusal as `field: reason`.
+fn told(problems: &[ChangeProblem]) -> Vec<String> {
+    problems.iter().map(ToString::to_string).collect()
 }
 
 #[test]

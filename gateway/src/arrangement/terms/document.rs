@@ -17,6 +17,7 @@ use super::{
 };
 use crate::arrangement::{
     cycle_id::CycleKind,
+    default_loss::LossSharing,
     digest::Digest,
     leaf::FactorBounds,
     leg::Pair,
@@ -39,6 +40,7 @@ pub(super) struct Document {
     timing: TimingSection,
     settlement: SettlementSection,
     fall_back: BTreeMap<CycleKind, FallBack>,
+    default: DefaultSection,
     schedule: Vec<ScheduleSection>,
     models: Legs<Vec<ModelSection>>,
 }
@@ -119,6 +121,12 @@ struct SettlementSection {
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
+struct DefaultSection {
+    loss_sharing: LossSharing,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 struct ScheduleSection {
     kind: CycleKind,
     zone: String,
@@ -180,6 +188,7 @@ impl Document {
                 timing,
                 settlement: settlement?,
                 fall_back,
+                loss_sharing: self.default.loss_sharing,
                 schedule,
                 models: models.both()?,
                 digest,

@@ -142,6 +142,15 @@ fn an_unknown_key_is_refused_by_name_and_line() {
 }
 
 #[test]
+fn the_rule_of_loss_sharing_is_named_by_the_document_and_no_other_is_known() {
+    assert_eq!(Arrangement::default().loss_sharing, LossSharing::Assumed1);
+    let found = problems("loss_sharing = \"assumed-1\"", "loss_sharing = \"assumed-2\"");
+    assert!(found[0].contains("assumed-2") && found[0].contains("`assumed-1`"), "{found:?}");
+    let found = problems("[default]", "");
+    assert!(!found.is_empty(), "it has no default: the houses must say which they agreed");
+}
+
+#[test]
 fn a_value_out_of_range_is_named_by_its_key() {
     for (from, to, key) in [
         ("id = \"FICC-CME\"", "id = \"FICC CME\"", "id"),

@@ -100,6 +100,7 @@ impl From<&v1::Agreement> for AgreementView {
             agreed_at: instant(from.agreed_at.as_ref()),
             live_count: statement.live_count,
             rehearsal_count: statement.rehearsal_count,
+            suspended_count: statement.suspended_count,
             breaks: breaks.collect(),
             live_totals: statement.live_totals.as_ref().map(TotalsView::from).unwrap_or_default(),
             rehearsal_totals: statement.rehearsal_totals.as_ref().map(TotalsView::from).unwrap_or_default(),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
+use tracing::Instrument;
 
 use super::{Core, answer, refuse};
 use crate::{
@@ -13,6 +14,7 @@ use crate::{
         context::Context,
         entry::{Entry, Held, Keeping},
         input::{Input, Pending, Receipt, RequestError, Waiting},
+        links_changed,
     },
 };
 
@@ -45,12 +47,16 @@ impl Core {
 
     pub(super) fn on_durable(&mut self, pending: Pending, recorded_at: Timestamp) {
         let Pending { entry, book, waiting } = pending;
-        let facts = match entry.facts() {
+        let mut facts = match entry.facts() {
             Ok(facts) => facts,
             // Invariant: the record was made here from checked parts.
             Err(error) => return tracing::error!(%error, "a record of this node cannot be read"),
         };
+        let before = Arc::clone(&self.context.catalog.read().registry);
         self.context.catalog.write().apply(&entry, &facts, book, recorded_at);
+        let after = Arc::clone(&self.context.catalog.read().registry);
+        let us = self.context.us;
+        facts.extend(links_changed::fact(&entry, &before, &after, self.machine.on_record(), us));
         self.forget_request(&entry);
         let mut effects = Vec::new();
         for fact in &facts {
@@ -144,13 +150,14 @@ pub(super) fn spawn_commits(
     internal: mpsc::UnboundedSender<Input>,
 ) -> mpsc::UnboundedSender<(Vec<Pending>, Timestamp, Ticket)> {
     let (sender, mut receiver) = mpsc::unbounded_channel::<(Vec<Pending>, Timestamp, Ticket)>();
-    context.tasks.spawn(async move {
+    let wait = async move {
         while let Some((pending, recorded_at, ticket)) = receiver.recv().await {
             let result = ticket.await;
             if internal.send(Input::Durable { pending, recorded_at, result }).is_err() {
                 return;
             }
         }
-    });
+    };
+    context.tasks.spawn(wait.in_current_span());
     sender
 }

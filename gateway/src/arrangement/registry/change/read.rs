@@ -10,7 +10,7 @@ use super::{
 use crate::arrangement::{
     digest::Digest,
     link::{LinkKind, LinkTerms},
-    name::LinkId,
+    name::{LinkId, MemberId, OwnerId},
     programme::{Period, Programme},
 };
 
@@ -18,6 +18,10 @@ use crate::arrangement::{
 const LINKS_MAX: usize = 20_000;
 /// Most characters of a text for readers.
 const TEXT_CHARACTERS_MAX: usize = 1_024;
+/// Most characters of the name of a rule.
+const RULE_CHARACTERS_MAX: usize = 32;
+/// Most characters of a wrong text that a problem repeats: a hostile one must not fill a log.
+const QUOTED_CHARACTERS_MAX: usize = 64;
 /// Basis points of the whole.
 const WHOLE_BP: u32 = 10_000;
 /// Most bytes of a default package.
@@ -55,16 +59,8 @@ impl Reader<'_> {
         }
         match change {
             Wire::Member(record) => self.member(record),
-            Wire::Affiliate(record) => Some(Change::Affiliate {
-                member: self.name("affiliate.member", &record.member)?,
-                affiliate: self.name("affiliate.affiliate", &record.affiliate)?,
-                eligible: self.needed_period("affiliate.eligible", record.eligible.as_ref())?,
-            }),
-            Wire::Customer(record) => Some(Change::Customer {
-                member: self.name("customer.member", &record.member)?,
-                customer: self.name("customer.customer", &record.customer)?,
-                opted_in: self.needed_period("customer.opted_in", record.opted_in.as_ref())?,
-            }),
+            Wire::Affiliate(record) => self.affiliate(record),
+            Wire::Customer(record) => self.customer(record),
             Wire::Account(record) => self.account(record),
             Wire::Link(terms) => match LinkTerms::from_wire(terms) {
                 Ok(terms) => Some(Change::Link(terms)),
@@ -84,22 +80,25 @@ impl Reader<'_> {
             })),
             Wire::Lift(lift) => self.suspension("lift.suspension_id", &lift.suspension_id).map(Change::Lift),
             Wire::Approval(record) => self.approval(record),
-            Wire::ApprovalWithdrawal(withdrawal) => Some(Change::Withdraw {
-                approval: self.name("approval_withdrawal.approval_id", &withdrawal.approval_id)?,
-                from: self.date("approval_withdrawal.from", &withdrawal.from)?,
-            }),
+            Wire::ApprovalWithdrawal(withdrawal) => {
+                let approval = self.name("approval_withdrawal.approval_id", &withdrawal.approval_id);
+                let from = self.date("approval_withdrawal.from", &withdrawal.from);
+                Some(Change::Withdraw { approval: approval?, from: from? })
+            }
             Wire::Override(limit) => self.limit(limit),
-            Wire::Port(port) => Some(Change::Port(Port {
-                link: self.name("port.link_id", &port.link_id)?,
-                to: self.name("port.to_member", &port.to_member)?,
-                effective_from: self.date("port.effective_from", &port.effective_from)?,
-            })),
+            Wire::Port(port) => {
+                let link = self.name("port.link_id", &port.link_id);
+                let to = self.name("port.to_member", &port.to_member);
+                let effective_from = self.date("port.effective_from", &port.effective_from);
+                Some(Change::Port(Port { link: link?, to: to?, effective_from: effective_from? }))
+            }
             Wire::DefaultPackage(record) => self.package(record),
             Wire::CloseOut(choice) => self.close_out(choice),
-            Wire::Liquidation(result) => Some(Change::Liquidation {
-                suspension: self.suspension("liquidation.suspension_id", &result.suspension_id)?,
-                result_cents: self.cents("liquidation.result", &result.result)?,
-            }),
+            Wire::Liquidation(result) => {
+                let suspension = self.suspension("liquidation.suspension_id", &result.suspension_id);
+                let result_cents = self.cents("liquidation.result", &result.result);
+                Some(Change::Liquidation { suspension: suspension?, result_cents: result_cents? })
+            }
             Wire::LossAllocation(record) => self.loss_allocation(record),
         }
     }
@@ -115,6 +114,27 @@ impl Reader<'_> {
             futures_commission_merchant: merchant?,
             membership: membership?,
         }))
+    }
+
+    fn affiliate(&mut self, record: &v1::AffiliateRecord) -> Option<Change> {
+        let member = self.name("affiliate.member", &record.member);
+        let affiliate: Option<OwnerId> = self.name("affiliate.affiliate", &record.affiliate);
+        let eligible = self.needed_period("affiliate.eligible", record.eligible.as_ref());
+        if is_same(member.as_ref(), affiliate.as_ref()) {
+            self.report("affiliate.affiliate", "is the member: a member is no affiliate of its own");
+        }
+        Some(Change::Affiliate { member: member?, affiliate: affiliate?, eligible: eligible? })
+    }
+
+    fn customer(&mut self, record: &v1::CustomerRecord) -> Option<Change> {
+        let member = self.name("customer.member", &record.member);
+        let customer: Option<OwnerId> = self.name("customer.customer", &record.customer);
+        let opted_in = self.needed_period("customer.opted_in", record.opted_in.as_ref());
+        // A link of the customer may move to the member, and its owner must not become the member then.
+        if is_same(member.as_ref(), customer.as_ref()) {
+            self.report("customer.customer", "is the member: a member is no customer of its own");
+        }
+        Some(Change::Customer { member: member?, customer: customer?, opted_in: opted_in? })
     }
 
     fn account(&mut self, record: &v1::AccountRecord) -> Option<Change> {
@@ -230,18 +250,14 @@ impl Reader<'_> {
         if amount_cents.is_some_and(|cents| cents < 0) {
             self.report("loss_allocation.amount", "is below zero: the payer pays it");
         }
-        let payer = match record.payer.as_str() {
-            "" => None,
-            house => match self.programme.leg_of(house) {
-                Some(leg) => Some(leg),
-                None => return self.wrong("loss_allocation.payer", &format!("{house:?} is not a party")),
-            },
-        };
-        if payer.is_some() != amount_cents.is_none_or(|cents| cents != 0) {
+        let payer = self.programme.leg_of(&record.payer);
+        if payer.is_none() && !record.payer.is_empty() {
+            self.report("loss_allocation.payer", format!("{} is not a party", quoted(&record.payer)));
+        } else if amount_cents.is_some_and(|cents| payer.is_some() != (cents != 0)) {
             self.report("loss_allocation.payer", "a payer is given where, and only where, there is an amount");
         }
-        if !(1..=32).contains(&record.rule.len()) {
-            self.report("loss_allocation.rule", "1 to 32 characters are needed");
+        if !(1..=RULE_CHARACTERS_MAX).contains(&record.rule.chars().count()) {
+            self.report("loss_allocation.rule", format!("1 to {RULE_CHARACTERS_MAX} characters are needed"));
         }
         let allocation = LossAllocation { payer, amount_cents: amount_cents?, rule: record.rule.clone() };
         Some(Change::LossAllocation { suspension: suspension?, allocation })
@@ -291,26 +307,31 @@ impl Reader<'_> {
             text => Some(self.date(&format!("{field}.until"), text)?),
         };
         let from = from?;
-        if until.is_some_and(|until| until < from) {
-            return self.wrong(&format!("{field}.until"), &format!("{} is before from {from}", wire.until));
+        if let Some(until) = until.filter(|until| *until < from) {
+            return self.wrong(&format!("{field}.until"), &format!("{until} is before from {from}"));
         }
         Some(Some(Period { from, until }))
     }
 
     fn date(&mut self, field: &str, text: &str) -> Option<Date> {
-        let date = Date::strptime("%Y-%m-%d", text);
-        date.map_err(|_| self.report(field, format!("{text:?} is not a date: YYYY-MM-DD is needed"))).ok()
+        // A date has one spelling: `2026-2-3` is none.
+        let date = Date::strptime("%Y-%m-%d", text).ok().filter(|date| date.to_string() == text);
+        date.or_else(|| self.wrong(field, &format!("{} is not a date: YYYY-MM-DD is needed", quoted(text))))
     }
 
     /// US dollars with at most two digits, as cents.
     fn cents(&mut self, field: &str, text: &str) -> Option<i64> {
-        let parsed = rust_decimal::Decimal::from_str_exact(text).ok().filter(|amount| amount.scale() <= 2);
+        let is_plain = text.bytes().all(|letter| letter.is_ascii_digit() || b"-.".contains(&letter));
+        let parsed = rust_decimal::Decimal::from_str_exact(text).ok();
+        let parsed = parsed.filter(|amount| is_plain && amount.scale() <= 2);
         let cents = parsed.and_then(|amount| {
             let scale = 10_i128.pow(2 - amount.scale());
             i64::try_from(amount.mantissa() * scale).ok()
         });
-        cents
-            .or_else(|| self.wrong(field, &format!("{text:?} is not an amount: US dollars with two digits are needed")))
+        cents.or_else(|| {
+            let text = quoted(text);
+            self.wrong(field, &format!("{text} is not an amount: US dollars with at most two digits are needed"))
+        })
     }
 
     fn name<T: std::str::FromStr<Err: std::fmt::Display>>(&mut self, field: &str, text: &str) -> Option<T> {
@@ -325,6 +346,14 @@ impl Reader<'_> {
     fn report(&mut self, field: &str, reason: impl Into<String>) {
         self.problems.push(ChangeProblem { row: self.row, field: field.to_owned(), reason: reason.into() });
     }
+}
+
+fn is_same(member: Option<&MemberId>, owner: Option<&OwnerId>) -> bool {
+    member.is_some_and(|member| owner.is_some_and(|owner| owner.as_str() == member.as_str()))
+}
+
+fn quoted(text: &str) -> String {
+    format!("{:?}", text.chars().take(QUOTED_CHARACTERS_MAX).collect::<String>())
 }
 
 fn needs_reason(change: &Wire) -> bool {
