@@ -105,16 +105,16 @@ fn what(change: &Change) -> String {
             ];
             let kept: Vec<String> = kept
                 .iter()
-                .filter_map(|(what, period)| Some(format!("{what} {}", period::text(Some(period.as_ref()?)))))
+                .filter_map(|(what, period)| Some(format!("{what} {}", period::words(Some(period.as_ref()?)))))
                 .collect();
             let kept = if kept.is_empty() { "neither member nor registered".to_owned() } else { kept.join(", ") };
             format!("member {}: {kept}", r.member)
         }
         Change::Affiliate(r) => {
-            format!("affiliate {} of {}: eligible {}", r.affiliate, r.member, period::text(r.eligible.as_ref()))
+            format!("affiliate {} of {}: eligible {}", r.affiliate, r.member, period::words(r.eligible.as_ref()))
         }
         Change::Customer(r) => {
-            format!("customer {} of {}: opted in {}", r.customer, r.member, period::text(r.opted_in.as_ref()))
+            format!("customer {} of {}: opted in {}", r.customer, r.member, period::words(r.opted_in.as_ref()))
         }
         Change::Account(r) => {
             let usage = small(r.r#use().as_str_name(), "ACCOUNT_USE_");
@@ -130,7 +130,7 @@ fn what(change: &Change) -> String {
             t.futures_account
         ),
         Change::Document(r) => {
-            let kind = small(r.kind().as_str_name(), "DOCUMENT_KIND_");
+            let kind = small(r.kind().as_str_name(), "DOCUMENT_KIND_").replace('_', " ");
             let digest = output::short(&hex::encode(&r.digest));
             format!("{kind} dated {} for {}, SHA-256 {digest}", r.dated, listed(&r.link_ids))
         }
@@ -150,10 +150,10 @@ fn what(change: &Change) -> String {
         ),
         Change::ApprovalWithdrawal(w) => format!("withdraws approval {} from {}", w.approval_id, w.from),
         Change::Override(o) => format!(
-            "grants {} at most {} in {}",
+            "grants {} at most {} {}",
             scope(o.scope.as_ref()),
             output::percent(o.max_factor_bp),
-            period::text(o.in_force.as_ref())
+            period::words(o.in_force.as_ref())
         ),
         Change::Port(p) => format!("{} moves to {} on {}", p.link_id, p.to_member, p.effective_from),
         Change::DefaultPackage(r) => {

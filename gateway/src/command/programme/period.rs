@@ -34,6 +34,16 @@ pub fn text(period: Option<&v1::DateRange>) -> String {
     }
 }
 
+/// A period in a sentence: `from 2026-03-02 on`, `from 2026-03-02 to 2027-03-01`.
+#[must_use]
+pub fn words(period: Option<&v1::DateRange>) -> String {
+    match period {
+        None => "never".to_owned(),
+        Some(v1::DateRange { from, until }) if until.is_empty() => format!("from {from} on"),
+        Some(v1::DateRange { from, until }) => format!("from {from} to {until}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -44,6 +54,13 @@ mod tests {
             assert_eq!(text(Some(&parse(typed).unwrap())), typed);
         }
         assert_eq!(text(None), "");
+    }
+
+    #[test]
+    fn a_sentence_says_whether_a_period_ends() {
+        assert_eq!(words(Some(&parse("2026-03-02").unwrap())), "from 2026-03-02 on");
+        assert_eq!(words(Some(&parse("2026-03-02..2026-03-06").unwrap())), "from 2026-03-02 to 2026-03-06");
+        assert_eq!(words(None), "never");
     }
 
     #[test]

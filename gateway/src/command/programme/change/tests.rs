@@ -65,7 +65,7 @@ fn what_restricts_a_link_is_told_with_its_scope() {
         max_factor_bp: 5_000,
         in_force: Some(v1::DateRange { from: "2026-03-02".into(), until: "2026-03-06".into() }),
     };
-    assert_eq!(what(&Change::Override(limit)), "grants everything at most 50.00 % in 2026-03-02..2026-03-06");
+    assert_eq!(what(&Change::Override(limit)), "grants everything at most 50.00 % from 2026-03-02 to 2026-03-06");
     let nobody = v1::LossAllocationRecord { suspension_id: "FICC/12/1".into(), rule: "r".into(), ..Default::default() };
     assert_eq!(what(&Change::LossAllocation(nobody)), "nobody pays for FICC/12/1, by rule r");
 }

@@ -127,7 +127,8 @@ fn changes_are_recorded_in_the_order_of_the_file() {
     assert_eq!((batch.places[0].as_str(), batch.places[5].as_str()), ("changes.toml, line 3", "changes.toml, line 34"));
     assert_eq!(
         views[0].what,
-        "member northgate: clearing member 2020-01-02, broker-dealer 2020-01-02, futures commission merchant 2020-01-02..2027-03-01"
+        "member northgate: clearing member from 2020-01-02 on, broker-dealer from 2020-01-02 on, \
+         futures commission merchant from 2020-01-02 to 2027-03-01"
     );
     assert_eq!(views[9].what, "suspends member southgate in default");
     assert_eq!((views[9].reason.as_str(), views[11].fields["max_factor_bp"].as_u64()), ("insolvent", Some(5_000)));
