@@ -41,10 +41,17 @@ impl Failure {
     /// A call that the node refused or that did not reach it.
     #[must_use]
     pub fn status(doing: &str, status: &Status) -> Self {
+        Self::status_named(doing, status, str::to_owned)
+    }
+
+    /// A call that the node refused or that did not reach it, with the fields of the request by other names: where their
+    /// content stands in the caller's file.
+    #[must_use]
+    pub fn status_named(doing: &str, status: &Status, name: impl Fn(&str) -> String) -> Self {
         let mut problems: Vec<String> = Vec::new();
         if let Some(bad) = status.get_details_bad_request() {
             problems.extend(
-                bad.field_violations.into_iter().map(|found| format!("{}: {}", found.field, found.description)),
+                bad.field_violations.into_iter().map(|found| format!("{}: {}", name(&found.field), found.description)),
             );
         }
         // Where a status has problems by field, its message repeats them.

@@ -84,3 +84,39 @@ pub async fn links(node: &Node, filter: &v1::ListLinksRequest) -> Result<Vec<v1:
         page_token = page.next_page_token;
     }
 }
+
+/// Every member on a date, ascending; today by the house's clock where the date is empty.
+///
+/// # Errors
+/// What the node said.
+pub async fn members(node: &Node, date: String) -> Result<Vec<v1::Member>, Failure> {
+    let mut all = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = v1::ListMembersRequest { page_size: 0, page_token, date: date.clone() };
+        let page = node.programme().list_members(request).await.told("listing the members")?;
+        all.extend(page.members);
+        if page.next_page_token.is_empty() {
+            return Ok(all);
+        }
+        page_token = page.next_page_token;
+    }
+}
+
+/// Every recorded change of one house's log, or of both where the house is empty, by house and entry.
+///
+/// # Errors
+/// What the node said.
+pub async fn changes(node: &Node, house: &str) -> Result<Vec<v1::LoggedChange>, Failure> {
+    let mut all = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = v1::ListChangesRequest { page_size: 0, page_token, house: house.to_owned() };
+        let page = node.programme().list_changes(request).await.told("listing the changes of the programme")?;
+        all.extend(page.changes);
+        if page.next_page_token.is_empty() {
+            return Ok(all);
+        }
+        page_token = page.next_page_token;
+    }
+}

@@ -17,6 +17,8 @@ pub mod market;
 pub mod models;
 pub mod node;
 pub mod output;
+pub mod programme;
+pub mod recording;
 pub mod requirements;
 pub mod risk;
 mod rows;
@@ -56,8 +58,10 @@ pub enum Command {
     Submit(submit::SubmitArgs),
     /// Submit and show market and reference data: issues, prices, curves, fixings, specifications, baskets.
     Market(market::MarketArgs),
-    /// Record and list links between accounts.
+    /// Record links between accounts, take them through their life, and show where they stand.
     Links(links::LinksArgs),
+    /// Record who takes part, on which approvals, and what is suspended or limited; list and watch what was recorded.
+    Programme(programme::ProgrammeArgs),
     /// Open margin cycles, cut them off, show how they stand.
     Cycle(cycle::CycleArgs),
     /// Show what both houses signed.
@@ -99,6 +103,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Submit(args) => submit::run(args).await,
         Command::Market(args) => market::run(args).await,
         Command::Links(args) => links::run(args).await,
+        Command::Programme(args) => programme::run(args).await,
         Command::Cycle(args) => cycle::run(args).await,
         Command::Agreements(args) => agreements::run(args).await,
         Command::Requirements(args) => requirements::run(args).await,

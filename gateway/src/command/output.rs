@@ -14,10 +14,19 @@ pub use crate::words::{grouped, percent};
 /// # Errors
 /// When standard output cannot be written to.
 pub fn print(text: &str) -> Result<(), Failure> {
+    line(text).map(drop)
+}
+
+/// Writes a line of an answer that goes on, at once; whether somebody still reads it.
+///
+/// # Errors
+/// When standard output cannot be written to.
+pub fn line(text: &str) -> Result<bool, Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.write_all(b"\n")).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::of("writing the answer", &error)),
-        _ => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::of("writing the answer", &error)),
+        Ok(()) => Ok(true),
     }
 }
 
