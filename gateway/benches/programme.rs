@@ -59,7 +59,9 @@ fn measure(count: usize) {
         (0..SINGLE_CHANGES).map(|number| vec![suspension(&links[number * count / SINGLE_CHANGES])]).collect();
     let begin = Instant::now();
     for change in &changes {
-        registry.check(Leg::Treasury, change, Asked { on: sample::BUSINESS_DATE, last_cycle: None }).unwrap();
+        registry
+            .check(Leg::Treasury, change, Asked { on: sample::BUSINESS_DATE, last_cycle: None, is_derived: false })
+            .unwrap();
     }
     let checked = begin.elapsed();
     let begin = Instant::now();

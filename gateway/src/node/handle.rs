@@ -104,12 +104,37 @@ impl Handle {
         if let Some(answer) = self.answered(&request.request_id) {
             return Ok((answer, true));
         }
+        self.record(request, by, false).await
+    }
+
+    /// Records a change that this house derived from what is on record: a default package or an allocation of losses.
+    ///
+    /// # Errors
+    /// Those of [`Self::record_changes`].
+    pub(crate) async fn record_derived(
+        &self,
+        request_id: String,
+        change: v1::ProgrammeChange,
+        by: String,
+    ) -> Result<(Answer, bool), RequestError> {
+        if let Some(answer) = self.answered(&request_id) {
+            return Ok((answer, true));
+        }
+        let request = v1::RecordChangesRequest { request_id, changes: vec![change], validate_only: false };
+        self.record(request, by, true).await
+    }
+
+    async fn record(
+        &self,
+        request: v1::RecordChangesRequest,
+        by: String,
+        is_derived: bool,
+    ) -> Result<(Answer, bool), RequestError> {
         check_request_id(&request.request_id)?;
         let v1::RecordChangesRequest { request_id, changes, validate_only } = request;
         let today = self.context.today();
-        let answer =
-            self.ask(|reply| Input::RecordChanges { request_id, changes, by, today, validate_only, reply }).await?;
-        Ok((answer, false))
+        let ask = |reply| Input::RecordChanges { request_id, changes, by, today, validate_only, is_derived, reply };
+        Ok((self.ask(ask).await?, false))
     }
 
     /// Opens a cycle. Where no cut-off is given the schedule decides, and for a re-run fifteen minutes from now.
@@ -139,7 +164,8 @@ impl Handle {
         self.ask(|reply| Input::CutOff { cycle, reply }).await
     }
 
-    fn answered(&self, request_id: &str) -> Option<Answer> {
+    /// What an earlier request with this id led to.
+    pub(crate) fn answered(&self, request_id: &str) -> Option<Answer> {
         self.context.catalog.read().answer(request_id).cloned()
     }
 
@@ -192,7 +218,11 @@ fn check_business_day(context: &Context, field: &str, date: Date) -> Result<(), 
     checked.map_err(|error| Problems::one(field, error.to_string()).into())
 }
 
-fn check_request_id(request_id: &str) -> Result<(), Problems> {
+/// Checks the id that a caller chose for its request.
+///
+/// # Errors
+/// It is empty or too long.
+pub(crate) fn check_request_id(request_id: &str) -> Result<(), Problems> {
     if request_id.is_empty() || request_id.len() > 64 {
         return Err(Problems::one("request_id", "1 to 64 characters are needed, unique for each request: a UUID"));
     }

@@ -79,6 +79,8 @@ pub(crate) enum Input {
         by: String,
         today: Date,
         validate_only: bool,
+        /// Whether this house derived them itself from what is on record.
+        is_derived: bool,
         reply: Reply<Answer>,
     },
     /// Open a cycle; its instants.

@@ -100,17 +100,21 @@ pub enum Change {
         /// How.
         close_out: v1::CloseOut,
     },
-    /// What the house's own liquidation came to.
+    /// What the house's own liquidation of a pool came to.
     Liquidation {
         /// The suspension.
         suspension: SuspensionId,
+        /// The customer whose accounts it is about; `None` for the member's own and its affiliates' together.
+        customer: Option<OwnerId>,
         /// US cents: surplus above zero, loss below it.
         result_cents: i64,
     },
-    /// What one house pays the other.
+    /// What one house pays the other for a pool.
     LossAllocation {
         /// The suspension.
         suspension: SuspensionId,
+        /// The customer whose accounts it is about; `None` for the member's own and its affiliates' together.
+        customer: Option<OwnerId>,
         /// The payment.
         allocation: LossAllocation,
     },

@@ -48,8 +48,8 @@ pub(super) struct Log {
     pub(super) overrides: Arc<BTreeMap<Scope, Override>>,
     pub(super) packages: Arc<BTreeMap<SuspensionId, Package>>,
     pub(super) close_outs: Arc<BTreeMap<SuspensionId, v1::CloseOut>>,
-    pub(super) liquidations: Arc<BTreeMap<SuspensionId, i64>>,
-    pub(super) allocations: Arc<BTreeMap<SuspensionId, LossAllocation>>,
+    pub(super) liquidations: Arc<BTreeMap<(SuspensionId, Option<OwnerId>), i64>>,
+    pub(super) allocations: Arc<BTreeMap<(SuspensionId, Option<OwnerId>), LossAllocation>>,
 }
 
 /// What one house recorded of a link.
@@ -172,13 +172,13 @@ impl Log {
                 self.own_default(by, "close_out.suspension_id", *suspension)?;
                 put(&mut self.close_outs, *suspension, *close_out);
             }
-            Change::Liquidation { suspension, result_cents } => {
+            Change::Liquidation { suspension, customer, result_cents } => {
                 self.own_default(by, "liquidation.suspension_id", *suspension)?;
-                put(&mut self.liquidations, *suspension, *result_cents);
+                put(&mut self.liquidations, (*suspension, customer.clone()), *result_cents);
             }
-            Change::LossAllocation { suspension, allocation } => {
+            Change::LossAllocation { suspension, customer, allocation } => {
                 self.own_default(by, "loss_allocation.suspension_id", *suspension)?;
-                put(&mut self.allocations, *suspension, allocation.clone());
+                put(&mut self.allocations, (*suspension, customer.clone()), allocation.clone());
             }
         }
         Ok(())

@@ -13,7 +13,7 @@ use super::{
 use crate::arrangement::{
     leg::{Leg, Pair},
     link::LinkKind,
-    name::MemberId,
+    name::{MemberId, OwnerId},
 };
 
 impl Registry {
@@ -63,15 +63,33 @@ impl Registry {
         Pair::from_fn(|leg| self.logs[leg].close_outs.get(&suspension).copied())
     }
 
-    /// What each house's liquidation came to, US cents.
+    /// The pools of a suspension of which a house recorded a result or an allocation, ascending: the member's own accounts
+    /// and its affiliates' first, as `None`, then its customers.
     #[must_use]
-    pub fn liquidations(&self, suspension: SuspensionId) -> Pair<Option<i64>> {
-        Pair::from_fn(|leg| self.logs[leg].liquidations.get(&suspension).copied())
+    pub fn recorded_pools(&self, suspension: SuspensionId) -> BTreeSet<Option<OwnerId>> {
+        let pools = Leg::BOTH.into_iter().flat_map(|leg| {
+            let log = &self.logs[leg];
+            log.liquidations.keys().chain(log.allocations.keys())
+        });
+        pools.filter(|(of, _)| *of == suspension).map(|(_, customer)| customer.clone()).collect()
     }
 
-    /// What each house recorded of the payment between them.
+    /// What each house's liquidation of a pool came to, US cents: of a customer's accounts, or of the member's own and its
+    /// affiliates' together.
     #[must_use]
-    pub fn loss_allocations(&self, suspension: SuspensionId) -> Pair<Option<&LossAllocation>> {
-        Pair::from_fn(|leg| self.logs[leg].allocations.get(&suspension))
+    pub fn liquidations(&self, suspension: SuspensionId, customer: Option<&OwnerId>) -> Pair<Option<i64>> {
+        let key = (suspension, customer.cloned());
+        Pair::from_fn(|leg| self.logs[leg].liquidations.get(&key).copied())
+    }
+
+    /// What each house recorded of the payment between them for a pool.
+    #[must_use]
+    pub fn loss_allocations(
+        &self,
+        suspension: SuspensionId,
+        customer: Option<&OwnerId>,
+    ) -> Pair<Option<&LossAllocation>> {
+        let key = (suspension, customer.cloned());
+        Pair::from_fn(|leg| self.logs[leg].allocations.get(&key))
     }
 }

@@ -22,6 +22,8 @@ pub struct Asked {
     pub on: Date,
     /// The newest business date of which the house has opened a cycle.
     pub last_cycle: Option<Date>,
+    /// Whether the house derived the changes itself from what is on record: packages and allocations are recorded so alone.
+    pub is_derived: bool,
 }
 
 impl Registry {
@@ -55,11 +57,20 @@ impl Registry {
                 Change::Port(port) => after.check_port(port, asked, &mut report),
                 Change::Package { suspension, .. } => {
                     after.check_default("default_package", *suspension, &mut report);
+                    if !asked.is_derived {
+                        let text = "it follows from the last agreed cycle: call DefaultService.MakePackage";
+                        report("default_package".to_owned(), text.to_owned());
+                    }
                 }
                 Change::CloseOut { suspension, .. } => after.check_default("close_out", *suspension, &mut report),
                 Change::Liquidation { suspension, .. } => after.check_default("liquidation", *suspension, &mut report),
                 Change::LossAllocation { suspension, .. } => {
                     after.check_default("loss_allocation", *suspension, &mut report);
+                    if !asked.is_derived {
+                        let text = "it follows from the package, both results and the settled close-out: call \
+                                    DefaultService.RecordLossAllocation";
+                        report("loss_allocation".to_owned(), text.to_owned());
+                    }
                 }
                 _ => {}
             }

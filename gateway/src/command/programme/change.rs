@@ -163,12 +163,15 @@ fn what(change: &Change) -> String {
         Change::CloseOut(c) => {
             format!("close-out of {}: {}", c.suspension_id, small(c.close_out().as_str_name(), "CLOSE_OUT_"))
         }
-        Change::Liquidation(r) => format!("liquidation of {} came to {}", r.suspension_id, r.result),
+        Change::Liquidation(r) => {
+            format!("liquidation of {}{} came to {}", r.suspension_id, of_customer(&r.customer), r.result)
+        }
         Change::LossAllocation(r) if r.payer.is_empty() => {
-            format!("nobody pays for {}, by rule {}", r.suspension_id, r.rule)
+            format!("nobody pays for {}{}, by rule {}", r.suspension_id, of_customer(&r.customer), r.rule)
         }
         Change::LossAllocation(r) => {
-            format!("{} pays {} for {}, by rule {}", r.payer, r.amount, r.suspension_id, r.rule)
+            let customer = of_customer(&r.customer);
+            format!("{} pays {} for {}{customer}, by rule {}", r.payer, r.amount, r.suspension_id, r.rule)
         }
     }
 }
@@ -234,14 +237,22 @@ fn fields(change: &Change) -> Value {
             "suspension_id": c.suspension_id,
             "close_out": small(c.close_out().as_str_name(), "CLOSE_OUT_"),
         }),
-        Change::Liquidation(r) => json!({"suspension_id": r.suspension_id, "result": r.result}),
+        Change::Liquidation(r) => {
+            json!({"suspension_id": r.suspension_id, "result": r.result, "customer": r.customer})
+        }
         Change::LossAllocation(r) => json!({
             "suspension_id": r.suspension_id,
             "payer": r.payer,
             "amount": r.amount,
             "rule": r.rule,
+            "customer": r.customer,
         }),
     }
+}
+
+/// Whose pool a result or an allocation is about, where it is a customer's.
+fn of_customer(customer: &str) -> String {
+    if customer.is_empty() { String::new() } else { format!(", customer {customer},") }
 }
 
 /// What a suspension or an override is about, for a reader.

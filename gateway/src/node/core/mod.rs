@@ -134,8 +134,8 @@ impl Core {
             Input::SubmitMarket { request_id, business_date, items, reply } => {
                 self.submit_market(request_id, business_date, &items, reply);
             }
-            Input::RecordChanges { request_id, changes, by, today, validate_only, reply } => {
-                let asked = ProgrammeRequest { request_id, changes, by, today, validate_only };
+            Input::RecordChanges { request_id, changes, by, today, validate_only, is_derived, reply } => {
+                let asked = ProgrammeRequest { request_id, changes, by, today, validate_only, is_derived };
                 self.record_changes(asked, reply);
             }
             Input::OpenCycle { cycle, as_of, cut_off, reply } => self.open_cycle(cycle, as_of, cut_off, reply),

@@ -30,11 +30,13 @@ pub(super) struct ProgrammeRequest {
     pub(super) today: Date,
     /// Whether to check only.
     pub(super) validate_only: bool,
+    /// Whether this house derived them itself.
+    pub(super) is_derived: bool,
 }
 
 impl Core {
     pub(super) fn record_changes(&mut self, asked: ProgrammeRequest, reply: Reply<Answer>) {
-        let ProgrammeRequest { request_id, changes, by, today, validate_only } = asked;
+        let ProgrammeRequest { request_id, changes, by, today, validate_only, is_derived } = asked;
         let Some(reply) = self.unless_asked_before(&request_id, reply) else { return };
         let Some(reply) = self.unless_refusing(reply) else { return };
         let size: usize = changes.iter().map(prost::Message::encoded_len).sum();
@@ -47,7 +49,8 @@ impl Core {
         let us = self.context.us;
         let opened = self.machine.on_record().cycles().filter(|(_, cycle)| cycle.opened[us]);
         let last_cycle = opened.map(|(id, _)| id.business_date).max();
-        if let Err(found) = self.registry_ahead.check(us, &changes, Asked { on: today, last_cycle }) {
+        let asked = Asked { on: today, last_cycle, is_derived };
+        if let Err(found) = self.registry_ahead.check(us, &changes, asked) {
             refuse(reply, problems(&found).into());
             return;
         }

@@ -97,7 +97,8 @@ impl Reader<'_> {
             Wire::Liquidation(result) => {
                 let suspension = self.suspension("liquidation.suspension_id", &result.suspension_id);
                 let result_cents = self.cents("liquidation.result", &result.result);
-                Some(Change::Liquidation { suspension: suspension?, result_cents: result_cents? })
+                let customer = self.pool("liquidation.customer", &result.customer);
+                Some(Change::Liquidation { suspension: suspension?, customer: customer?, result_cents: result_cents? })
             }
             Wire::LossAllocation(record) => self.loss_allocation(record),
         }
@@ -259,8 +260,9 @@ impl Reader<'_> {
         if !(1..=RULE_CHARACTERS_MAX).contains(&record.rule.chars().count()) {
             self.report("loss_allocation.rule", format!("1 to {RULE_CHARACTERS_MAX} characters are needed"));
         }
+        let customer = self.pool("loss_allocation.customer", &record.customer);
         let allocation = LossAllocation { payer, amount_cents: amount_cents?, rule: record.rule.clone() };
-        Some(Change::LossAllocation { suspension: suspension?, allocation })
+        Some(Change::LossAllocation { suspension: suspension?, customer: customer?, allocation })
     }
 
     fn scope(&mut self, field: &str, wire: Option<&v1::Scope>) -> Option<Scope> {
@@ -285,6 +287,11 @@ impl Reader<'_> {
             .filter_map(|(place, name)| self.name(&format!("{field}[{place}]"), name))
             .collect();
         (links.len() == names.len()).then_some(links)
+    }
+
+    /// The customer of a pool, or none for the member's own; `None` where it is wrong.
+    fn pool(&mut self, field: &str, customer: &str) -> Option<Option<OwnerId>> {
+        if customer.is_empty() { Some(None) } else { self.name(field, customer).map(Some) }
     }
 
     fn suspension(&mut self, field: &str, text: &str) -> Option<SuspensionId> {

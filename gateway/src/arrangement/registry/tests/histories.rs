@@ -123,6 +123,7 @@ fn suspensions() -> Vec<v1::ProgrammeChange> {
         for sequence in [2, 25, 28, 30, 32] {
             let id = format!("{house}/{sequence}/0");
             words.extend([lift(&id), package(&id), close_out(&id), liquidation(&id, "-7.00")]);
+            words.push(of_customer(CUSTOMER, liquidation(&id, "2.00")));
         }
         words.push(allocation("FICC/28/0", house, "3.50"));
     }

@@ -24,7 +24,10 @@ fn views(registry: &Registry) -> String {
     for joined in registry.suspensions() {
         let id = joined.id;
         writeln!(text, "{joined:?} {:?} {:?}", registry.packages(id), registry.close_outs(id)).unwrap();
-        writeln!(text, "{:?} {:?}", registry.liquidations(id), registry.loss_allocations(id)).unwrap();
+        for pool in registry.recorded_pools(id) {
+            let pool = pool.as_ref();
+            writeln!(text, "{:?} {:?}", registry.liquidations(id, pool), registry.loss_allocations(id, pool)).unwrap();
+        }
     }
     let links: Vec<_> = registry.joined(None).collect();
     let approvals: Vec<_> = registry.approvals().collect();

@@ -114,17 +114,34 @@ fn every_kind_of_change_reads_as_what_was_written() {
         ),
         (
             liquidation("CME/12/3", "-1200.5"),
-            Change::Liquidation { suspension: id(Leg::Futures), result_cents: -120_050 },
+            Change::Liquidation { suspension: id(Leg::Futures), customer: None, result_cents: -120_050 },
+        ),
+        (
+            of_customer("C-1", liquidation("CME/12/3", "3.00")),
+            Change::Liquidation {
+                suspension: id(Leg::Futures),
+                customer: Some("C-1".parse().unwrap()),
+                result_cents: 300,
+            },
         ),
         (
             allocation("CME/12/3", "FICC", "0.07"),
             Change::LossAllocation {
                 suspension: id(Leg::Futures),
+                customer: None,
                 allocation: LossAllocation {
                     payer: Some(Leg::Treasury),
                     amount_cents: 7,
                     rule: "assumed-1".to_owned(),
                 },
+            },
+        ),
+        (
+            of_customer("C-1", allocation("CME/12/3", "", "0.00")),
+            Change::LossAllocation {
+                suspension: id(Leg::Futures),
+                customer: Some("C-1".parse().unwrap()),
+                allocation: LossAllocation { payer: None, amount_cents: 0, rule: "assumed-1".to_owned() },
             },
         ),
     ];

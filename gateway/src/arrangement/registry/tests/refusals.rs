@@ -140,6 +140,8 @@ fn rows() -> Vec<(v1::ProgrammeChange, &'static str, &'static str)> {
         ),
         (liquidation("", "0"), "liquidation.suspension_id", "is no suspension"),
         (liquidation("CME/2/0", "1.001"), "liquidation.result", "at most two digits"),
+        (of_customer("-", liquidation("CME/2/0", "1.00")), "liquidation.customer", "\"-\""),
+        (of_customer("C 1", allocation("CME/2/0", "", "0")), "loss_allocation.customer", "\"C 1\""),
         (allocation("CME/2", "FICC", "1.00"), "loss_allocation.suspension_id", "is no suspension"),
         (allocation("CME/2/0", "FICC", "-1.00"), "loss_allocation.amount", "is below zero"),
         (allocation("CME/2/0", "", "a lot"), "loss_allocation.amount", "is not an amount"),

@@ -8,7 +8,7 @@ use super::{wire::*, *};
 type Row = (Pair<Vec<v1::ProgrammeChange>>, v1::ProgrammeChange, &'static str, &'static str);
 
 fn asked() -> Asked {
-    Asked { on: day(DAY), last_cycle: Some(day("2026-04-19")) }
+    Asked { on: day(DAY), last_cycle: Some(day("2026-04-19")), is_derived: true }
 }
 
 fn both(changes: &[v1::ProgrammeChange]) -> Pair<Vec<v1::ProgrammeChange>> {
@@ -143,6 +143,41 @@ fn a_request_names_the_problems_of_the_log_and_those_of_both_logs_by_row() {
     assert_eq!(unreadable.iter().map(|problem| problem.row).collect::<Vec<_>>(), [0, 1]);
     let hopeless = registry.check(Leg::Treasury, &[lift("CME/2/0"), package("CME/2/0")], asked()).unwrap_err();
     assert_eq!(hopeless.iter().map(|problem| problem.row).collect::<Vec<_>>(), [0, 1]);
+}
+
+#[test]
+fn what_follows_from_the_records_is_recorded_by_the_house_itself_and_for_no_caller() {
+    let registry = holding(&both(&[member(MEMBER), default_of(MEMBER)]));
+    let id = "FICC/2/1";
+    let given = [package(id), allocation(id, "", "0"), of_customer(CUSTOMER, allocation(id, "", "0"))];
+    assert_eq!(registry.check(Leg::Treasury, &given, asked()), Ok(()));
+    let problems = registry.check(Leg::Treasury, &given, Asked { is_derived: false, ..asked() }).unwrap_err();
+    let found: Vec<_> = problems.iter().map(|problem| (problem.row, problem.field.as_str())).collect();
+    assert_eq!(found, [(0, "default_package"), (1, "loss_allocation"), (2, "loss_allocation")]);
+    assert!(problems[0].reason.contains("call DefaultService.MakePackage"), "{:?}", told(&problems));
+    assert!(problems[1].reason.contains("call DefaultService.RecordLossAllocation"), "{:?}", told(&problems));
+    // What a house reports of its own close-out follows from nothing.
+    let own = [close_out(id), liquidation(id, "1"), of_customer(CUSTOMER, liquidation(id, "2"))];
+    assert_eq!(registry.check(Leg::Treasury, &own, Asked { is_derived: false, ..asked() }), Ok(()));
+}
+
+#[test]
+fn results_and_allocations_of_one_pool_leave_those_of_others_alone() {
+    let mut registry = holding(&both(&[member(MEMBER), default_of(MEMBER)]));
+    let (name, customer) = ("FICC/2/1", CUSTOMER.parse().unwrap());
+    let id = SuspensionId::parse(name, registry.programme()).unwrap();
+    let cents = |registry: &Registry| [None, Some(&customer)].map(|pool| registry.liquidations(id, pool).treasury);
+    assert!(registry.recorded_pools(id).is_empty());
+    try_record(&mut registry, Leg::Treasury, &[of_customer(CUSTOMER, liquidation(name, "-2.00"))]).unwrap();
+    assert_eq!(cents(&registry), [None, Some(-200)]);
+    try_record(&mut registry, Leg::Treasury, &[liquidation(name, "5"), allocation(name, "CME", "1")]).unwrap();
+    assert_eq!(cents(&registry), [Some(500), Some(-200)]);
+    try_record(&mut registry, Leg::Treasury, &[of_customer(CUSTOMER, liquidation(name, "-3.00"))]).unwrap();
+    assert_eq!(cents(&registry), [Some(500), Some(-300)], "the later one replaces that of its own pool");
+    assert_eq!(registry.recorded_pools(id).into_iter().collect::<Vec<_>>(), [None, Some(customer.clone())]);
+    assert!(registry.loss_allocations(id, None).treasury.is_some());
+    assert_eq!(registry.loss_allocations(id, Some(&customer)), Pair::default());
+    assert_eq!(registry.liquidations(id, None).futures, None, "each house reports its own");
 }
 
 #[test]

@@ -157,13 +157,24 @@ pub(super) fn close_out(suspension: &str) -> v1::ProgrammeChange {
 
 pub(super) fn liquidation(suspension: &str, result: &str) -> v1::ProgrammeChange {
     let (suspension_id, result) = (suspension.to_owned(), result.to_owned());
-    of(Change::Liquidation(v1::LiquidationResult { suspension_id, result }))
+    of(Change::Liquidation(v1::LiquidationResult { suspension_id, result, customer: String::new() }))
 }
 
 pub(super) fn allocation(suspension: &str, payer: &str, amount: &str) -> v1::ProgrammeChange {
     let (suspension_id, rule) = (suspension.to_owned(), "assumed-1".to_owned());
     let (payer, amount) = (payer.to_owned(), amount.to_owned());
-    of(Change::LossAllocation(v1::LossAllocationRecord { suspension_id, payer, amount, rule }))
+    let customer = String::new();
+    of(Change::LossAllocation(v1::LossAllocationRecord { suspension_id, payer, amount, rule, customer }))
+}
+
+/// A result or an allocation of a customer's accounts.
+pub(super) fn of_customer(customer: &str, mut change: v1::ProgrammeChange) -> v1::ProgrammeChange {
+    match &mut change.change {
+        Some(Change::Liquidation(result)) => result.customer = customer.to_owned(),
+        Some(Change::LossAllocation(record)) => record.customer = customer.to_owned(),
+        other => panic!("{other:?} is about no pool"),
+    }
+    change
 }
 
 /// The documents that the kind of a link requires.

@@ -68,6 +68,10 @@ fn what_restricts_a_link_is_told_with_its_scope() {
     assert_eq!(what(&Change::Override(limit)), "grants everything at most 50.00 % from 2026-03-02 to 2026-03-06");
     let nobody = v1::LossAllocationRecord { suspension_id: "FICC/12/1".into(), rule: "r".into(), ..Default::default() };
     assert_eq!(what(&Change::LossAllocation(nobody)), "nobody pays for FICC/12/1, by rule r");
+    let result =
+        v1::LiquidationResult { suspension_id: "FICC/12/1".into(), result: "-7.00".into(), customer: "C-1".into() };
+    assert_eq!(fields(&Change::Liquidation(result.clone()))["customer"], "C-1");
+    assert_eq!(what(&Change::Liquidation(result)), "liquidation of FICC/12/1, customer C-1, came to -7.00");
 }
 
 #[test]
