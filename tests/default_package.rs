@@ -10,13 +10,13 @@ use std::{
     process::{Command, Output},
 };
 
-use crossmargin::v1::{self, peer_service_client::PeerServiceClient};
+use crossmargin::v1::{self, peer_service_client::PeerServiceClient, programme_change::Change};
 use gateway::{
     arrangement::{
         default_package::{self, LinkParts, Package, Parts},
         digest::Digest,
         envelope,
-        evidence::{Evidence, RegistryContent, RegistryEntry},
+        evidence::{ChangeBatch, Evidence, RegistryContent, RegistryEntry},
         leg::{Leg, Pair},
         link::LinkTerms,
         name::AccountId,
@@ -27,9 +27,10 @@ use gateway::{
     identity::SigningKey,
     sample,
 };
+use jiff::Timestamp;
 use prost::{Message, bytes::Bytes};
 
-use support::{Houses, NAMES, books::cycle};
+use support::{Houses, NAMES, books::cycle, programme::change};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_crossmargin");
 const MEMBER: &str = "brightwater";
@@ -78,8 +79,10 @@ async fn package(houses: &Houses) -> Package {
     let arrangement = fs::read_to_string(houses.directory().join("arrangement.toml")).unwrap();
     let parties = Arrangement::from_toml(&arrangement).unwrap().parties;
     let key = SigningKey::load(&houses.directory().join("pki").join(NAMES.treasury).join("statement.key")).unwrap();
-    // Any entry of the log that the suspension's id names.
-    let content = RegistryContent::Adoption(Digest::of(b"an entry"));
+    let scope = Some(v1::Scope { scope: Some(v1::scope::Scope::Member(MEMBER.into())) });
+    let suspension = change(Change::Suspension(v1::Suspension { scope, is_default: true }));
+    let by = "administrator, a test".to_owned();
+    let content = RegistryContent::Changes(ChangeBatch { changes: vec![suspension], by, at: Timestamp::now() });
     let entry = Evidence::RegistryEntry(RegistryEntry { sequence: 9, previous: Digest::of(b"before"), content });
     let rows: Vec<_> = sample::book::links().into_iter().filter(|link| link.member == MEMBER).collect();
     let links = rows.iter().map(|wire| LinkTerms::from_wire(wire).unwrap()).map(|terms| LinkParts {

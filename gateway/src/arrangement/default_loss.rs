@@ -9,6 +9,7 @@ mod steps;
 
 use std::fmt;
 
+use crossmargin::v1;
 use serde::{Deserialize, Serialize};
 
 use super::leg::{Leg, Pair};
@@ -212,6 +213,29 @@ impl fmt::Display for LossSharing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Assumed1 => f.pad("assumed-1"),
+        }
+    }
+}
+
+impl CloseOut {
+    /// The choice that a message names; `None` where it names none.
+    #[must_use]
+    pub fn from_wire(choice: v1::CloseOut) -> Option<Self> {
+        match choice {
+            v1::CloseOut::Unspecified => None,
+            v1::CloseOut::Joint => Some(Self::Joint),
+            v1::CloseOut::Transfer => Some(Self::Transfer),
+            v1::CloseOut::Separate => Some(Self::Separate),
+        }
+    }
+}
+
+impl From<CloseOut> for v1::CloseOut {
+    fn from(choice: CloseOut) -> Self {
+        match choice {
+            CloseOut::Joint => Self::Joint,
+            CloseOut::Transfer => Self::Transfer,
+            CloseOut::Separate => Self::Separate,
         }
     }
 }

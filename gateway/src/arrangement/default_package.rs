@@ -7,7 +7,7 @@
 mod build;
 mod verify;
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use crossmargin::v1;
 
@@ -35,7 +35,7 @@ pub const NOT_SHOWN: [&str; 4] = [
     "that these are all links of the member: a link on which the houses differed, or that was left out, is in no proof",
     "that no later cycle was agreed before the suspension",
     "what was traded, moved or settled after the positions of the cycle were frozen",
-    "what the entry that records the suspension says beyond its place in the signed log of its house",
+    "whether the suspension was lifted since",
 ];
 
 /// A package that verifies.
@@ -76,7 +76,7 @@ pub struct VerifiedLink {
 
 /// Whose results are allocated. A customer's positions answer for nobody else's: its surplus covers neither the member's
 /// loss nor another customer's.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LossPool {
     /// The member's own links and those of its affiliates, together (assumed).
     Proprietary,
@@ -85,6 +85,12 @@ pub enum LossPool {
 }
 
 impl Verified {
+    /// The pools of the package's links, ascending: the member's own first.
+    #[must_use]
+    pub fn pools(&self) -> BTreeSet<LossPool> {
+        self.links.iter().map(|link| LossPool::of(&link.terms)).collect()
+    }
+
     /// The houses' figures of a pool for the allocation of losses, with the results that they report of it. The stand-alone
     /// requirement of a house counts its core margins and what it charges outside the core, of links in rehearsal too; the
     /// reduction is that of live links, for no other was granted (both assumed).
@@ -98,7 +104,7 @@ impl Verified {
         close_out: CloseOut,
     ) -> Result<LossInputs, Problems> {
         let (mut live, mut rehearsal) = (Sum::default(), Sum::default());
-        for link in self.links.iter().filter(|link| pool.has(&link.terms)) {
+        for link in self.links.iter().filter(|link| LossPool::of(&link.terms) == *pool) {
             let sum = if link.mode == LinkMode::Live { &mut live } else { &mut rehearsal };
             sum.add(&link.leaf).ok_or_else(out_of_range)?;
         }
@@ -120,11 +126,28 @@ impl Verified {
 }
 
 impl LossPool {
-    fn has(&self, terms: &LinkTerms) -> bool {
-        match self {
-            Self::Proprietary => terms.kind != LinkKind::Customer,
-            Self::Customer(owner) => terms.kind == LinkKind::Customer && terms.owner == *owner,
+    /// The pool that a link is of.
+    #[must_use]
+    pub fn of(terms: &LinkTerms) -> Self {
+        match terms.kind {
+            LinkKind::Customer => Self::Customer(terms.owner.clone()),
+            LinkKind::House | LinkKind::Affiliate => Self::Proprietary,
         }
+    }
+
+    /// The customer, as records name the pool; `None` for the member's own.
+    #[must_use]
+    pub fn customer(&self) -> Option<&OwnerId> {
+        match self {
+            Self::Proprietary => None,
+            Self::Customer(owner) => Some(owner),
+        }
+    }
+}
+
+impl From<Option<OwnerId>> for LossPool {
+    fn from(customer: Option<OwnerId>) -> Self {
+        customer.map_or(Self::Proprietary, Self::Customer)
     }
 }
 
@@ -141,14 +164,15 @@ fn out_of_range() -> Problems {
     Problems::one("links", "the sums of the links are beyond 64 bits of cents")
 }
 
-/// The registry entry that a suspension's id names: its house and its sequence. `None` where the text is no such id.
-fn entry_of(suspension: &str) -> Option<(&str, u64)> {
+/// What a suspension's id names: the house, the entry of its registry log, and the place in the entry. `None` where the text
+/// is no such id.
+fn place_of(suspension: &str) -> Option<(&str, u64, u32)> {
     let mut parts = suspension.split('/');
     let (house, sequence, place) = (parts.next()?, parts.next()?, parts.next()?);
     let (number, place_number) = (sequence.parse::<u64>().ok()?, place.parse::<u32>().ok()?);
     // One suspension has one name: `01` is not `1`.
     let is_plain = parts.next().is_none() && number.to_string() == sequence && place_number.to_string() == place;
-    (is_plain && number > 0).then_some((house, number))
+    (is_plain && number > 0).then_some((house, number, place_number))
 }
 
 /// The digest of one account's positions as a leaf carries it.

@@ -5,13 +5,13 @@ use std::fmt;
 use crossmargin::v1;
 use prost::Message;
 
-use super::{PACKAGE_BYTES_MAX, Verified, VerifiedLink, digest_of, entry_of};
+use super::{PACKAGE_BYTES_MAX, Verified, VerifiedLink, digest_of, place_of};
 use crate::{
     arrangement::{
         cycle_id::CycleId,
         digest::Digest,
         envelope::{self, EnvelopeError},
-        evidence::{Evidence, Statement, Totals},
+        evidence::{Evidence, RegistryContent, Statement, Totals},
         leaf,
         leg::{Leg, Pair},
         link::{LinkMode, LinkTerms},
@@ -25,7 +25,7 @@ use crate::{
 
 /// Verifies a package of `arrangement`. `verify` is given the house, the key id, the signed bytes and the signature.
 ///
-/// It shows that both houses signed the statement and one of them the entry of the suspension; that each link's leaf is in
+/// It shows that both houses signed the statement and one of them that the member is suspended in default; that each link's leaf is in
 /// the agreed tree, its figures follow from each other, and terms and positions are those that the leaf names; and that the
 /// bytes are the canonical ones. [`super::NOT_SHOWN`] says what it does not.
 ///
@@ -43,7 +43,7 @@ pub fn verify<E: fmt::Display>(
         check.problems.add("arrangement", format!("is {:?}, but {arrangement_id:?} is verified", wire.arrangement));
     }
     let member = check.problems.check(|| "member".into(), wire.member.parse::<MemberId>());
-    check.suspension(&wire.suspension_id, wire.suspension_entry.as_ref());
+    check.suspension(&wire.suspension_id, wire.suspension_entry.as_ref(), member.as_ref());
     let statement = check.statements(&wire);
     let links = check.links(&wire.links, member.as_ref(), statement.as_ref().map(|(statement, _)| statement));
     let (live, rehearsal) = check.totals(&wire, &links);
@@ -95,9 +95,9 @@ impl<E: fmt::Display, V: Fn(&HouseId, &str, &[u8], &[u8]) -> Result<(), E>> Chec
         Some((opened.signer, opened.evidence, opened.digest))
     }
 
-    /// The entry is the one that the id names.
-    fn suspension(&mut self, id: &str, entry: Option<&v1::SignedEnvelope>) {
-        let named = entry_of(id);
+    /// The entry is the one that the id names, and suspends the member in default at the place that the id names.
+    fn suspension(&mut self, id: &str, entry: Option<&v1::SignedEnvelope>, member: Option<&MemberId>) {
+        let named = place_of(id);
         if named.is_none() {
             let why = format!("{id:?} is no suspension: <house>/<sequence>/<place> is needed, as FICC/12/0");
             self.problems.add("suspension_id", why);
@@ -107,9 +107,12 @@ impl<E: fmt::Display, V: Fn(&HouseId, &str, &[u8], &[u8]) -> Result<(), E>> Chec
             self.problems.add("suspension_entry", "is no entry of a registry log");
             return;
         };
+        let Some((house, sequence, place)) = named else { return };
         let found = (self.arrangement.parties.houses[signer].as_str(), entry.sequence);
-        if named.is_some_and(|named| named != found) {
+        if found != (house, sequence) {
             let why = format!("is entry {} of {}, but suspension_id is {id}", found.1, found.0);
+            self.problems.add("suspension_entry", why);
+        } else if let Err(why) = suspends(&entry.content, place, member) {
             self.problems.add("suspension_entry", why);
         }
     }
@@ -248,6 +251,27 @@ impl<E: fmt::Display, V: Fn(&HouseId, &str, &[u8], &[u8]) -> Result<(), E>> Chec
             }
         }
         (live.totals, rehearsal.totals)
+    }
+}
+
+/// Whether the change at a place of an entry suspends the member in default.
+fn suspends(content: &RegistryContent, place: u32, member: Option<&MemberId>) -> Result<(), String> {
+    use v1::{programme_change::Change, scope::Scope};
+    let RegistryContent::Changes(batch) = content else {
+        return Err("adopts the arrangement and suspends nobody".into());
+    };
+    let change = usize::try_from(place).ok().and_then(|place| batch.changes.get(place));
+    let change = change.ok_or_else(|| format!("has {} changes, and none at place {place}", batch.changes.len()))?;
+    let Some(Change::Suspension(suspension)) = &change.change else {
+        return Err(format!("records no suspension at place {place}"));
+    };
+    if !suspension.is_default {
+        return Err(format!("suspends at place {place}, but not a member in default"));
+    }
+    match suspension.scope.as_ref().and_then(|scope| scope.scope.as_ref()) {
+        Some(Scope::Member(suspended)) if member.is_none_or(|member| suspended == member.as_str()) => Ok(()),
+        Some(Scope::Member(suspended)) => Err(format!("suspends {suspended:?} at place {place}, another member")),
+        _ => Err(format!("suspends no member at place {place}")),
     }
 }
 
