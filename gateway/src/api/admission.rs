@@ -49,6 +49,11 @@ const ROWS: &[(&str, &[RoleKind])] = &[
     ("/crossmargin.v1.ProgrammeService/ListPorts", PROGRAMME_AND_OWNERS),
     ("/crossmargin.v1.ProgrammeService/ListChanges", PROGRAMME),
     ("/crossmargin.v1.ProgrammeService/WatchChanges", PROGRAMME),
+    ("/crossmargin.v1.DefaultService/MakePackage", &[RoleKind::Administrator]),
+    ("/crossmargin.v1.DefaultService/GetPackage", PROGRAMME),
+    ("/crossmargin.v1.DefaultService/RecordLossAllocation", &[RoleKind::Administrator]),
+    ("/crossmargin.v1.DefaultService/GetDefault", PROGRAMME),
+    ("/crossmargin.v1.DefaultService/ListDefaults", PROGRAMME),
     ("/crossmargin.v1.MarginService/GetRequirement", MARGIN_AND_OWNERS),
     ("/crossmargin.v1.MarginService/ListRequirements", MARGIN_AND_OWNERS),
     (

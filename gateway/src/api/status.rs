@@ -9,8 +9,12 @@ use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
 use crate::{
-    analysis::AnalysisError, arrangement::cycle_id::CycleIdError, node::RequestError, problem::Problems,
-    reading::ReadError, wire::WireError,
+    analysis::AnalysisError,
+    arrangement::cycle_id::CycleIdError,
+    node::RequestError,
+    problem::Problems,
+    reading::{ReadError, defaults::DefaultError},
+    wire::WireError,
 };
 
 impl From<RequestError> for Status {
@@ -103,6 +107,32 @@ impl From<ReadError> for Status {
             ReadError::Damaged(_) => Self::data_loss(message),
         }
     }
+}
+
+impl From<DefaultError> for Status {
+    fn from(error: DefaultError) -> Self {
+        match error {
+            DefaultError::Read(error) => error.into(),
+            DefaultError::Missing(problems) => of_missing(&problems),
+        }
+    }
+}
+
+/// Everything that a request lacks, as far as it fits a status.
+fn of_missing(problems: &Problems) -> Status {
+    let mut details = ErrorDetails::new();
+    let mut text = Vec::new();
+    let mut bytes = 0;
+    for problem in problems.list() {
+        let [subject, why] = [&problem.field, &problem.description].map(|text| cut(text, PROBLEM_BYTES_MAX));
+        bytes += subject.len() + why.len() + 16;
+        if bytes > DETAILS_BYTES_MAX {
+            break;
+        }
+        text.push(format!("{subject}: {why}"));
+        details.add_precondition_failure_violation("MISSING", subject, why);
+    }
+    Status::with_error_details(Code::FailedPrecondition, message(&text.join("; ")), details)
 }
 
 /// A single field that is wrong.

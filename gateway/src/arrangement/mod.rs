@@ -7,6 +7,7 @@ pub mod cycle;
 pub mod cycle_id;
 pub mod default_loss;
 pub mod default_package;
+pub mod default_settlement;
 pub mod digest;
 pub mod envelope;
 pub mod evidence;

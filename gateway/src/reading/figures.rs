@@ -10,7 +10,7 @@ use prost::Message;
 
 use super::{ReadError, differential::KeptCores, stand_alone::StandAlone};
 use crate::{
-    arrangement::{digest::Digest, name::LinkId},
+    arrangement::{default_package::Verified, digest::Digest, name::LinkId},
     node::context::Context,
 };
 
@@ -29,6 +29,7 @@ pub(crate) struct Reader {
     pub(super) kept_cores: KeptCores,
     leaves: Kept<Leaves>,
     breaks: Kept<Breaks>,
+    pub(super) packages: Kept<Verified>,
 }
 
 impl Reader {
@@ -40,6 +41,7 @@ impl Reader {
             kept_cores: KeptCores::default(),
             leaves: Kept::default(),
             breaks: Kept::default(),
+            packages: Kept::default(),
         }
     }
 
@@ -84,7 +86,7 @@ fn damaged(digest: Digest, error: &dyn std::fmt::Display) -> ReadError {
 }
 
 /// The values that were read last, by digest.
-struct Kept<T>(Mutex<Vec<(Digest, Arc<T>)>>);
+pub(super) struct Kept<T>(Mutex<Vec<(Digest, Arc<T>)>>);
 
 impl<T> Default for Kept<T> {
     fn default() -> Self {
@@ -93,7 +95,8 @@ impl<T> Default for Kept<T> {
 }
 
 impl<T> Kept<T> {
-    fn get(&self, digest: Digest, read: impl FnOnce() -> Result<T, ReadError>) -> Result<Arc<T>, ReadError> {
+    /// The value of a digest, read where it is not kept.
+    pub(super) fn get(&self, digest: Digest, read: impl FnOnce() -> Result<T, ReadError>) -> Result<Arc<T>, ReadError> {
         // Invariant: a panic leaves whole entries behind, each is pushed or removed at once.
         let find = || {
             let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);

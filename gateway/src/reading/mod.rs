@@ -4,6 +4,7 @@ mod adjustment;
 pub(crate) mod agreements;
 mod amounts;
 pub(crate) mod cycles;
+pub(crate) mod defaults;
 mod differential;
 mod explanation;
 mod figures;

@@ -106,7 +106,7 @@ pub(super) fn of_link(
 }
 
 /// Who recorded an entry, and when.
-pub(super) fn recorded(catalog: &Catalog, leg: Leg, sequence: u64) -> Option<v1::Recorded> {
+pub(in crate::api) fn recorded(catalog: &Catalog, leg: Leg, sequence: u64) -> Option<v1::Recorded> {
     batch(catalog, leg, sequence).map(recorded_of)
 }
 
@@ -138,7 +138,8 @@ fn about(mut logged: v1::LoggedChange, link: &str, suspensions: &[String]) -> Op
     is_about.then_some(logged)
 }
 
-fn batch(catalog: &Catalog, leg: Leg, sequence: u64) -> Option<&ChangeBatch> {
+/// The changes of an entry, with who recorded them; `None` where there is no such entry.
+pub(in crate::api) fn batch(catalog: &Catalog, leg: Leg, sequence: u64) -> Option<&ChangeBatch> {
     match &catalog.evidence(&Fact::Registry { by: leg, sequence })?.evidence {
         Evidence::RegistryEntry(entry) => match &entry.content {
             RegistryContent::Changes(batch) => Some(batch),

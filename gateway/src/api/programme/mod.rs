@@ -1,7 +1,7 @@
 //! Administration of the programme.
 
-mod history;
-mod views;
+pub(super) mod history;
+pub(super) mod views;
 mod watch;
 
 use std::{pin::Pin, sync::Arc};

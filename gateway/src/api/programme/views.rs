@@ -73,7 +73,7 @@ pub(super) fn approval(registry: &Registry, joined: &JoinedApproval<'_>, date: D
 }
 
 /// A suspension.
-pub(super) fn suspension(
+pub(in crate::api) fn suspension(
     registry: &Registry,
     joined: &JoinedSuspension<'_>,
     recorded: Option<v1::Recorded>,
