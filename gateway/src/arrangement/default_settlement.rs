@@ -157,3 +157,6 @@ fn lacking<T>(recorded: &Pair<Option<T>>, houses: &Pair<HouseId>, what: &str) ->
     let lacking: Vec<String> = lacking.map(|(leg, _)| format!("{} has {what}", houses[leg])).collect();
     lacking.join("; ")
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,9 +2,10 @@
 
 use clap::Args;
 use crossmargin::v1::{
-    analysis_service_client::AnalysisServiceClient, margin_service_client::MarginServiceClient,
-    market_data_service_client::MarketDataServiceClient, operations_service_client::OperationsServiceClient,
-    position_keeping_service_client::PositionKeepingServiceClient, programme_service_client::ProgrammeServiceClient,
+    analysis_service_client::AnalysisServiceClient, default_service_client::DefaultServiceClient,
+    margin_service_client::MarginServiceClient, market_data_service_client::MarketDataServiceClient,
+    operations_service_client::OperationsServiceClient, position_keeping_service_client::PositionKeepingServiceClient,
+    programme_service_client::ProgrammeServiceClient,
 };
 use tonic::transport::Channel;
 
@@ -76,6 +77,14 @@ impl Node {
     #[must_use]
     pub fn analysis(&self) -> AnalysisServiceClient<Channel> {
         AnalysisServiceClient::new(self.channel.clone())
+            .max_decoding_message_size(self.limits.message_received_bytes_max)
+            .max_encoding_message_size(self.limits.message_sent_bytes_max)
+    }
+
+    /// Calls about members in default.
+    #[must_use]
+    pub fn defaults(&self) -> DefaultServiceClient<Channel> {
+        DefaultServiceClient::new(self.channel.clone())
             .max_decoding_message_size(self.limits.message_received_bytes_max)
             .max_encoding_message_size(self.limits.message_sent_bytes_max)
     }

@@ -1,5 +1,8 @@
-//! `crossmargin default`: verifies the package of a member in default offline, and allocates losses by it.
+//! `crossmargin default`: what the houses do about a member in default. Verifies its package offline and allocates losses by
+//! it; the rest is asked of a node.
 
+mod online;
+mod standing;
 mod view;
 
 use std::{
@@ -10,6 +13,7 @@ use std::{
 
 use clap::{Args, Subcommand, ValueEnum};
 
+pub use self::online::{Asking, OnlineAction};
 use self::view::{AllocationView, PackageView};
 use super::{failure::Failure, output};
 use crate::{
@@ -36,6 +40,9 @@ pub struct DefaultArgs {
 /// What to do about a member in default.
 #[derive(Clone, Debug, Subcommand)]
 pub enum DefaultAction {
+    /// Ask a node.
+    #[command(flatten)]
+    Online(OnlineAction),
     /// Verify a default package offline: both houses' signatures, that each link's figures are in the agreed tree and
     /// follow from each other, that terms and positions are those that were margined. Exits with 1 when anything is wrong.
     Verify {
@@ -109,9 +116,10 @@ impl From<CloseOutArg> for CloseOut {
 /// Runs `crossmargin default`.
 ///
 /// # Errors
-/// When a file cannot be read, or the package does not verify.
-pub fn run(args: DefaultArgs) -> Result<(), Failure> {
+/// When a file cannot be read, the package does not verify, or what the node said.
+pub async fn run(args: DefaultArgs) -> Result<(), Failure> {
     match args.action {
+        DefaultAction::Online(action) => action.run().await,
         DefaultAction::Verify { package, json } => {
             let (verified, arrangement) = verify(&package)?;
             output::answer(json, &PackageView::new(&verified, &arrangement), ToString::to_string)

@@ -84,7 +84,7 @@ pub enum Command {
     Status(status::StatusArgs),
     /// Verify a house's ledger offline.
     Ledger(ledger::LedgerArgs),
-    /// Verify the package of a member in default offline, and allocate losses by it.
+    /// Make and verify the package of a member in default, choose how it is closed out, and allocate losses.
     Default(default::DefaultArgs),
 }
 
@@ -114,7 +114,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Try(args) => trial::run(args).await,
         Command::Status(args) => status::run(args).await,
         Command::Ledger(args) => ledger::run(args),
-        Command::Default(args) => default::run(args),
+        Command::Default(args) => default::run(args).await,
         Command::Risk(args) => risk::run(args),
     }
 }
