@@ -74,9 +74,10 @@ async fn a_customer_goes_from_rehearsal_to_live_and_back_and_is_charged_reduced_
     }
 
     // One house suspends, alone and at once; lifting takes both.
-    clients.record_changes("suspend", vec![suspend_link(LINK)]).await.unwrap();
+    let recorded = clients.record_changes("suspend", vec![suspend_link(LINK)]).await.unwrap();
     let suspended = wait_stage(&houses, LINK, LinkStage::Suspended).await;
     let [id] = &suspended.suspension_ids[..] else { panic!("{suspended:?}") };
+    assert_eq!(recorded.suspension_ids, [id.clone()]);
     for row in requirement(&houses, 3, LINK).await {
         assert_eq!(row.status(), RequirementStatus::Suspended);
         assert!(is_stand_alone(&row) && row.would_be_factor_bp > 0, "{row:?}");

@@ -180,7 +180,8 @@ impl Clients {
         let mut all = Vec::new();
         let mut page_token = String::new();
         loop {
-            let request = v1::ListRequirementsRequest { cycle: Some(cycle.clone()), round, page_size: 0, page_token };
+            let request =
+                v1::ListRequirementsRequest { cycle: Some(cycle.clone()), round, page_token, ..Default::default() };
             let page = self.margin().list_requirements(request).await.unwrap().into_inner();
             all.extend(page.requirements);
             page_token = page.next_page_token;

@@ -16,7 +16,8 @@ pub async fn requirements(node: &Node, cycle: CycleId, round: u32) -> Result<Vec
     let mut all = Vec::new();
     let mut page_token = String::new();
     loop {
-        let request = v1::ListRequirementsRequest { cycle: Some(node.cycle(cycle)), round, page_size: 0, page_token };
+        let request =
+            v1::ListRequirementsRequest { cycle: Some(node.cycle(cycle)), round, page_token, ..Default::default() };
         let answer = node.margins().list_requirements(request).await;
         let page = answer.told(&format!("listing the requirements of {cycle}"))?;
         all.extend(page.requirements);
