@@ -117,6 +117,7 @@ impl Clients {
             book_version: version,
             scope: scope.into(),
             flat_accounts: Vec::new(),
+            directions_through: 0,
         };
         let parts = std::iter::once(Part::Header(header)).chain(book.into_wire(50_000));
         let requests: Vec<_> = parts.map(|part| v1::SubmitSnapshotRequest { part: Some(part) }).collect();

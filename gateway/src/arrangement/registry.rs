@@ -199,6 +199,12 @@ impl Registry {
         self.logs[leg].accounts[leg].contains_key(account)
     }
 
+    /// Whether the house of `leg` has recorded this account of its own, whatever it is for.
+    #[must_use]
+    pub fn is_own_account(&self, leg: Leg, account: &AccountId) -> bool {
+        self.has_recorded(leg, account)
+    }
+
     /// The accounts of its own that the house of `leg` has recorded in links, in force or not, ascending.
     pub fn recorded_accounts(&self, leg: Leg) -> impl Iterator<Item = &AccountId> {
         self.logs[leg].accounts[leg].keys()

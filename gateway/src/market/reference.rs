@@ -90,6 +90,36 @@ impl Reference {
         check_remaining(terms.maturity, business_date, i32::try_from(months).unwrap_or(i32::MAX))
     }
 
+    /// Why an instrument that was eligible once does not count on a business date any more; `None` while it does. Prices are
+    /// no question here: a position without one is told when margins are computed.
+    #[must_use]
+    pub fn lost(&self, instrument: &Instrument, business_date: Date) -> Option<String> {
+        let checked = match instrument {
+            Instrument::Treasury(cusip) => self.check_maturity(cusip, business_date),
+            Instrument::ForwardTreasury { cusip, settle } => {
+                after(*settle, business_date).and_then(|()| self.check_maturity(cusip, business_date))
+            }
+            Instrument::Cash { date } => after(*date, business_date),
+            Instrument::Future(contract) => self
+                .specifications
+                .get(&contract.product)
+                .map_or(Ok(()), |specification| check_expiry(specification, *contract, business_date)),
+        };
+        checked.err()
+    }
+
+    fn check_maturity(&self, cusip: &Cusip, business_date: Date) -> Result<(), String> {
+        let Some(Issue::Coupon(terms)) = self.issues.get(cusip) else { return Ok(()) };
+        let months = self.arrangement.eligible.treasury_remaining_months_above;
+        check_remaining(terms.issue().maturity, business_date, i32::try_from(months).unwrap_or(i32::MAX))
+    }
+
+    /// Whether positions of an account are taken: the house has recorded it, as the account of a link or as a regular one.
+    #[must_use]
+    pub fn is_own_account(&self, account: &AccountId) -> bool {
+        self.registry.is_own_account(self.leg, account)
+    }
+
     /// A model in force that cannot margin a position without a price.
     fn model_without_proxy(&self, business_date: Date) -> Option<&ModelVersion> {
         let mut models = self.arrangement.models.iter().map(|(_, models)| models.in_force(business_date));
@@ -106,10 +136,7 @@ impl Reference {
                 contract.product
             ));
         };
-        let last = specification.last_trading(contract.month);
-        if last < business_date {
-            return Err(format!("expired: it last traded on {last}"));
-        }
+        check_expiry(specification, contract, business_date)?;
         if !self.priced.contains(&contract) {
             return Err(format!(
                 "{contract} has no settlement price here; check the contract month, or submit its price first"
@@ -121,10 +148,12 @@ impl Reference {
 
 impl Eligibility for Reference {
     fn check_account(&self, account: &AccountId) -> Result<(), String> {
-        if self.registry.has_recorded(self.leg, account) {
+        if self.is_own_account(account) {
             return Ok(());
         }
-        Err(format!("account {account} is in no link that this house has recorded; record its link first"))
+        Err(format!(
+            "account {account} is in no link that this house has recorded, and no regular account of it; record it first"
+        ))
     }
 
     fn check(&self, instrument: &Instrument, quantity: i64, business_date: Date) -> Result<(), String> {
@@ -166,6 +195,12 @@ pub(crate) fn check_remaining(maturity: Date, business_date: Date, months: i32) 
         return Ok(());
     }
     Err(format!("not eligible: it matures on {maturity}, within {months} months of {business_date}"))
+}
+
+/// Whether a contract still trades on a date.
+fn check_expiry(specification: &ContractSpecification, contract: Contract, business_date: Date) -> Result<(), String> {
+    let last = specification.last_trading(contract.month);
+    if last < business_date { Err(format!("expired: it last traded on {last}")) } else { Ok(()) }
 }
 
 /// Whether what settles on a date is still to come.

@@ -3,10 +3,11 @@
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crossmargin::v1;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
+    accounts::AccountSource,
     catalog::Catalog,
     entry::{Held, Keeping},
     trees::Trees,
@@ -46,6 +47,9 @@ pub(crate) struct Context {
     pub(crate) peer: Link,
     pub(crate) computer: Computer,
     pub(crate) changes: broadcast::Sender<CycleId>,
+    /// Told at each new direction and each new version of the book.
+    pub(crate) directed: watch::Sender<()>,
+    pub(crate) accounts: Arc<dyn AccountSource>,
     /// The node stops: its loop and its work end.
     pub(crate) stop: CancellationToken,
     /// The services stop: open streams end, so that calls under way can finish before the node does.

@@ -10,8 +10,8 @@ use prost::Message;
 
 use crate::ledger::{Ledger, LedgerError, Sequence};
 
-/// Records between two snapshots.
-pub(crate) const INTERVAL: u64 = 2_000;
+/// Records between two snapshots, at least.
+const INTERVAL_LEAST: u64 = 2_000;
 /// Records read at a time.
 const BATCH: usize = 1_024;
 /// Business dates whose books count.
@@ -23,6 +23,13 @@ pub(crate) struct Kept {
     pub(crate) at: Sequence,
     /// The records that still count.
     pub(crate) records: Vec<v1::KeptRecord>,
+}
+
+/// Whether a ledger that ends at `last` has grown enough since the snapshot at `taken`: by half, and by 2,000 records at
+/// least. A snapshot copies every record that is kept, so snapshots at equal distances would cost the square of a day;
+/// at growing ones all of them together copy a bounded number of times what the ledger holds.
+pub(crate) fn is_due(taken: Sequence, last: Sequence) -> bool {
+    last.0.saturating_sub(taken.0) >= INTERVAL_LEAST.max(taken.0 / 2)
 }
 
 /// The newest snapshot; `None` without one that can be read.
@@ -68,25 +75,61 @@ pub(crate) async fn take(ledger: &dyn Ledger) -> Result<(), LedgerError> {
 
 /// The records from which something still follows.
 fn compact(records: Vec<v1::KeptRecord>) -> Vec<v1::KeptRecord> {
-    let books: Vec<Option<v1::RecordedBook>> = records.iter().map(book_of).collect();
+    let contents: Vec<Content> = records.iter().map(content_of).collect();
+    let books: Vec<Option<&v1::RecordedBook>> = contents.iter().map(Content::book).collect();
     let dates: BTreeSet<&str> = books.iter().flatten().map(|book| book.business_date.as_str()).collect();
     // The newest book of a date is made from the last full book up to it.
     let base_of = |date: &&str| {
         let is_of_date = |book: &v1::RecordedBook| book.business_date == **date;
-        let newest = books.iter().rposition(|book| book.as_ref().is_some_and(is_of_date))?;
+        let newest = books.iter().rposition(|book| book.is_some_and(is_of_date))?;
         let is_full = |book: &v1::RecordedBook| book.scope() == v1::SnapshotScope::Full;
-        books[..=newest].iter().rposition(|book| book.as_ref().is_some_and(is_full))
+        books[..=newest].iter().rposition(|book| book.is_some_and(is_full))
     };
     let newest_dates = dates.iter().rev().take(BOOK_DATES);
     let Some(base) = newest_dates.map(|date| base_of(date).unwrap_or(0)).min() else { return records };
-    let is_kept = |place: usize| books[place].is_none() || place >= base;
-    records.into_iter().enumerate().filter(|(place, _)| is_kept(*place)).map(|(_, record)| record).collect()
+    // A direction counts until every book that is kept includes it.
+    let kept_books = books[base..].iter().flatten();
+    let included = kept_books.map(|book| book.directions_through).min().unwrap_or(0);
+    let kept = records.into_iter().zip(contents).enumerate().filter_map(|(place, (record, content))| match content {
+        Content::Book(book) if place < base => items_of(record, book),
+        Content::Direction(number) if number <= included => None,
+        _ => Some(record),
+    });
+    kept.collect()
 }
 
-fn book_of(record: &v1::KeptRecord) -> Option<v1::RecordedBook> {
-    match v1::LedgerRecord::decode(&record.body[..]).ok()?.record? {
-        ledger_record::Record::Book(book) => Some(book),
-        _ => None,
+/// What is left of a book that a later one replaced: the reconciliation items that it brought.
+fn items_of(record: v1::KeptRecord, book: v1::RecordedBook) -> Option<v1::KeptRecord> {
+    if book.items.is_empty() {
+        return None;
+    }
+    let left = v1::RecordedBook { chunks: Vec::new(), flat_accounts: Vec::new(), is_replaced: true, ..book };
+    let body = v1::LedgerRecord { record: Some(ledger_record::Record::Book(left)) }.encode_to_vec();
+    Some(v1::KeptRecord { body: body.into(), ..record })
+}
+
+/// What a record holds, as far as it may stop counting.
+enum Content {
+    Book(v1::RecordedBook),
+    Direction(u64),
+    Other,
+}
+
+impl Content {
+    /// The book, where it is one that still stands for positions.
+    fn book(&self) -> Option<&v1::RecordedBook> {
+        match self {
+            Self::Book(book) if !book.is_replaced => Some(book),
+            _ => None,
+        }
+    }
+}
+
+fn content_of(record: &v1::KeptRecord) -> Content {
+    match v1::LedgerRecord::decode(&record.body[..]).ok().and_then(|record| record.record) {
+        Some(ledger_record::Record::Book(book)) => Content::Book(book),
+        Some(ledger_record::Record::Direction(direction)) => Content::Direction(direction.number),
+        _ => Content::Other,
     }
 }
 
@@ -129,6 +172,23 @@ mod tests {
         let records = vec![book(1, "2026-02-02", full), book(2, "2026-02-03", full), book(3, "2026-02-02", full)];
         let kept: Vec<u64> = compact(records).iter().map(|record| record.sequence).collect();
         assert_eq!(kept, [2, 3], "the book of the 3rd counts still");
+    }
+
+    #[test]
+    fn snapshots_of_a_million_records_copy_a_bounded_number_of_times_what_the_ledger_holds() {
+        let mut taken = Sequence::GENESIS;
+        let mut places = Vec::new();
+        for last in (1..=1_000_000).map(Sequence) {
+            if is_due(taken, last) {
+                taken = last;
+                places.push(last.0);
+            }
+        }
+        assert_eq!(places[..4], [2_000, 4_000, 6_000, 9_000]);
+        assert!(places.len() < 20, "{places:?}");
+        assert!(places.iter().sum::<u64>() <= 3 * 1_000_000, "{places:?}");
+        // What a start reads behind the newest snapshot is never more than half of what lies before it.
+        assert!(places.windows(2).all(|pair| pair[1] - pair[0] <= (pair[0] / 2).max(INTERVAL_LEAST)));
     }
 
     #[test]

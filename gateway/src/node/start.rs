@@ -4,12 +4,13 @@ use std::{future::Future, path::Path, sync::Arc, time::Duration};
 
 use tokio::{
     net::TcpListener,
-    sync::{broadcast, mpsc},
+    sync::{broadcast, mpsc, watch},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::transport::Channel;
 
 use super::{
+    accounts::{AccountSource, OfRegistry},
     context::{Context, Shared},
     core::{Core, REQUESTS_MAX},
     handle::Handle,
@@ -84,6 +85,8 @@ pub struct Parts {
     pub peer: Channel,
     /// Limits of messages.
     pub limits: Limits,
+    /// What is known of the house's accounts.
+    pub accounts: Arc<dyn AccountSource>,
 }
 
 /// A node that runs.
@@ -119,7 +122,7 @@ impl Running {
 /// # Errors
 /// The ledger cannot be read.
 pub async fn start(parts: Parts) -> Result<Running, NodeError> {
-    let Parts { us, arrangement, clock, ledger, blobs, signing_key, verifying_keys, peer, limits } = parts;
+    let Parts { us, arrangement, clock, ledger, blobs, signing_key, verifying_keys, peer, limits, accounts } = parts;
     let rules = Rules { max_rounds: arrangement.max_rounds, max_requested_cycles: REQUESTED_CYCLES_MAX };
     let parties = arrangement.parties.clone();
     let (replayed, mut catalog) = replay::replay(&*ledger, &*blobs, &parties, us, rules).await?;
@@ -152,6 +155,8 @@ pub async fn start(parts: Parts) -> Result<Running, NodeError> {
         peer: link,
         computer,
         changes,
+        directed: watch::Sender::new(()),
+        accounts,
         stop: stop.clone(),
         farewell: stop.child_token(),
         tasks: tasks.clone(),
@@ -203,6 +208,7 @@ pub async fn run(config_path: &Path, shutdown: impl Future<Output = ()> + Send) 
         verifying_keys,
         peer: peer.map_err(|error| setup(&error))?,
         limits: config.limits.clone(),
+        accounts: Arc::new(OfRegistry),
     })
     .await?;
     tracing::info!(house = %config.house, listen = %config.listen, "the node runs");

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
-use super::{Parts, Running, catalog::CycleView, start};
+use super::{Parts, Running, accounts::OfRegistry, catalog::CycleView, start};
 use crate::{
     api,
     arrangement::{
@@ -83,6 +83,7 @@ impl Houses {
                 verifying_keys: keys,
                 peer: channel,
                 limits: limits.clone(),
+                accounts: Arc::new(OfRegistry),
             })
             .await
             .unwrap();
@@ -126,6 +127,7 @@ impl Houses {
                 book_version: version,
                 scope: scope.into(),
                 flat_accounts: Vec::new(),
+                directions_through: 0,
             },
             ..Snapshot::default()
         };

@@ -10,6 +10,7 @@ use crate::{
     arrangement::{evidence::Evidence, fact::Fact},
     ledger::{Epoch, Ticket},
     node::{
+        catalog::BookVersion,
         context::Context,
         entry::{Entry, Held, Keeping},
         input::{Input, Pending, Receipt, RequestError, Waiting},
@@ -29,7 +30,7 @@ impl Core {
     }
 
     pub(super) fn append_held(&mut self, held: Held, waiting: Waiting) {
-        self.append(vec![Pending { entry: Entry::Evidence(Arc::new(held)), book: None, waiting }]);
+        self.append(vec![Pending { entry: Entry::Evidence(Arc::new(held)), version: None, waiting }]);
     }
 
     pub(super) fn append(&mut self, pending: Vec<Pending>) {
@@ -44,13 +45,13 @@ impl Core {
     }
 
     pub(super) fn on_durable(&mut self, pending: Pending, recorded_at: Timestamp) {
-        let Pending { entry, book, waiting } = pending;
+        let Pending { entry, version, waiting } = pending;
         let facts = match entry.facts() {
             Ok(facts) => facts,
             // Invariant: the record was made here from checked parts.
             Err(error) => return tracing::error!(%error, "a record of this node cannot be read"),
         };
-        self.context.catalog.write().apply(&entry, &facts, book, recorded_at);
+        self.take_in(&entry, &facts, version, recorded_at);
         self.forget_request(&entry);
         let mut effects = Vec::new();
         for fact in &facts {
@@ -68,6 +69,20 @@ impl Core {
         self.forget_what_is_over(&facts);
         self.tell_who_cut_off(&facts);
         waiting.tell();
+    }
+
+    /// Lets readers see a record.
+    fn take_in(&mut self, entry: &Entry, facts: &[Fact], version: Option<BookVersion>, recorded_at: Timestamp) {
+        let mut catalog = self.context.catalog.write();
+        catalog.apply(entry, facts, version, recorded_at);
+        if let Entry::Book(_) = entry {
+            self.directions_ahead.forget(catalog.included_by_all());
+        }
+        drop(catalog);
+        if let Entry::Book(_) | Entry::Direction(_) = entry {
+            // Nobody listening is fine.
+            self.context.directed.send_replace(());
+        }
     }
 
     /// Lets go of what was computed or matched for a cycle that is cut off.
