@@ -7,6 +7,7 @@ pub mod certs;
 pub mod client;
 pub mod cycle;
 pub mod demo;
+pub mod directions;
 pub mod explain;
 pub mod failure;
 pub mod ledger;
@@ -56,6 +57,8 @@ pub enum Command {
     Market(market::MarketArgs),
     /// Record and list links between accounts.
     Links(links::LinksArgs),
+    /// Direct positions into cross-margin accounts and back, and show what became of them.
+    Directions(directions::DirectionsArgs),
     /// Open margin cycles, cut them off, show how they stand.
     Cycle(cycle::CycleArgs),
     /// Show what both houses signed.
@@ -93,6 +96,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Submit(args) => submit::run(args).await,
         Command::Market(args) => market::run(args).await,
         Command::Links(args) => links::run(args).await,
+        Command::Directions(args) => directions::run(args).await,
         Command::Cycle(args) => cycle::run(args).await,
         Command::Agreements(args) => agreements::run(args).await,
         Command::Requirements(args) => requirements::run(args).await,

@@ -87,12 +87,13 @@ fn compact(records: Vec<v1::KeptRecord>) -> Vec<v1::KeptRecord> {
     };
     let newest_dates = dates.iter().rev().take(BOOK_DATES);
     let Some(base) = newest_dates.map(|date| base_of(date).unwrap_or(0)).min() else { return records };
-    // A direction counts until every book that is kept includes it.
+    // A direction counts until every book that is kept includes it; one of the newest day also answers its request again.
     let kept_books = books[base..].iter().flatten();
     let included = kept_books.map(|book| book.directions_through).min().unwrap_or(0);
+    let today = dates.last().map(|date| (*date).to_owned()).unwrap_or_default();
     let kept = records.into_iter().zip(contents).enumerate().filter_map(|(place, (record, content))| match content {
         Content::Book(book) if place < base => items_of(record, book),
-        Content::Direction(number) if number <= included => None,
+        Content::Direction { number, business_date } if number <= included && business_date < today => None,
         _ => Some(record),
     });
     kept.collect()
@@ -111,7 +112,7 @@ fn items_of(record: v1::KeptRecord, book: v1::RecordedBook) -> Option<v1::KeptRe
 /// What a record holds, as far as it may stop counting.
 enum Content {
     Book(v1::RecordedBook),
-    Direction(u64),
+    Direction { number: u64, business_date: String },
     Other,
 }
 
@@ -128,7 +129,9 @@ impl Content {
 fn content_of(record: &v1::KeptRecord) -> Content {
     match v1::LedgerRecord::decode(&record.body[..]).ok().and_then(|record| record.record) {
         Some(ledger_record::Record::Book(book)) => Content::Book(book),
-        Some(ledger_record::Record::Direction(direction)) => Content::Direction(direction.number),
+        Some(ledger_record::Record::Direction(direction)) => {
+            Content::Direction { number: direction.number, business_date: direction.business_date }
+        }
         _ => Content::Other,
     }
 }
@@ -164,6 +167,60 @@ mod tests {
         let kept: Vec<u64> = compact(records).iter().map(|record| record.sequence).collect();
         // The oldest of four dates is 2026-02-04, whose amendment was made from the full book of the day before.
         assert_eq!(kept, [2, 3, 4, 5, 6, 7]);
+    }
+
+    fn direction(sequence: u64, number: u64, business_date: &str) -> v1::KeptRecord {
+        let direction = v1::RecordedDirection { number, business_date: business_date.into(), ..Default::default() };
+        let record = v1::LedgerRecord { record: Some(ledger_record::Record::Direction(direction)) };
+        v1::KeptRecord { sequence, recorded_at_ms: 0, body: record.encode_to_vec().into() }
+    }
+
+    fn book_through(sequence: u64, business_date: &str, through: u64, items: usize) -> v1::KeptRecord {
+        let book = v1::RecordedBook {
+            business_date: business_date.into(),
+            scope: v1::SnapshotScope::Full.into(),
+            directions_through: through,
+            chunks: vec![v1::ChunkRef::default()],
+            items: vec![v1::ReconciliationItem::default(); items],
+            ..Default::default()
+        };
+        let record = v1::LedgerRecord { record: Some(ledger_record::Record::Book(book)) };
+        v1::KeptRecord { sequence, recorded_at_ms: 0, body: record.encode_to_vec().into() }
+    }
+
+    fn sequences(records: &[v1::KeptRecord]) -> Vec<u64> {
+        records.iter().map(|record| record.sequence).collect()
+    }
+
+    #[test]
+    fn a_direction_is_kept_until_every_kept_book_includes_it_and_its_day_is_over() {
+        let mut records = vec![
+            book_through(1, "2026-02-02", 0, 0),
+            direction(2, 1, "2026-02-02"),
+            direction(3, 2, "2026-02-02"),
+            book_through(4, "2026-02-02", 1, 0),
+        ];
+        assert_eq!(sequences(&compact(records.clone())), [2, 3, 4], "of the day");
+        records.push(book_through(5, "2026-02-03", 2, 0));
+        assert_eq!(sequences(&compact(records.clone())), [3, 4, 5], "the book of the 2nd can be frozen still");
+        records.extend([direction(6, 3, "2026-02-03"), book_through(7, "2026-02-04", 3, 0)]);
+        records.extend([book_through(8, "2026-02-05", 3, 0), book_through(9, "2026-02-06", 3, 0)]);
+        assert_eq!(sequences(&compact(records)), [5, 6, 7, 8, 9]);
+    }
+
+    #[test]
+    fn of_a_replaced_book_the_items_are_kept_and_nothing_else() {
+        let records = vec![
+            book_through(1, "2026-02-02", 0, 0),
+            book_through(2, "2026-02-02", 0, 2),
+            book_through(3, "2026-02-02", 0, 0),
+        ];
+        let kept = compact(records);
+        assert_eq!(sequences(&kept), [2, 3]);
+        let Content::Book(left) = content_of(&kept[0]) else { panic!("it is a book") };
+        assert_eq!((left.is_replaced, left.chunks.len(), left.items.len()), (true, 0, 2));
+        // And again: what is left stays left, and makes no book.
+        assert_eq!(compact(kept.clone()), kept);
     }
 
     #[test]

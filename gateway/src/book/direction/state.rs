@@ -88,9 +88,12 @@ impl Directions {
         self.openings.push((through, cycle));
     }
 
-    /// Lets go of directions that every book includes that can still be frozen.
+    /// Lets go of directions of days before the base's that every book includes that can still be frozen: up to `through`.
+    /// Those of the day stay, so that a request that is sent again finds its answer.
     pub fn forget(&mut self, through: u64) {
-        while self.kept.front().is_some_and(|direction| direction.number <= through.min(self.through())) {
+        let Some(today) = self.base.as_ref().map(|base| base.business_date) else { return };
+        let is_over = |direction: &Arc<Direction>| direction.number <= through && direction.business_date < today;
+        while self.kept.front().is_some_and(is_over) {
             self.kept.pop_front();
         }
         self.set_aside = self.set_aside.split_off(&self.kept.front().map_or(self.last + 1, |first| first.number));

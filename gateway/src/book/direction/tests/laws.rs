@@ -3,7 +3,6 @@
 use proptest::{collection::vec, prelude::*};
 
 use super::*;
-use crate::arrangement::terms::Arrangement;
 use crate::book::{
     Scope, Submission,
     direction::{
@@ -75,11 +74,11 @@ fn take(directions: &mut Directions, step: &Step, version: u64) -> Option<Record
                 legs: rows.iter().map(leg).collect(),
                 ..Default::default()
             };
-            let (directory, arrangement) = (Directory::sample(), Arrangement::default());
+            let directory = Directory::sample();
             let checked = Proposal::read(&request, "FICC-CME").check(&Standing {
                 directions,
                 accounts: &directory,
-                eligible: &arrangement.eligible,
+                eligible: &ARRANGEMENT.eligible,
                 is_opened: &|_| false,
             });
             let (_, legs) = checked.ok()?;

@@ -5,7 +5,10 @@ mod over_books;
 mod requests;
 mod when;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
 
 use jiff::{Timestamp, civil::Date};
 use risk::instrument::{Contract, Instrument};
@@ -15,13 +18,16 @@ use super::{
     account::{AccountDirectory, AccountFacts, LinkStanding, Purpose},
 };
 use crate::{
-    arrangement::name::AccountId,
+    arrangement::{name::AccountId, terms::Arrangement},
     book::{Book, Holding},
 };
 
 pub(super) const DATE: &str = "2026-02-13";
 pub(super) const ZN: &str = "FUT:ZN:2026-03";
 pub(super) const ZF: &str = "FUT:ZF:2026-03";
+
+/// The default arrangement, read once.
+pub(super) static ARRANGEMENT: LazyLock<Arrangement> = LazyLock::new(Arrangement::default);
 
 /// Accounts by name: member, owner, purpose.
 #[derive(Default)]

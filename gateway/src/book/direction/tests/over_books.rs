@@ -183,7 +183,11 @@ fn an_item_is_named_in_one_way() {
 fn directions_that_every_book_includes_are_let_go_and_the_numbers_go_on() {
     let mut directions = three();
     directions.accept(&book(2, DATE, 2, &[("REG", ZN, 3), ("XM", ZN, 7)]), &[]);
-    directions.forget(3);
+    directions.forget(2);
+    assert_eq!(directions.after(0).count(), 3, "those of the day stay");
+    directions.accept(&book(3, "2026-02-17", 3, &[("REG", ZN, 5), ("XM", ZN, 5)]), &[]);
+    // The book of the day before can be frozen still, and does not include the third.
+    directions.forget(2);
     assert_eq!(directions.after(0).map(|direction| direction.number).collect::<Vec<_>>(), [3]);
     assert_eq!((directions.direction(2), directions.direction(3).unwrap().number), (None, 3));
     assert_eq!((held(&directions, "REG", ZN), directions.last()), (5, 3));

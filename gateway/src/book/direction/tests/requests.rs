@@ -4,7 +4,7 @@ use crossmargin::v1;
 
 use super::*;
 use crate::{
-    arrangement::{cycle_id::CycleId, terms::Arrangement},
+    arrangement::cycle_id::CycleId,
     book::direction::{
         account::OfMember,
         proposal::{LEGS_MAX, Proposal, Standing},
@@ -54,13 +54,12 @@ fn check_over(
     request: &v1::DirectPositionsRequest,
     member: Option<&str>,
 ) -> Result<Vec<DirectedLeg>, String> {
-    let arrangement = Arrangement::default();
     let directory = Directory::sample();
     let member = member.map(|member| member.parse().unwrap());
     let checked = Proposal::read(request, "FICC-CME").check(&Standing {
         directions,
         accounts: &OfMember { directory: &directory, member: member.as_ref() },
-        eligible: &arrangement.eligible,
+        eligible: &ARRANGEMENT.eligible,
         is_opened: &|cycle: CycleId| cycle.to_string() == OPENED,
     });
     checked.map(|(_, legs)| legs).map_err(|problems| problems.to_string())

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    arrangement::{cycle_id::CycleId, leg::Leg, terms::Arrangement},
+    arrangement::{cycle_id::CycleId, leg::Leg},
     book::direction::{
         expected::expected_cycle,
         item::{Item, ItemId, ItemKind},
@@ -82,7 +82,6 @@ fn a_direction_that_was_set_aside_before_a_cycle_never_counted_and_one_set_aside
 
 #[test]
 fn the_expected_cycle_is_the_next_of_the_day_and_else_the_first_of_the_next_business_day() {
-    let arrangement = Arrangement::default();
     // Friday, 13 February 2026; Monday is a holiday of both houses. Noon in Chicago is 18:00 UTC.
     for (opened, now, expected) in [
         (&[][..], "2026-02-13T12:00:00Z", Some("2026-02-13/CUR/1")),
@@ -99,14 +98,14 @@ fn the_expected_cycle_is_the_next_of_the_day_and_else_the_first_of_the_next_busi
         (&["2026-02-13/CUR/99"], "2026-06-01T12:00:00Z", Some("2026-02-13/CUR/1")),
     ] {
         let opened = opened.iter().map(|text| cycle(text));
-        let found = expected_cycle(&arrangement, Leg::Futures, date(DATE), opened, now.parse().unwrap());
+        let found = expected_cycle(&ARRANGEMENT, Leg::Futures, date(DATE), opened, now.parse().unwrap());
         assert_eq!(found, expected.map(cycle), "{now}");
     }
 }
 
 #[test]
 fn without_a_schedule_no_cycle_is_expected() {
-    let mut arrangement = Arrangement::default();
+    let mut arrangement = ARRANGEMENT.clone();
     arrangement.schedule.clear();
     let now = "2026-02-13T12:00:00Z".parse().unwrap();
     assert_eq!(expected_cycle(&arrangement, Leg::Futures, date(DATE), std::iter::empty(), now), None);
