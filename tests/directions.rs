@@ -291,3 +291,30 @@ async fn a_watcher_gets_what_it_has_not_and_everything_new() {
     submit(&nodes, Leg::Futures, book_after(0), 2, 3).await.unwrap();
     assert_eq!([next().await, next().await], ["R-1", "R-2"]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_expired_contract_leaves_the_frozen_book_visibly() {
+    let nodes = ready().await;
+    // An amendment of a later date carries on with positions of February; the March contracts have expired meanwhile.
+    let april = jiff::civil::date(2026, 4, 15);
+    let later =
+        csv_book::parse(format!("{}\nXM-1005,FUT:ZF:2026-06,1,,,,\n", csv_book::HEADER).as_bytes(), "b").unwrap();
+    let amendment = v1::SnapshotScope::Amendment;
+    nodes.clients(Leg::Futures).submit_book_through(later, april, 2, amendment, 0).await.unwrap();
+    let cycle = v1::CycleId { business_date: april.to_string(), ..cycle(v1::CycleKind::Cur, 1) };
+    let clients = nodes.clients(Leg::Futures);
+    clients.open(&cycle, 120).await;
+    clients.wait(&cycle, "a frozen book", |cycle| cycle.own_manifest_revision == 1).await;
+    let listed = async |role: &str| {
+        let request = v1::ListExclusionsRequest { cycle: Some(cycle.clone()) };
+        clients.directions(role).list_exclusions(request).await.unwrap().into_inner().exclusions
+    };
+    let all = listed("operator").await;
+    let zn = all.iter().find(|exclusion| exclusion.account == XM && exclusion.instrument == ZN).unwrap();
+    assert_eq!(zn.quantity, -46_980);
+    assert!(zn.reason.contains("expired: it last traded on 2026-03"), "{}", zn.reason);
+    assert!(all.iter().all(|exclusion| exclusion.reason.starts_with("expired: ")), "{all:?}");
+    assert!(all.iter().all(|exclusion| exclusion.account != "XM-1005"), "it was amended");
+    let own = listed(MEMBER_ROLE).await;
+    assert!(!own.is_empty() && own.len() < all.len(), "a member is shown its own: {} of {}", own.len(), all.len());
+}
