@@ -74,19 +74,12 @@ impl DirectionService for DirectionApi {
         let page = Page::<u64>::read(request.page_size, &request.page_token, PAGE_DEFAULT, PAGE_MAX)?;
         let filter = Filter::read(&request)?;
         let context = Arc::clone(&self.handle.context);
-        blocking(move || {
-            let catalog = context.catalog.read();
-            let directions = &catalog.directions;
-            let rows = directions.after(page.after.unwrap_or(0));
-            let rows = rows.filter(|direction| viewer.sees(direction) && filter.takes(direction));
-            let (rows, next_page_token) = page.take(rows, |direction| direction.number);
-            let arrangement = context.parties.arrangement.as_str();
-            let rows = rows.iter().map(|direction| viewer.direction(direction, directions, arrangement));
-            let last_number = directions.last();
-            Ok::<_, Status>(v1::ListDirectionsResponse { directions: rows.collect(), next_page_token, last_number })
-        })
-        .await
-        .map(Response::new)
+        let listed = blocking(move || {
+            let (rows, last_number) = wanted(&context, &viewer, &filter, &page);
+            let (directions, next_page_token) = page.take(rows.into_iter(), |direction| direction.number);
+            Ok::<_, Status>(v1::ListDirectionsResponse { directions, next_page_token, last_number })
+        });
+        listed.await.map(Response::new)
     }
 
     async fn get_composed_positions(
@@ -198,6 +191,29 @@ impl Filter {
                 self.member.as_ref().is_none_or(|member| *member == leg.member)
                     && self.account.as_ref().is_none_or(|account| [&leg.from, &leg.to].contains(&account))
             })
+    }
+}
+
+/// Directions that are looked at before others may go on: a day can have a million.
+const LOOKED_AT_ONCE: usize = 10_000;
+
+/// The directions of a page and one more where there is one, and the number of the last direction of the house.
+fn wanted(context: &Context, viewer: &Viewer, filter: &Filter, page: &Page<u64>) -> (Vec<v1::Direction>, u64) {
+    let arrangement = context.parties.arrangement.as_str();
+    let mut after = page.after.unwrap_or(0);
+    let mut rows = Vec::new();
+    loop {
+        let catalog = context.catalog.read();
+        let directions = &catalog.directions;
+        let looked_at = directions.after(after).take(LOOKED_AT_ONCE);
+        let last_looked_at = looked_at.clone().last().map(|direction| direction.number);
+        let found = looked_at.filter(|direction| viewer.sees(direction) && filter.takes(direction));
+        let room = page.size + 1 - rows.len();
+        rows.extend(found.take(room).map(|direction| viewer.direction(direction, directions, arrangement)));
+        match last_looked_at {
+            Some(last) if rows.len() <= page.size => after = last,
+            _ => return (rows, directions.last()),
+        }
     }
 }
 

@@ -231,6 +231,45 @@ mod tests {
     }
 
     #[test]
+    fn a_position_loses_its_eligibility_by_maturity_expiry_and_payment() {
+        let reference = |leg: Leg| {
+            let mut items = Items::default();
+            sample::market()
+                .into_items(leg)
+                .into_iter()
+                .filter_map(|item| item.item)
+                .for_each(|item| items.insert(item));
+            let arrangement = Arc::new(Arrangement::default());
+            let registry = Arc::new(Registry::new(arrangement.parties.mode));
+            Reference::new(leg, &items, arrangement, registry)
+        };
+        let (treasury, futures) = (reference(Leg::Treasury), reference(Leg::Futures));
+        let (cusip, maturity) = treasury
+            .issues
+            .iter()
+            .find_map(|(cusip, issue)| match issue {
+                Issue::Coupon(terms) => Some((*cusip, terms.issue().maturity)),
+                Issue::Other(_) => None,
+            })
+            .unwrap();
+        let (last, first_out) = (add_months(maturity, -12).yesterday().unwrap(), add_months(maturity, -12));
+        let note = Instrument::Treasury(cusip);
+        assert_eq!(treasury.lost(&note, last), None);
+        assert!(treasury.lost(&note, first_out).unwrap().contains("within 12 months"));
+        let forward = Instrument::ForwardTreasury { cusip, settle: last };
+        assert_eq!(treasury.lost(&forward, last.yesterday().unwrap()), None);
+        assert!(treasury.lost(&forward, last).unwrap().contains("is not after"));
+        let cash = Instrument::Cash { date: last };
+        assert_eq!(treasury.lost(&cash, last.yesterday().unwrap()), None);
+        assert!(treasury.lost(&cash, last).is_some());
+        let contract = "FUT:ZN:2026-03".parse::<Instrument>().unwrap();
+        assert_eq!(futures.lost(&contract, sample::BUSINESS_DATE), None);
+        assert!(futures.lost(&contract, jiff::civil::date(2026, 4, 1)).unwrap().starts_with("expired"));
+        // What has no terms here is not judged: margins tell that they are missing.
+        assert_eq!(treasury.lost(&contract, jiff::civil::date(2026, 4, 1)), None);
+    }
+
+    #[test]
     fn an_issue_without_a_price_may_be_held_where_both_models_have_a_margin_proxy() {
         let (reference, instrument) = reference_without_price(DEFAULT_TOML);
         assert_eq!(reference.check_treasury(&instrument, 100_000, sample::BUSINESS_DATE), Ok(()));

@@ -1,5 +1,7 @@
 //! Two nodes in one process, over real mutual TLS on loopback.
 
+mod directions;
+
 use std::{sync::Arc, time::Duration};
 
 use crossmargin::v1;
@@ -7,7 +9,12 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
-use super::{Parts, Running, accounts::OfRegistry, catalog::CycleView, start};
+use super::{
+    Parts, Running,
+    accounts::{AccountSource, OfRegistry},
+    catalog::CycleView,
+    start,
+};
 use crate::{
     api,
     arrangement::{
@@ -41,6 +48,10 @@ struct House {
 
 impl Houses {
     async fn new() -> Self {
+        Self::with_accounts(Arc::new(OfRegistry)).await
+    }
+
+    async fn with_accounts(accounts: Arc<dyn AccountSource>) -> Self {
         drop(tracing_subscriber::fmt().with_env_filter("gateway=debug").with_test_writer().try_init());
         let pki = tempfile::tempdir().unwrap();
         let args = <CertsArgs as clap_args::Defaults>::defaults(pki.path().join("pki"));
@@ -83,7 +94,7 @@ impl Houses {
                 verifying_keys: keys,
                 peer: channel,
                 limits: limits.clone(),
-                accounts: Arc::new(OfRegistry),
+                accounts: Arc::clone(&accounts),
             })
             .await
             .unwrap();
@@ -119,6 +130,17 @@ impl Houses {
     }
 
     async fn submit_book(&self, leg: Leg, book: Book, version: u64, scope: v1::SnapshotScope) {
+        self.submit_book_through(leg, book, version, scope, 0).await;
+    }
+
+    async fn submit_book_through(
+        &self,
+        leg: Leg,
+        book: Book,
+        version: u64,
+        scope: v1::SnapshotScope,
+        directions_through: u64,
+    ) {
         let mut snapshot = Snapshot {
             header: v1::SnapshotHeader {
                 request_id: format!("book-{leg:?}-{version}"),
@@ -127,7 +149,7 @@ impl Houses {
                 book_version: version,
                 scope: scope.into(),
                 flat_accounts: Vec::new(),
-                directions_through: 0,
+                directions_through,
             },
             ..Snapshot::default()
         };

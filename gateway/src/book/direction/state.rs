@@ -1,7 +1,7 @@
 //! What stands: the directions of the house, and what they make of its newest book.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -14,7 +14,10 @@ use super::{
     overlay::Overlay,
 };
 use crate::{
-    arrangement::{cycle_id::CycleId, name::AccountId},
+    arrangement::{
+        cycle_id::{CycleId, CycleKind},
+        name::AccountId,
+    },
     book::Book,
 };
 
@@ -34,6 +37,8 @@ pub struct Directions {
     set_aside: BTreeMap<u64, (ItemId, usize)>,
     /// Cycles in the order in which this house opened them, each with the last direction before its opening.
     openings: Vec<(u64, CycleId)>,
+    /// The same cycles by their names, of which the business date comes first.
+    opened: BTreeSet<CycleId>,
     items: BTreeMap<ItemId, (Item, Option<Resolution>)>,
 }
 
@@ -86,6 +91,7 @@ impl Directions {
     /// Notes that this house opened a cycle after so many directions.
     pub fn open(&mut self, cycle: CycleId, through: u64) {
         self.openings.push((through, cycle));
+        self.opened.insert(cycle);
     }
 
     /// Lets go of directions of days before the base's that every book includes that can still be frozen: up to `through`.
@@ -138,7 +144,7 @@ impl Directions {
     }
 
     /// The kept directions after a number, ascending.
-    pub fn after(&self, number: u64) -> impl DoubleEndedIterator<Item = &Arc<Direction>> {
+    pub fn after(&self, number: u64) -> impl DoubleEndedIterator<Item = &Arc<Direction>> + Clone {
         let first = self.kept.front().map_or(1, |direction| direction.number);
         let skipped = usize::try_from(number.saturating_add(1).saturating_sub(first)).unwrap_or(usize::MAX);
         self.kept.range(skipped.min(self.kept.len())..)
@@ -196,7 +202,8 @@ impl Directions {
 
     /// The cycles of a business date that this house has opened.
     pub fn opened_on(&self, date: Date) -> impl Iterator<Item = CycleId> {
-        self.openings.iter().map(|(_, cycle)| *cycle).filter(move |cycle| cycle.business_date == date)
+        let first = CycleId { business_date: date, kind: CycleKind::Cur, run: 0 };
+        self.opened.range(first..).copied().take_while(move |cycle| cycle.business_date == date)
     }
 
     /// The items after one, ascending.
