@@ -229,6 +229,41 @@ async fn a_member_directs_and_sees_its_own_accounts_alone() {
     for role in ["administrator", "operator", "auditor", "position-source"] {
         assert_eq!(directions(&nodes, role).await.len(), 1, "{role}");
     }
+    // The ids of the house stand apart from a member's.
+    let of_house = direct(&nodes, "administrator", request("mine", vec![leg(REGULAR, XM, -1)])).await.unwrap();
+    assert_eq!((of_house.number, of_house.is_replay), (2, false));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn directions_are_listed_page_by_page_and_by_what_is_asked_for() {
+    let nodes = ready().await;
+    for number in 1..=3 {
+        direct(&nodes, "administrator", request(&format!("d{number}"), vec![leg(REGULAR, XM, -1)])).await.unwrap();
+    }
+    let mut client = nodes.clients(Leg::Futures).directions("auditor");
+    let mut list =
+        async |request: v1::ListDirectionsRequest| client.list_directions(request).await.unwrap().into_inner();
+    let mut request = v1::ListDirectionsRequest { page_size: 2, account: XM.into(), ..Default::default() };
+    let first = list(request.clone()).await;
+    request.page_token = first.next_page_token.clone();
+    let second = list(request).await;
+    let numbers = |page: &v1::ListDirectionsResponse| page.directions.iter().map(|d| d.number).collect::<Vec<_>>();
+    assert_eq!((numbers(&first), numbers(&second)), (vec![1, 2], vec![3]));
+    assert_eq!((second.next_page_token.as_str(), second.last_number), ("", 3));
+    for (member, account, business_date, count) in [
+        ("alder-point", REGULAR, "2026-02-13", 3),
+        ("brightwater", "", "", 0),
+        ("", "XM-1002", "", 0),
+        ("", "", "2026-02-12", 0),
+    ] {
+        let request = v1::ListDirectionsRequest {
+            member: member.into(),
+            account: account.into(),
+            business_date: business_date.into(),
+            ..Default::default()
+        };
+        assert_eq!(list(request).await.directions.len(), count, "{member} {account} {business_date}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]

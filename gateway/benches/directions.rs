@@ -70,15 +70,17 @@ async fn million(links: usize) {
         let each = node.direct(part * count + 1, count, WAITING).await;
         println!("{:>9}  {:>14}", (part + 1) * count, micros(each));
     }
+    let (number, is_replay) = node.direct_one(MILLION).await;
+    assert!(is_replay);
     let begin = Instant::now();
     node.stop().await;
     println!("stopped in {:.1} s", begin.elapsed().as_secs_f64());
     let begin = Instant::now();
     let node = house.start().await;
     println!("started in {:.1} s", begin.elapsed().as_secs_f64());
-    // The numbers go on, and a request that is sent again is answered and not recorded.
-    let again = node.direct_one(MILLION).await;
-    assert_eq!(again, (MILLION, true));
+    // A request that is sent again is answered and not recorded, and the numbers go on.
+    assert_eq!(node.direct_one(MILLION).await, (number, true));
+    assert_eq!(node.direct_one(MILLION + 1).await, (MILLION + 1, false));
     node.stop().await;
 }
 

@@ -80,12 +80,15 @@ impl DirectedLeg {
 }
 
 impl RequestKey {
-    /// The key among all requests of the house. A name holds no slash, so no two keys are written the same.
+    /// The key among all requests of the house. A name holds no slash and an id of the house's own is shorter than the
+    /// words before a member's, so no two keys are written the same.
     #[must_use]
     pub fn text(&self) -> String {
         match &self.member {
             None => self.id.clone(),
-            Some(member) => format!("member-administrator/{member}/{}", self.id),
+            Some(member) => {
+                format!("a request of the administration of a member, by an id of its own choice: {member}/{}", self.id)
+            }
         }
     }
 }

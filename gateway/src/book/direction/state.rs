@@ -58,11 +58,16 @@ impl Directions {
             return;
         }
         let (before, after) = (self.through(), book.directions_through);
-        let included: Vec<Arc<Direction>> = self.counting(before, after).cloned().collect();
-        included.iter().for_each(|direction| self.net.take_back(direction));
         // After a start from kept records the numbers begin behind those that every kept book includes.
         self.last = self.last.max(after);
         self.base = Some(Arc::clone(book));
+        // Whichever is less work: to take back what the book includes, or to add up what it does not.
+        if after.saturating_sub(before) < self.last - after {
+            let included: Vec<Arc<Direction>> = self.counting(before, after).cloned().collect();
+            included.iter().for_each(|direction| self.net.take_back(direction));
+        } else {
+            self.net = self.counting(after, self.last).map(AsRef::as_ref).collect();
+        }
     }
 
     /// Takes in items. What they set aside counts no more.
