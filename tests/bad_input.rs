@@ -149,8 +149,8 @@ async fn the_same_request_twice_changes_nothing_and_gets_the_same_answer() {
     let again = clients.submit_book(book, sample::BUSINESS_DATE, 1, v1::SnapshotScope::Full).await.unwrap();
     assert!(again.is_replay);
     assert_eq!(again.book_version, 1);
-    let request = v1::RecordLinksRequest { request_id: "links-0".into(), links: sample::book::links() };
-    let again = clients.programme().record_links(request).await.unwrap().into_inner();
+    let changes = sample::programme::onboarding(&sample::book::links());
+    let again = clients.record_changes("links-0", changes).await.unwrap();
     assert!(again.is_replay);
     assert_eq!(again.sequence, 2);
 }

@@ -2,8 +2,6 @@
 //! against later snapshots.
 #![allow(clippy::unwrap_used, reason = "helpers of tests: a failure is a panic")]
 
-#[path = "directions/nodes.rs"]
-mod nodes;
 #[path = "support/mod.rs"]
 mod support;
 
@@ -12,8 +10,15 @@ use gateway::{arrangement::leg::Leg, csv_book, sample};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use nodes::{MEMBER_ROLE, Nodes, OTHER_MEMBER, REGULAR};
-use support::books::cycle;
+use support::{Houses, books::cycle};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_crossmargin");
+/// The regular account of the owner of the first link of the sample.
+const REGULAR: &str = "REG-1001";
+/// The administration of the member of that link, as its certificate's file is named.
+const MEMBER_ROLE: &str = "member-administrator-alder-point";
+/// The administration of another member.
+const OTHER_MEMBER: &str = "member-administrator-brightwater";
 
 const ZN: &str = "FUT:ZN:2026-03";
 /// The account of the link of the owner that the regular account has too.
@@ -45,22 +50,37 @@ fn book_after(moved: i64) -> csv_book::Book {
 }
 
 /// Both houses, with links, market data and books.
-async fn ready() -> Nodes {
-    let nodes = Nodes::start().await;
+async fn ready() -> Houses {
+    let nodes = Houses::running(BINARY).await;
     for leg in Leg::BOTH {
         let clients = nodes.clients(leg);
         clients.record_links(sample::book::links()).await;
         clients.submit_market(sample::BUSINESS_DATE, sample::market().into_items(leg)).await;
     }
-    nodes.record_regular_account().await;
+    let account = v1::AccountRecord {
+        account: REGULAR.into(),
+        member: "alder-point".into(),
+        owner: "alder-point".into(),
+        r#use: v1::AccountUse::Regular.into(),
+    };
+    let change = v1::programme_change::Change::Account(account);
+    let changes = vec![v1::ProgrammeChange { reason: String::new(), change: Some(change) }];
+    nodes.clients(Leg::Futures).record_changes("regular", changes).await.unwrap();
     let treasury = sample::book::book(Leg::Treasury).unwrap();
     submit(&nodes, Leg::Treasury, treasury, 1, 0).await.unwrap();
     submit(&nodes, Leg::Futures, book_after(0), 1, 0).await.unwrap();
     nodes
 }
 
+/// Stops a node, which takes a snapshot of its state, and starts it again.
+async fn restart(nodes: &mut Houses, leg: Leg) {
+    let status = nodes.stop(leg).await;
+    assert!(status.success(), "{status}: {}", nodes.log_text(leg));
+    nodes.start(leg).await;
+}
+
 async fn submit(
-    nodes: &Nodes,
+    nodes: &Houses,
     leg: Leg,
     book: csv_book::Book,
     version: u64,
@@ -71,7 +91,7 @@ async fn submit(
 }
 
 async fn direct(
-    nodes: &Nodes,
+    nodes: &Houses,
     role: &str,
     request: v1::DirectPositionsRequest,
 ) -> Result<v1::DirectPositionsResponse, Status> {
@@ -80,7 +100,7 @@ async fn direct(
 }
 
 /// Opens a cycle at both houses and gives the futures house's stand-alone margin of the link once it is agreed.
-async fn margin_in(nodes: &Nodes, run: u32) -> String {
+async fn margin_in(nodes: &Houses, run: u32) -> String {
     let cycle = cycle(v1::CycleKind::Cur, run);
     for leg in Leg::BOTH {
         nodes.clients(leg).open(&cycle, 120).await;
@@ -91,26 +111,26 @@ async fn margin_in(nodes: &Nodes, run: u32) -> String {
     margin_of(nodes, run).await
 }
 
-async fn margin_of(nodes: &Nodes, run: u32) -> String {
+async fn margin_of(nodes: &Houses, run: u32) -> String {
     let all = nodes.clients(Leg::Futures).requirements(&cycle(v1::CycleKind::Cur, run), 0).await;
     let of_link = |requirement: &v1::Requirement| requirement.link.as_ref().is_some_and(|l| l.futures_account == XM);
     all.into_iter().find(of_link).unwrap().futures_standalone
 }
 
-async fn positions(nodes: &Nodes, role: &str, account: &str) -> Result<Vec<(i64, i64, i64)>, Status> {
+async fn positions(nodes: &Houses, role: &str, account: &str) -> Result<Vec<(i64, i64, i64)>, Status> {
     let request = v1::GetComposedPositionsRequest { account: account.to_owned() };
     let answer = nodes.clients(Leg::Futures).directions(role).get_composed_positions(request).await?.into_inner();
     let of_zn = answer.positions.into_iter().filter(|position| position.instrument == ZN);
     Ok(of_zn.map(|p| (p.snapshot_quantity, p.directed_quantity, p.quantity)).collect())
 }
 
-async fn directions(nodes: &Nodes, role: &str) -> Vec<v1::Direction> {
+async fn directions(nodes: &Houses, role: &str) -> Vec<v1::Direction> {
     let request = v1::ListDirectionsRequest::default();
     let answer = nodes.clients(Leg::Futures).directions(role).list_directions(request).await;
     answer.unwrap().into_inner().directions
 }
 
-async fn items(nodes: &Nodes, open_only: bool) -> Vec<v1::ReconciliationState> {
+async fn items(nodes: &Houses, open_only: bool) -> Vec<v1::ReconciliationState> {
     let request = v1::ListReconciliationItemsRequest { open_only, ..Default::default() };
     let answer = nodes.clients(Leg::Futures).directions("operator").list_reconciliation_items(request).await;
     answer.unwrap().into_inner().items
@@ -130,7 +150,7 @@ async fn what_is_directed_at_noon_counts_in_the_next_cycle_and_survives_a_restar
     let after = margin_in(&nodes, 2).await;
     assert_ne!(after, before, "the next cycle counts it");
 
-    nodes.restart(Leg::Futures).await;
+    restart(&mut nodes, Leg::Futures).await;
     let again = direct(&nodes, MEMBER_ROLE, noon).await.unwrap();
     assert_eq!(again, v1::DirectPositionsResponse { is_replay: true, ..first });
     assert_eq!(positions(&nodes, MEMBER_ROLE, XM).await.unwrap(), [(-46_980, -500, -47_480)]);
@@ -183,13 +203,13 @@ async fn what_a_snapshot_contradicts_is_told_until_somebody_settles_it() {
         item_id: "R-2".into(),
         note: "ten were given up at the close".into(),
     };
-    let resolve = |nodes: &Nodes, role: &str, request: &v1::ResolveReconciliationItemRequest| {
+    let resolve = |nodes: &Houses, role: &str, request: &v1::ResolveReconciliationItemRequest| {
         let (mut client, request) = (nodes.clients(Leg::Futures).directions(role), request.clone());
         async move { client.resolve_reconciliation_item(request).await.map(tonic::Response::into_inner) }
     };
     let settled = resolve(&nodes, "operator", &settle).await.unwrap();
     assert!(!settled.is_replay);
-    nodes.restart(Leg::Futures).await;
+    restart(&mut nodes, Leg::Futures).await;
     let again = resolve(&nodes, "operator", &settle).await.unwrap();
     assert_eq!(again, v1::ResolveReconciliationItemResponse { is_replay: true, ..settled });
     assert_eq!(items(&nodes, true).await.len(), 2);
@@ -352,4 +372,18 @@ async fn an_expired_contract_leaves_the_frozen_book_visibly() {
     assert!(all.iter().all(|exclusion| exclusion.account != "XM-1005"), "it was amended");
     let own = listed(MEMBER_ROLE).await;
     assert!(!own.is_empty() && own.len() < all.len(), "a member is shown its own: {} of {}", own.len(), all.len());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_suspended_link_is_frozen_both_ways() {
+    let nodes = ready().await;
+    direct(&nodes, MEMBER_ROLE, request("before", vec![leg(REGULAR, XM, -1)])).await.unwrap();
+    let scope = Some(v1::Scope { scope: Some(v1::scope::Scope::LinkId("LNK-0001".into())) });
+    let change = v1::programme_change::Change::Suspension(v1::Suspension { scope, is_default: false });
+    let changes = vec![v1::ProgrammeChange { reason: "a question of margin".into(), change: Some(change) }];
+    nodes.clients(Leg::Futures).record_changes("suspend", changes).await.unwrap();
+    for (id, legs) in [("in", leg(REGULAR, XM, -1)), ("out", leg(XM, REGULAR, -1))] {
+        let refused = direct(&nodes, MEMBER_ROLE, request(id, vec![legs])).await.unwrap_err();
+        assert!(refused.message().contains("link LNK-0001 of account XM-1001 is suspended"), "{}", refused.message());
+    }
 }

@@ -73,6 +73,70 @@ async fn members_and_customers_see_their_own_accounts_and_no_others_exist_for_th
 }
 
 #[tokio::test]
+async fn a_members_totals_are_the_sums_of_its_links_and_nobody_else_reads_them() {
+    let houses = Houses::running(BINARY).await;
+    let itd = cycle(v1::CycleKind::Itd, 1);
+    for leg in Leg::BOTH {
+        houses.clients(leg).submit_sample(leg).await;
+        houses.clients(leg).open(&itd, 120).await;
+    }
+    houses.clients(Leg::Treasury).wait_agreed(&itd, 1).await;
+    let clients = houses.clients(Leg::Treasury);
+    let request =
+        |member: &str| v1::GetMemberTotalsRequest { member: member.to_owned(), cycle: Some(itd.clone()), round: 0 };
+    let rows = clients.requirements(&itd, 0).await;
+    let cents = |text: &str| text.replace('.', "").parse::<i64>().unwrap();
+    let mut member = MarginServiceClient::new(clients.channel("member-alder-point"));
+    let totals = member.get_member_totals(request("alder-point")).await.unwrap().into_inner().totals.unwrap();
+    for (total, kind) in [
+        (&totals.house, v1::LinkKind::House),
+        (&totals.affiliates, v1::LinkKind::Affiliate),
+        (&totals.customers, v1::LinkKind::Customer),
+    ] {
+        let total = total.as_ref().unwrap();
+        let is_part = |link: &v1::LinkTerms| link.member == "alder-point" && link.kind() == kind;
+        let part: Vec<_> = rows.iter().filter(|row| row.link.as_ref().is_some_and(is_part)).collect();
+        assert_eq!(total.link_count, part.len() as u64);
+        let (treasury, futures) = (total.treasury.as_ref().unwrap(), total.futures.as_ref().unwrap());
+        let sum = |of: fn(&v1::Requirement) -> &str| part.iter().map(|row| cents(of(row))).sum::<i64>();
+        assert_eq!(cents(&treasury.standalone), sum(|row| &row.treasury_standalone));
+        assert_eq!(cents(&treasury.requirement), sum(|row| &row.treasury_requirement));
+        assert_eq!(cents(&treasury.charges), sum(|row| &row.treasury_charges));
+        assert_eq!(cents(&treasury.total), sum(|row| &row.treasury_total));
+        assert_eq!(cents(&futures.total), sum(|row| &row.futures_total));
+        assert_eq!(cents(&futures.saved), sum(|row| &row.futures_standalone) - sum(|row| &row.futures_requirement));
+    }
+    assert!(totals.customers.unwrap().link_count > 1 && totals.note.contains("gross"));
+    let newest = v1::GetMemberTotalsRequest { member: "alder-point".to_owned(), ..Default::default() };
+    let of_newest = member.get_member_totals(newest.clone()).await.unwrap().into_inner().totals.unwrap();
+    assert_eq!((of_newest.cycle.as_ref(), of_newest.house), (Some(&itd), totals.house));
+
+    let other = rows.iter().map(|row| row.link.as_ref().unwrap().member.as_str()).find(|name| *name != "alder-point");
+    let other = other.unwrap();
+    let hidden = member.get_member_totals(request(other)).await.unwrap_err();
+    let unknown = member.get_member_totals(request("nobody")).await.unwrap_err();
+    assert_eq!((hidden.code(), unknown.code()), (Code::NotFound, Code::NotFound));
+    assert_eq!(hidden.message().replace(other, "nobody"), unknown.message());
+    for role in ["operator", "auditor"] {
+        let mut reader = MarginServiceClient::new(clients.channel(role));
+        assert!(reader.get_member_totals(request(other)).await.is_ok(), "{role}");
+    }
+    assert!(clients.margin().get_member_totals(request(other)).await.is_ok());
+    let mut customer = MarginServiceClient::new(clients.channel("customer-C-7F3A"));
+    let refused = customer.get_member_totals(request("alder-point")).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+
+    for (request, field) in [
+        (v1::GetMemberTotalsRequest { member: String::new(), ..newest.clone() }, "member"),
+        (v1::GetMemberTotalsRequest { round: 1, ..newest.clone() }, "round"),
+    ] {
+        let wrong = clients.margin().get_member_totals(request).await.unwrap_err();
+        assert_eq!(wrong.code(), Code::InvalidArgument);
+        assert!(wrong.message().contains(field), "{}", wrong.message());
+    }
+}
+
+#[tokio::test]
 async fn a_house_answers_stand_alone_before_anything_is_agreed() {
     let houses = Houses::running(BINARY).await;
     let clients = houses.clients(Leg::Treasury);

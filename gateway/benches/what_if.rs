@@ -29,7 +29,7 @@ use gateway::{
     identity::{Limits, NodeTls, Role, TcpDial, channel},
     ledger::MemoryLedger,
     market::Items,
-    node::{self, Handle, Parts, Running, accounts::OfRegistry},
+    node::{self, Handle, Parts, Running},
     sample::{self, large},
     seam::SystemClock,
 };
@@ -267,7 +267,6 @@ async fn start(houses: &Houses, leg: Leg) -> Running {
         verifying_keys,
         peer: channel(&config.peer.address, tls.peer.subscribe(), TcpDial, &limits).unwrap(),
         limits: limits.clone(),
-        accounts: Arc::new(OfRegistry),
     })
     .await
     .unwrap();

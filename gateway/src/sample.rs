@@ -10,6 +10,7 @@ pub mod history;
 pub mod issues;
 pub mod large;
 mod pricing;
+pub mod programme;
 mod random;
 
 use crossmargin::v1::{self, market_item::Item};

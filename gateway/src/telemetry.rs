@@ -4,6 +4,10 @@
 //! trace at both nodes: its id follows from the cycle's name ([`cycle_context`]), so neither node has to believe an id
 //! that the other sends. What a caller sends as W3C trace context is untrusted and becomes a link, never a parent
 //! ([`link`]).
+//!
+//! Logs and traces are the process's, and a process can run several nodes: everything that a node does happens within
+//! its own span ([`node_span`]), so that every line of the log names arrangement and house, and exported spans carry both
+//! as attributes ([`name_node`]).
 
 use std::{io, time::Duration};
 
@@ -18,15 +22,19 @@ use opentelemetry_sdk::{
     propagation::TraceContextPropagator,
     trace::{SdkTracer, SdkTracerProvider},
 };
+use tokio::task::JoinHandle;
 use tonic::metadata::{Ascii, KeyRef, MetadataKey, MetadataMap, MetadataValue};
 use tracing::{Dispatch, Span, Subscriber};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt::MakeWriter, layer::SubscriberExt, registry::LookupSpan};
 
 use crate::{
+    arrangement::{leg::Leg, parties::Parties},
     config::{LogFormat, TelemetryConfig},
-    identity::HouseId,
 };
+
+/// The target of the spans that name a node. No event has it, so that it can be let through every filter of logs.
+const NODE_TARGET: &str = "crossmargin::node";
 
 /// Libraries whose spans would flood the collector, and the exporter's own.
 const NEVER_EXPORTED: [&str; 9] =
@@ -50,8 +58,8 @@ impl Telemetry {
     ///
     /// # Errors
     /// [`TelemetryError`] when a filter or the collector's address cannot be used, or telemetry is in force already.
-    pub fn start(config: &TelemetryConfig, house: &HouseId) -> Result<Self, TelemetryError> {
-        let provider = config.otlp_endpoint.as_deref().map(|endpoint| otlp(endpoint, house)).transpose()?;
+    pub fn start(config: &TelemetryConfig) -> Result<Self, TelemetryError> {
+        let provider = config.otlp_endpoint.as_deref().map(otlp).transpose()?;
         let dispatch = dispatch(config, provider.as_ref(), io::stderr)?;
         tracing::dispatcher::set_global_default(dispatch).map_err(|_| TelemetryError::Twice)?;
         Ok(Self { provider })
@@ -73,6 +81,25 @@ impl Drop for Telemetry {
             report(provider.shutdown_with_timeout(LAST_EXPORT).map_err(|error| error.to_string()));
         }
     }
+}
+
+/// The span within which a node does everything: it names arrangement and house in each line of the log.
+#[must_use]
+pub fn node_span(parties: &Parties, us: Leg) -> Span {
+    let (arrangement, house) = (&parties.arrangement, &parties.houses[us]);
+    tracing::error_span!(target: NODE_TARGET, "node", %arrangement, %house)
+}
+
+/// Names arrangement and house in an exported span.
+pub fn name_node(span: &Span, parties: &Parties, us: Leg) {
+    span.set_attribute("crossmargin.arrangement", parties.arrangement.to_string());
+    span.set_attribute("crossmargin.house", parties.houses[us].to_string());
+}
+
+/// Runs work that blocks on a thread for it, within the span of who asks for it.
+pub(crate) fn spawn_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> JoinHandle<T> {
+    let span = Span::current();
+    tokio::task::spawn_blocking(move || span.in_scope(work))
 }
 
 /// The context that every span of a cycle has as its parent: trace id and root span id are the first 16 and the next 8
@@ -139,7 +166,7 @@ pub enum TelemetryError {
     Twice,
 }
 
-fn otlp(endpoint: &str, house: &HouseId) -> Result<SdkTracerProvider, TelemetryError> {
+fn otlp(endpoint: &str) -> Result<SdkTracerProvider, TelemetryError> {
     let exporter = opentelemetry_otlp::SpanExporter::builder()
         .with_tonic()
         .with_endpoint(endpoint)
@@ -149,7 +176,6 @@ fn otlp(endpoint: &str, house: &HouseId) -> Result<SdkTracerProvider, TelemetryE
     let resource = Resource::builder_empty()
         .with_service_name("crossmargin")
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")))
-        .with_attribute(KeyValue::new("crossmargin.house", house.to_string()))
         .build();
     Ok(SdkTracerProvider::builder().with_batch_exporter(exporter).with_resource(resource).build())
 }
@@ -167,7 +193,7 @@ where
         LogFormat::Text => logs.with_ansi(false).boxed(),
         LogFormat::Json => logs.json().flatten_event(true).boxed(),
     };
-    let logs = logs.with_filter(filter("log", &config.log)?);
+    let logs = logs.with_filter(log_filter(&config.log)?);
     let traces = match provider {
         Some(provider) => Some(traces(provider.tracer("crossmargin")).with_filter(export_filter(&config.traces)?)),
         None => None,
@@ -187,8 +213,14 @@ fn filter(key: &'static str, directives: &str) -> Result<EnvFilter, TelemetryErr
     })
 }
 
+/// Lets the spans that name nodes through, whatever the level: a warning must say whose it is.
+fn log_filter(directives: &str) -> Result<EnvFilter, TelemetryError> {
+    filter("log", &format!("{directives},{NODE_TARGET}=error"))
+}
+
 fn export_filter(directives: &str) -> Result<EnvFilter, TelemetryError> {
-    let never: Vec<String> = NEVER_EXPORTED.iter().map(|library| format!("{library}=off")).collect();
+    // Nor is the span that names a node: it lives as long as the node, and would hold every other one in one trace.
+    let never: Vec<String> = NEVER_EXPORTED.iter().chain(&[NODE_TARGET]).map(|name| format!("{name}=off")).collect();
     // The last directive for a target counts.
     filter("traces", &format!("{directives},{}", never.join(",")))
 }

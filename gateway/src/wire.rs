@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::{Timestamp, civil::Date};
 use prost::bytes::Bytes;
 
-use crate::arrangement::digest::Digest;
+use crate::arrangement::{cycle_id::iso_date, digest::Digest};
 
 /// A field of a message that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,8 +37,7 @@ pub fn digest(field: &str, bytes: &[u8]) -> Result<Digest, WireError> {
 /// # Errors
 /// When the text is no such date.
 pub fn date(field: &str, text: &str) -> Result<Date, WireError> {
-    let parsed = Date::strptime("%Y-%m-%d", text);
-    parsed.map_err(|_| WireError::new(field, format!("{text:?} is not a date: YYYY-MM-DD is needed")))
+    iso_date(text).ok_or_else(|| WireError::new(field, format!("{text:?} is not a date: YYYY-MM-DD is needed")))
 }
 
 /// Reads an instant.

@@ -18,6 +18,14 @@ pub fn grouped(amount: &str) -> String {
     format!("{sign}{grouped}{rest}")
 }
 
+/// Cents as a decimal amount of US dollars: -123450 is `-1234.50`.
+#[must_use]
+pub fn dollars(cents: i64) -> String {
+    let sign = if cents < 0 { "-" } else { "" };
+    let cents = cents.unsigned_abs();
+    format!("{sign}{}.{:02}", cents / 100, cents % 100)
+}
+
 /// Basis points in per cent: 6543 is `65.43 %`.
 #[must_use]
 pub fn percent(basis_points: u32) -> String {
@@ -40,6 +48,15 @@ mod tests {
             ("n/a", "n/a"),
         ] {
             assert_eq!(grouped(amount), expected);
+        }
+    }
+
+    #[test]
+    fn cents_are_shown_in_dollars() {
+        for (cents, expected) in
+            [(0, "0.00"), (7, "0.07"), (-7, "-0.07"), (-123_450, "-1234.50"), (i64::MIN, "-92233720368547758.08")]
+        {
+            assert_eq!(dollars(cents), expected);
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use risk::{
     exposure::{ExposureKind, InstrumentFacts},
-    factor::Factor,
+    factor::{Factor, FactorBounds},
     kernel::{Legs, Level, Position, ScenarioMatrix},
     margin::{
         DictionaryRow, HouseMargins, JointMargin, LinkPositions, Part, PreparedModel, ReductionTerms, joint_margins,
@@ -173,14 +173,17 @@ proptest! {
     ) {
         let margin = one(&models(&rows), &first, &second, &ReductionTerms::default());
         let [less, more] = [grants[0].min(grants[1]), grants[0].max(grants[1])]
-            .map(|grant| margin.granting_at_most(Factor::from_basis_points(grant).unwrap()));
-        let stand_alone = margin.granting_at_most(Factor::ZERO);
+            .map(|grant| margin.granting_at_most(Factor::from_basis_points(grant).unwrap(), FactorBounds::DEFAULT));
+        let stand_alone = margin.granting_at_most(Factor::ZERO, FactorBounds::DEFAULT);
         prop_assert_eq!(stand_alone.requirements, margin.stand_alone);
         for house in 0..2 {
             prop_assert!(stand_alone.requirements[house] >= less.requirements[house]);
             prop_assert!(less.requirements[house] >= more.requirements[house]);
             prop_assert!(more.requirements[house] >= margin.requirements[house]);
             prop_assert_eq!(stand_alone.charges, margin.charges);
+        }
+        for granted in [less, more] {
+            prop_assert!(granted.applied == Factor::ZERO || granted.applied >= FactorBounds::DEFAULT.smallest);
         }
     }
 

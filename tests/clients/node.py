@@ -25,8 +25,13 @@ def parse(doc):
     parser.add_argument("--pki", required=True, type=pathlib.Path, help="a folder made by `crossmargin certs`")
     parser.add_argument("--demo", type=pathlib.Path, help="what `crossmargin demo --json` printed")
     arguments = parser.parse_args()
-    configuration = arguments.config.read_text(encoding="utf-8")
-    return arguments, value(configuration, "house"), value(configuration, "listen")
+    return arguments, *place(arguments.config)
+
+
+def place(config):
+    """Where the node of a configuration is: its house and address."""
+    configuration = config.read_text(encoding="utf-8")
+    return value(configuration, "house"), value(configuration, "listen")
 
 
 def generate(folder):

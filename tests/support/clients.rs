@@ -93,11 +93,21 @@ impl Clients {
         health.check(HealthCheckRequest::default()).await.is_ok()
     }
 
+    /// Records the links with all that brings them as far as they can go without approvals.
     pub async fn record_links(&self, links: Vec<v1::LinkTerms>) {
-        for (batch, links) in links.chunks(10_000).enumerate() {
-            let request = v1::RecordLinksRequest { request_id: format!("links-{batch}"), links: links.to_vec() };
-            self.programme().record_links(request).await.unwrap();
+        for (batch, links) in links.chunks(5_000).enumerate() {
+            let changes = sample::programme::onboarding(links);
+            self.record_changes(&format!("links-{batch}"), changes).await.unwrap();
         }
+    }
+
+    pub async fn record_changes(
+        &self,
+        request_id: &str,
+        changes: Vec<v1::ProgrammeChange>,
+    ) -> Result<v1::RecordChangesResponse, Status> {
+        let request = v1::RecordChangesRequest { request_id: request_id.to_owned(), changes, validate_only: false };
+        self.programme().record_changes(request).await.map(tonic::Response::into_inner)
     }
 
     pub async fn submit_market(&self, business_date: Date, items: Vec<v1::MarketItem>) {

@@ -11,6 +11,8 @@
 pub mod books;
 pub mod broken;
 pub mod clients;
+pub mod programme;
+pub mod several;
 
 use std::{
     fs,
@@ -176,25 +178,10 @@ impl Houses {
         self.directory.path().join(format!("{}.log", NAMES[leg]))
     }
 
-    /// The example configuration with this house's names and ports.
     fn config_text(&self, leg: Leg) -> String {
-        let (own, peer) = (NAMES[leg], NAMES[leg.other()]);
-        let (before, rest) = config::EXAMPLE.split_once("[[statement_key.former]]").expect("the example has it");
-        let (_, after) = rest.split_once("[limits]").expect("the example has it");
-        format!("{before}[limits]{after}")
-            .replace("house = \"CME\"", "house = \"@peer\"")
-            .replace("house = \"FICC\"", "house = \"@own\"")
-            .replace("pki/FICC", "pki/@own")
-            .replace("pki/CME", "pki/@peer")
-            .replace("\"data\"", &format!("\"data-{own}\""))
-            .replace("127.0.0.1:7401", &format!("127.0.0.1:{}", self.ports[leg]))
-            .replace("127.0.0.1:7402", &format!("127.0.0.1:{}", self.ports[leg.other()]))
-            .replace("@own", own)
-            .replace("@peer", peer)
-            .lines()
-            // The example names a key of its own; these keys were made a moment ago.
-            .filter(|line| !line.starts_with("key_id"))
-            .fold(String::new(), |text, line| text + line + "\n")
+        let address = |leg: Leg| format!("127.0.0.1:{}", self.ports[leg]);
+        example_config(NAMES[leg], &address(leg), NAMES[leg.other()], &address(leg.other()))
+            .replace("\"data\"", &format!("\"data-{}\"", NAMES[leg]))
     }
 }
 
@@ -204,6 +191,25 @@ impl Drop for Houses {
             self.kill(leg);
         }
     }
+}
+
+/// The example configuration with these houses and addresses, and without keys that the example alone has.
+fn example_config(own: &str, own_address: &str, peer: &str, peer_address: &str) -> String {
+    let (before, rest) = config::EXAMPLE.split_once("[[statement_key.former]]").expect("the example has it");
+    let (_, after) = rest.split_once("[limits]").expect("the example has it");
+    format!("{before}[limits]{after}")
+        .replace("house = \"CME\"", "house = \"@peer\"")
+        .replace("house = \"FICC\"", "house = \"@own\"")
+        .replace("pki/FICC", "pki/@own")
+        .replace("pki/CME", "pki/@peer")
+        .replace("127.0.0.1:7401", own_address)
+        .replace("127.0.0.1:7402", peer_address)
+        .replace("@own", own)
+        .replace("@peer", peer)
+        .lines()
+        // The example names a key of its own; these keys were made a moment ago.
+        .filter(|line| !line.starts_with("key_id"))
+        .fold(String::new(), |text, line| text + line + "\n")
 }
 
 /// The arrangement with a guard of one second, so that a test of a cut-off need not wait for half a minute, and without a

@@ -5,16 +5,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crossmargin::v1::{self, submit_snapshot_request::Part};
+use crossmargin::v1::{self, programme_change::Change, submit_snapshot_request::Part};
 use futures_util::{StreamExt, stream};
 use gateway::{
-    arrangement::{leg::Leg, name::AccountId, registry::Registry, terms::Arrangement},
+    arrangement::{leg::Leg, terms::Arrangement},
     blobs::FileBlobStore,
-    book::{direction::account::AccountFacts, intake::Snapshot},
+    book::intake::Snapshot,
     config::Config,
     csv_book,
     ledger::SqliteLedger,
-    node::{self, Parts, Running, accounts::AccountSource, catalog::Answer},
+    node::{self, Parts, Running, catalog::Answer},
     sample,
     seam::SystemClock,
     wire,
@@ -22,23 +22,14 @@ use gateway::{
 use jiff::Timestamp;
 use tonic::transport::Endpoint;
 
-use super::{accounts, memory, request, support::Houses};
+use super::{accounts, request, support::Houses};
 
 /// Pairs of accounts that are directed between.
 const PAIRS: usize = 1_000;
-/// Links of one entry of the registry log.
-const LINKS_EACH: usize = 20_000;
+/// Changes of one entry of the registry log.
+const CHANGES_EACH: usize = 10_000;
 /// Until a node has stopped.
 const DEADLINE: Duration = Duration::from_secs(600);
-
-/// The accounts of the benchmark, whatever the registry has.
-struct ByName;
-
-impl AccountSource for ByName {
-    fn facts(&self, _: &Registry, _: Leg, account: &AccountId) -> Option<AccountFacts> {
-        memory::facts(account)
-    }
-}
 
 /// Keys, configuration and data.
 pub(crate) struct House(Houses);
@@ -66,7 +57,6 @@ impl House {
             // Nothing listens there: the other house takes no part.
             peer: Endpoint::from_static("http://127.0.0.1:1").connect_lazy(),
             limits: config.limits.clone(),
-            accounts: Arc::new(ByName),
         })
         .await
         .unwrap();
@@ -81,12 +71,19 @@ impl Node {
     /// Gives it links, market data and a book.
     pub(crate) async fn fill(&self, links: usize) {
         let handle = &self.0.handle;
-        let cross_margin = (0..links).map(|place| link(&accounts(place).0));
-        let regular = (0..PAIRS).map(|place| link(&accounts(place).1));
-        let all: Vec<v1::LinkTerms> = cross_margin.chain(regular).collect();
-        for (batch, links) in all.chunks(LINKS_EACH).enumerate() {
-            let request = v1::RecordLinksRequest { request_id: format!("links-{batch}"), links: links.to_vec() };
-            handle.record_links(request).await.unwrap();
+        let cross_margin: Vec<String> = (0..links).map(|place| accounts(place).0).collect();
+        let regular: Vec<String> = (0..PAIRS).map(|place| accounts(place).1).collect();
+        let changes = cross_margin.iter().map(|account| link(account));
+        let changes: Vec<Change> = changes.chain(regular.iter().map(|account| regular_account(account))).collect();
+        for (batch, changes) in changes.chunks(CHANGES_EACH).enumerate() {
+            let changes = changes.iter().cloned();
+            let changes = changes.map(|change| v1::ProgrammeChange { reason: String::new(), change: Some(change) });
+            let request = v1::RecordChangesRequest {
+                request_id: format!("links-{batch}"),
+                changes: changes.collect(),
+                validate_only: false,
+            };
+            handle.record_changes(request, "administrator".to_owned()).await.unwrap();
         }
         let market = v1::SubmitMarketDataRequest {
             request_id: "market".to_owned(),
@@ -94,7 +91,7 @@ impl Node {
             items: sample::market().into_items(Leg::Futures),
         };
         handle.submit_market(market).await.unwrap();
-        let rows = all.iter().map(|link| format!("{},FUT:ZN:2026-03,100,,,,\n", link.futures_account));
+        let rows = cross_margin.iter().chain(&regular).map(|account| format!("{account},FUT:ZN:2026-03,100,,,,\n"));
         let text = rows.fold(format!("{}\n", csv_book::HEADER), |text, row| text + &row);
         let mut snapshot = Snapshot {
             header: v1::SnapshotHeader {
@@ -139,13 +136,22 @@ impl Node {
     }
 }
 
-fn link(account: &str) -> v1::LinkTerms {
-    v1::LinkTerms {
+fn link(account: &str) -> Change {
+    Change::Link(v1::LinkTerms {
         link_id: format!("L-{account}"),
         kind: v1::LinkKind::House.into(),
         member: "M1".to_owned(),
         owner: "M1".to_owned(),
         treasury_account: format!("GSD-{account}"),
         futures_account: account.to_owned(),
-    }
+    })
+}
+
+fn regular_account(account: &str) -> Change {
+    Change::Account(v1::AccountRecord {
+        account: account.to_owned(),
+        member: "M1".to_owned(),
+        owner: "M1".to_owned(),
+        r#use: v1::AccountUse::Regular.into(),
+    })
 }

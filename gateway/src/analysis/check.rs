@@ -1,22 +1,30 @@
 //! Whether recomputed figures are the claimed ones.
 
 use crossmargin::v1;
-use risk::{factor::Factor, margin::JointMargin};
+use risk::margin::JointMargin;
 
 use super::{AnalysisError, claimed::Claimed};
-use crate::{arrangement::link::LinkTerms, compute::leaf_figures};
+use crate::{
+    arrangement::link::LinkTerms,
+    compute::{Computer, leaf_figures},
+};
 
 impl Claimed {
-    /// The margins of a link as they were claimed, from what follows of its inputs: a house may have granted less.
+    /// The margins of a link as they were claimed, from what follows of its inputs with at most what the houses'
+    /// overrides let be granted, as the leaf states it.
     ///
     /// # Errors
     /// The claim does not hold the link, or other figures follow from its inputs now.
-    pub(super) fn confirmed(&self, terms: &LinkTerms, following: &JointMargin) -> Result<JointMargin, AnalysisError> {
+    pub(super) fn confirmed(
+        &self,
+        computer: &Computer,
+        terms: &LinkTerms,
+        following: &JointMargin,
+    ) -> Result<JointMargin, AnalysisError> {
         let Self { cycle, round, .. } = self;
         let link = &terms.link;
         let leaf = self.leaf(link)?;
-        let granted = u16::try_from(leaf.applied_factor_bp).ok().and_then(|bp| Factor::from_basis_points(bp).ok());
-        let margin = granted.map_or(*following, |granted| following.granting_at_most(granted));
+        let margin = computer.granting_at_most(*following, self.cap(link)?);
         match difference(leaf, &margin) {
             None => Ok(margin),
             Some(difference) => Err(AnalysisError::Precondition(format!(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crossmargin::v1;
-use risk::model::ENGINE_VERSION;
+use risk::{factor::Factor, model::ENGINE_VERSION};
 
 use super::{AnalysisError, Analyst};
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
         cycle_id::{CycleId, Round},
         evidence::Evidence,
         fact::Inputs,
+        leaf,
         link::LinkTerms,
         name::{AccountId, LinkId},
     },
@@ -53,6 +54,14 @@ impl Claimed {
         self.leaves.get(link).ok_or_else(|| {
             AnalysisError::NotFound(format!("this house's claim of cycle {cycle}, round {round}, has no link {link}"))
         })
+    }
+
+    /// The most that the houses' overrides let be granted to a link in this claim.
+    ///
+    /// # Errors
+    /// The claim does not hold it.
+    pub(super) fn cap(&self, link: &LinkId) -> Result<Factor, AnalysisError> {
+        self.leaf(link).map(|leaf| leaf::override_factor(leaf.override_bp))
     }
 }
 

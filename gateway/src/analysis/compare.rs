@@ -95,7 +95,9 @@ impl Analyst {
         let under = |models: [&Model; 2]| computer.margins_under(models, &inputs, |terms| visibility.shows(terms));
         let pairs = under(current)?.into_iter().zip(under(next)?);
         let links = pairs.map(|((terms, current), (_, next))| {
-            let current = claimed.confirmed(&terms, &current)?;
+            let current = claimed.confirmed(computer, &terms, &current)?;
+            // An override is a house's decision, not the model's: it holds under the next models too.
+            let next = computer.granting_at_most(next, claimed.cap(&terms.link)?);
             Ok(Compared { terms, current, next })
         });
         Ok(Comparison {

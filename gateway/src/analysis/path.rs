@@ -86,7 +86,7 @@ impl Analyst {
             let reason = "after this day the models' scenarios move a price or a rate beyond what can be valued";
             Problems::one(format!("days[{day}]"), format!("{reason}: {error}"))
         })?;
-        let margins = self.context.computer.joint_of(&valued, &[trial.after.positions(&valued)?])?;
+        let margins = self.context.computer.joint_of(&valued, &[trial.after.positions(&valued)?], trial.cap)?;
         margins.into_iter().next().ok_or_else(|| AnalysisError::Damaged("no margin was computed".to_owned()))
     }
 }

@@ -164,7 +164,7 @@ impl Search<'_> {
             Ok(self.link.with_second(Position { row: candidate.row, units: candidate.units(*quantity)? }))
         });
         let links = links.collect::<Result<Vec<_>, AnalysisError>>()?;
-        Ok(self.analyst.context.computer.joint_of(&self.trial.valued, &links)?)
+        Ok(self.analyst.context.computer.joint_of(&self.trial.valued, &links, self.trial.cap)?)
     }
 
     /// What the futures house requires of futures portfolios outside the account: core and charges, each rounded up to

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use crossmargin::v1;
 use risk::{
+    factor::Factor,
     instrument::Instrument,
     margin::{JointMargin, LinkPositions},
     money::Usd,
@@ -15,7 +16,7 @@ use super::{
     figures::{joint, total, usd},
 };
 use crate::{
-    arrangement::name::AccountId,
+    arrangement::{leaf, name::AccountId},
     compute::{Lent, LinkInputs, TrialMarket, Valued},
     problem::Problems,
     reading::Visibility,
@@ -36,6 +37,8 @@ pub(super) struct Trial {
     pub(super) before: Option<LinkInputs>,
     /// With the changes.
     pub(super) after: LinkInputs,
+    /// The most that the houses' overrides let be granted to the account's link; the whole without an account.
+    pub(super) cap: Factor,
 }
 
 impl Analyst {
@@ -76,7 +79,7 @@ impl Analyst {
             "" => None,
             text => Some(wire::date(&field("business_date"), text).map_err(|e| Problems::one(e.field, e.reason))?),
         };
-        let before = match request.account.as_str() {
+        let terms = match request.account.as_str() {
             "" if request.changes.is_empty() => {
                 return Err(Problems::one(
                     field("changes"),
@@ -88,10 +91,15 @@ impl Analyst {
             text => {
                 let account: AccountId =
                     text.parse().map_err(|error| Problems::one(field("account"), format!("{error}")))?;
-                Some(self.newest_positions(&self.link_of(&account, visibility)?)?)
+                Some(self.link_of(&account, visibility)?)
             }
         };
+        let before = terms.as_ref().map(|terms| self.newest_positions(terms)).transpose()?;
         let market = self.trial_market(business_date)?;
+        let cap = terms.map_or(Factor::ONE, |terms| {
+            let date = market.situation().assembled.market.business_date();
+            leaf::override_factor(self.context.catalog.read().registry.cap_bp(&terms, date))
+        });
         let held = before.iter().flat_map(LinkInputs::instruments).collect();
         let lent = if visibility.is_all() { Lent::Every } else { Lent::Of(held) };
         let admissible = Admissible::new(&market, &lent, &self.context.arrangement.eligible);
@@ -100,7 +108,7 @@ impl Analyst {
         positions.apply(&request.changes, &admissible, prefix)?;
         let after = positions.finish();
         let valued = self.values(&market, &lent, before.as_ref(), &after, &more, prefix)?;
-        Ok(Trial { market, valued, before, after })
+        Ok(Trial { market, valued, before, after, cap })
     }
 
     /// Values every instrument of a trial.
@@ -136,7 +144,7 @@ impl Analyst {
         for inputs in trial.before.iter().chain([&trial.after]) {
             links.push(inputs.positions(&trial.valued)?);
         }
-        let mut margins = self.context.computer.joint_of(&trial.valued, &links)?.into_iter().rev();
+        let mut margins = self.context.computer.joint_of(&trial.valued, &links, trial.cap)?.into_iter().rev();
         let after = margins.next().ok_or_else(|| AnalysisError::Damaged("no margin was computed".to_owned()))?;
         Ok((margins.next(), after))
     }

@@ -9,6 +9,14 @@ const MARGIN: &[RoleKind] = &[RoleKind::MarginReader, RoleKind::Operator, RoleKi
 /// The same, and members and customers, who are shown their own accounts alone.
 const MARGIN_AND_OWNERS: &[RoleKind] =
     &[RoleKind::MarginReader, RoleKind::Operator, RoleKind::Auditor, RoleKind::Member, RoleKind::Customer];
+/// Who reads the whole programme.
+const PROGRAMME: &[RoleKind] = &[RoleKind::Administrator, RoleKind::Operator, RoleKind::Auditor];
+/// The same, and members, who are shown what is about them alone.
+const PROGRAMME_AND_MEMBERS: &[RoleKind] =
+    &[RoleKind::Administrator, RoleKind::Operator, RoleKind::Auditor, RoleKind::Member];
+/// The same, and customers, who are shown their own link alone.
+const PROGRAMME_AND_OWNERS: &[RoleKind] =
+    &[RoleKind::Administrator, RoleKind::Operator, RoleKind::Auditor, RoleKind::Member, RoleKind::Customer];
 /// Who reads cycles.
 const CYCLES: &[RoleKind] = &[RoleKind::Operator, RoleKind::Auditor, RoleKind::MarginReader, RoleKind::Administrator];
 /// Who reads what is directed; a member's administration is shown its own accounts alone.
@@ -40,8 +48,15 @@ const ROWS: &[(&str, &[RoleKind])] = &[
         "/crossmargin.v1.MarketDataService/GetMarketData",
         &[RoleKind::MarketSource, RoleKind::MarginReader, RoleKind::Operator, RoleKind::Auditor],
     ),
-    ("/crossmargin.v1.ProgrammeService/RecordLinks", &[RoleKind::Administrator]),
-    ("/crossmargin.v1.ProgrammeService/ListLinks", &[RoleKind::Administrator, RoleKind::Operator, RoleKind::Auditor]),
+    ("/crossmargin.v1.ProgrammeService/RecordChanges", &[RoleKind::Administrator]),
+    ("/crossmargin.v1.ProgrammeService/ListLinks", PROGRAMME_AND_OWNERS),
+    ("/crossmargin.v1.ProgrammeService/GetLink", PROGRAMME_AND_OWNERS),
+    ("/crossmargin.v1.ProgrammeService/ListMembers", PROGRAMME_AND_MEMBERS),
+    ("/crossmargin.v1.ProgrammeService/ListApprovals", PROGRAMME_AND_MEMBERS),
+    ("/crossmargin.v1.ProgrammeService/ListSuspensions", PROGRAMME_AND_MEMBERS),
+    ("/crossmargin.v1.ProgrammeService/ListPorts", PROGRAMME_AND_OWNERS),
+    ("/crossmargin.v1.ProgrammeService/ListChanges", PROGRAMME),
+    ("/crossmargin.v1.ProgrammeService/WatchChanges", PROGRAMME),
     ("/crossmargin.v1.DirectionService/DirectPositions", &[RoleKind::Administrator, RoleKind::MemberAdministrator]),
     ("/crossmargin.v1.DirectionService/ListDirections", DIRECTIONS),
     ("/crossmargin.v1.DirectionService/GetComposedPositions", DIRECTIONS),
@@ -51,6 +66,10 @@ const ROWS: &[(&str, &[RoleKind])] = &[
     ("/crossmargin.v1.DirectionService/WatchDirections", DIRECTIONS),
     ("/crossmargin.v1.MarginService/GetRequirement", MARGIN_AND_OWNERS),
     ("/crossmargin.v1.MarginService/ListRequirements", MARGIN_AND_OWNERS),
+    (
+        "/crossmargin.v1.MarginService/GetMemberTotals",
+        &[RoleKind::MarginReader, RoleKind::Operator, RoleKind::Auditor, RoleKind::Member],
+    ),
     ("/crossmargin.v1.MarginService/GetAgreement", MARGIN),
     ("/crossmargin.v1.MarginService/ListAgreements", MARGIN),
     ("/crossmargin.v1.MarginService/WatchResults", MARGIN),

@@ -13,6 +13,7 @@ use futures_util::Stream;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
+use tracing::Span;
 
 use super::{
     gate::{Gate, Weight},
@@ -156,7 +157,9 @@ impl AnalysisService for AnalysisApi {
         let backtest = self.gate.run(&caller, Weight::Heavy, move |_| analyst.backtest(&request, &visibility)).await?;
         let (answers, stream) = mpsc::channel(ANSWERS_WAITING);
         let farewell = self.context.farewell.clone();
+        let span = Span::current();
         self.context.tasks.spawn_blocking(move || {
+            let _entered = span.enter();
             let goes_on = || !answers.is_closed() && !farewell.is_cancelled();
             let tell = |answer| answers.blocking_send(Ok(answer)).is_ok() && !farewell.is_cancelled();
             let end = match ended(|| backtest.run(goes_on, tell)) {

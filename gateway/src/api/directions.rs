@@ -91,8 +91,8 @@ impl DirectionService for DirectionApi {
         let context = &self.handle.context;
         let catalog = context.catalog.read();
         let directions = &catalog.directions;
-        let facts =
-            Accounts { source: &*context.accounts, registry: &catalog.registry, leg: context.us }.facts(&account);
+        let date = directions.base().map_or_else(|| context.today(), |book| book.business_date);
+        let facts = Accounts { registry: &catalog.registry, leg: context.us, date }.facts(&account);
         let unknown = || Status::not_found(format!("this house shows no account {account} to this caller"));
         let is_held = directions.base().is_some_and(|book| book.accounts.contains_key(&account));
         let is_shown = facts
@@ -240,7 +240,7 @@ fn exclusions(context: &Context, cycle: CycleId, viewer: &Viewer) -> Result<v1::
         }
     };
     let registry = Arc::clone(&context.catalog.read().registry);
-    let accounts = Accounts { source: &*context.accounts, registry: &registry, leg: context.us };
+    let accounts = Accounts { registry: &registry, leg: context.us, date: cycle.business_date };
     let is_shown = |exclusion: &v1::Exclusion| {
         viewer.sees_all()
             || exclusion.account.parse().is_ok_and(|account: AccountId| {

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     arrangement::{
         cycle_id::{CycleId, Round},
-        name::{AccountId, LinkId},
+        name::{AccountId, LinkId, MemberId},
     },
     identity::caller,
     node::context::Context,
@@ -76,6 +76,25 @@ impl MarginService for MarginApi {
             Ok::<_, ReadError>(v1::ListRequirementsResponse { requirements, next_page_token })
         });
         Ok(Response::new(response.await?))
+    }
+
+    async fn get_member_totals(
+        &self,
+        request: Request<v1::GetMemberTotalsRequest>,
+    ) -> Result<Response<v1::GetMemberTotalsResponse>, Status> {
+        let visibility = Visibility::of(&caller(&request)?.role);
+        let request = request.into_inner();
+        let member: MemberId = request.member.parse().map_err(|error| invalid("member", error))?;
+        let place = match (&request.cycle, request.round) {
+            (None, 0) => None,
+            (None, round) => {
+                return Err(invalid("round", format!("is {round}, but no cycle is given: give one, or 0")));
+            }
+            (Some(cycle), round) => Some((self.cycle(Some(cycle))?, round_of(round))),
+        };
+        let reader = Arc::clone(&self.reader);
+        let totals = blocking(move || reader.totals_of(&member, place, &visibility)).await?;
+        Ok(Response::new(v1::GetMemberTotalsResponse { totals: Some(totals) }))
     }
 
     async fn get_agreement(

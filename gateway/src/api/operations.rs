@@ -79,7 +79,7 @@ impl OperationsService for OperationsApi {
         let (rows, next_page_token) = page.take(listed.into_iter(), |(_, id)| *id);
         let cycles = rows.into_iter().filter_map(|(_, id)| {
             let view = catalog.cycles.get(&id)?;
-            Some(cycles::to_wire(id, view, context.us, &context.parties))
+            Some(cycles::to_wire(id, view, context.us, &context.arrangement))
         });
         Ok(Response::new(v1::ListCyclesResponse { cycles: cycles.collect(), next_page_token }))
     }
@@ -154,6 +154,6 @@ impl OperationsApi {
         let context = &self.handle.context;
         let catalog = context.catalog.read();
         let view = catalog.cycles.get(&cycle).ok_or_else(|| ReadError::unknown_cycle(cycle))?;
-        Ok(cycles::to_wire(cycle, view, context.us, &context.parties))
+        Ok(cycles::to_wire(cycle, view, context.us, &context.arrangement))
     }
 }

@@ -15,6 +15,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 use tonic::{server::NamedService, service::Routes};
 use tonic_health::{ServingStatus, server::HealthReporter};
+use tracing::{Instrument, Span};
 
 use super::{
     admission, analysis::AnalysisApi, directions::DirectionApi, gate::Gate, margin::MarginApi,
@@ -58,14 +59,17 @@ pub async fn serve(
     let table = admission::table()?;
     let accepting = CancellationToken::new();
     let (incoming, connections) = identity::accept(listener, tls.server.subscribe(), limits, accepting.clone());
-    handle.context.tasks.spawn(reload_on_hangup(tls, connections, handle.context.stop.clone()));
+    let reload = reload_on_hangup(tls, connections, handle.context.stop.clone());
+    handle.context.tasks.spawn(reload.in_current_span());
     let (health_reporter, health) = tonic_health::server::health_reporter();
     let (routes, names) = services(&handle, limits)?;
     for name in &names {
         health_reporter.set_service_status(name, ServingStatus::Serving).await;
     }
-    let router =
-        identity::server::server(limits).layer(AdmissionLayer::new(table)).add_routes(routes.add_service(health));
+    // The server answers each connection in a task of its own, which knows nothing of this one's span.
+    let span = Span::current();
+    let server = identity::server::server(limits).trace_fn(move |_| span.clone());
+    let router = server.layer(AdmissionLayer::new(table)).add_routes(routes.add_service(health));
     // Cancelled, it also ends streams that would go on for ever.
     let draining = handle.context.farewell.clone();
     let server = router.serve_with_incoming_shutdown(incoming, draining.clone().cancelled_owned());
@@ -105,7 +109,7 @@ fn services(handle: &Handle, limits: &Limits) -> Result<(Routes, Vec<&'static st
     offer!(PositionKeepingServiceServer, PositionKeepingApi { handle: handle.clone() });
     offer!(MarketDataServiceServer, MarketDataApi { handle: handle.clone() });
     offer!(DirectionServiceServer, DirectionApi { handle: handle.clone() });
-    offer!(ProgrammeServiceServer, ProgrammeApi { handle: handle.clone() });
+    offer!(ProgrammeServiceServer, ProgrammeApi { handle: handle.clone(), reader: Arc::clone(&reader) });
     let analyst = Arc::new(Analyst::new(Arc::clone(context), Arc::clone(&reader)));
     offer!(AnalysisServiceServer, AnalysisApi { context: Arc::clone(context), analyst, gate: Gate::new(limits) });
     offer!(MarginServiceServer, MarginApi { context: Arc::clone(context), reader: Arc::clone(&reader) });

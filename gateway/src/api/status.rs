@@ -139,7 +139,7 @@ pub(crate) fn other_request(request_id: &str) -> Status {
 pub(crate) async fn blocking<T: Send + 'static, E: Into<Status> + Send + 'static>(
     work: impl FnOnce() -> Result<T, E> + Send + 'static,
 ) -> Result<T, Status> {
-    let done = tokio::task::spawn_blocking(work).await;
+    let done = crate::telemetry::spawn_blocking(work).await;
     done.map_err(|error| Status::internal(message(&format!("a piece of work of this node failed: {error}"))))?
         .map_err(Into::into)
 }

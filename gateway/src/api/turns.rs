@@ -11,6 +11,7 @@ use std::{
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+use tracing::Span;
 
 use crate::identity::{Limits, rate::Caller};
 
@@ -102,7 +103,10 @@ impl Place {
     /// place's. It waits for the work: not for an async thread.
     pub(super) fn run<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         match &self.pool {
-            Some(pool) => pool.install(work),
+            Some(pool) => {
+                let span = Span::current();
+                pool.install(|| span.in_scope(work))
+            }
             // The machine gives no more threads: better beside a cycle than not at all.
             None => work(),
         }

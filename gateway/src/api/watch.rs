@@ -7,6 +7,7 @@ use futures_util::Stream;
 use tokio::sync::{broadcast::error::RecvError, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
+use tracing::Instrument;
 
 use super::status::blocking;
 use crate::{
@@ -40,7 +41,8 @@ pub(super) fn results(
     // Listening begins before the call returns: nothing that comes after it is missed.
     let mut changes = context.changes.subscribe();
     let mut told = standing(&context.catalog.read(), context.us);
-    context.tasks.clone().spawn(async move {
+    let tasks = context.tasks.clone();
+    let watch = async move {
         loop {
             let change = tokio::select! {
                 () = answers.closed() => return,
@@ -65,7 +67,8 @@ pub(super) fn results(
                 return drop(answers.send(Err(status)).await);
             }
         }
-    });
+    };
+    tasks.spawn(watch.in_current_span());
     ReceiverStream::new(stream)
 }
 
@@ -79,7 +82,7 @@ async fn tell(
     let wire = {
         let catalog = context.catalog.read();
         let view = catalog.cycles.get(&cycle).ok_or_else(|| ReadError::unknown_cycle(cycle))?;
-        cycles::to_wire(cycle, view, context.us, &context.parties)
+        cycles::to_wire(cycle, view, context.us, &context.arrangement)
     };
     let requirements = if with_requirements {
         let reader = Arc::clone(reader);

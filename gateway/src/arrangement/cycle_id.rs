@@ -68,6 +68,18 @@ impl CycleKind {
     pub fn charges(self) -> bool {
         self != Self::Cur
     }
+
+    /// The kind that a message names; `None` where it names none.
+    #[must_use]
+    pub fn from_wire(kind: v1::CycleKind) -> Option<Self> {
+        match kind {
+            v1::CycleKind::Unspecified => None,
+            v1::CycleKind::Cur => Some(Self::Cur),
+            v1::CycleKind::Itd => Some(Self::Itd),
+            v1::CycleKind::Eod => Some(Self::Eod),
+            v1::CycleKind::Eodxm => Some(Self::EodXm),
+        }
+    }
 }
 
 impl fmt::Display for CycleKind {
@@ -119,13 +131,7 @@ impl CycleId {
                 expected: arrangement.to_owned(),
             });
         }
-        let kind = match wire.kind() {
-            v1::CycleKind::Unspecified => return Err(CycleIdError::Kind(wire.kind.to_string())),
-            v1::CycleKind::Cur => CycleKind::Cur,
-            v1::CycleKind::Itd => CycleKind::Itd,
-            v1::CycleKind::Eod => CycleKind::Eod,
-            v1::CycleKind::Eodxm => CycleKind::EodXm,
-        };
+        let kind = CycleKind::from_wire(wire.kind()).ok_or_else(|| CycleIdError::Kind(wire.kind.to_string()))?;
         if wire.run == 0 {
             return Err(CycleIdError::Run(wire.run.to_string()));
         }
@@ -172,7 +178,14 @@ impl fmt::Display for Round {
 }
 
 fn parse_business_date(text: &str) -> Result<Date, CycleIdError> {
-    Date::strptime("%Y-%m-%d", text).map_err(|_| CycleIdError::BusinessDate(text.to_owned()))
+    iso_date(text).ok_or_else(|| CycleIdError::BusinessDate(text.to_owned()))
+}
+
+/// A date in its one spelling, `YYYY-MM-DD`: what is signed, and what names a cycle, has no second form with spaces, signs
+/// or fewer digits.
+#[must_use]
+pub fn iso_date(text: &str) -> Option<Date> {
+    Date::strptime("%Y-%m-%d", text).ok().filter(|date| date.to_string() == text)
 }
 
 #[cfg(test)]
@@ -187,9 +200,20 @@ mod tests {
     }
 
     #[test]
+    fn a_date_has_one_spelling() {
+        assert_eq!(iso_date("2026-02-03"), Some(jiff::civil::date(2026, 2, 3)));
+        for text in
+            ["2026-2-3", "2026- 2-03", "2026-02- 3", "+2026-02-03", "2026-02-03 ", " 2026-02-03", "2026-02-30", ""]
+        {
+            assert_eq!(iso_date(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
     fn a_wrong_part_is_named() {
         assert!(matches!("2026-02-13/EOD".parse::<CycleId>(), Err(CycleIdError::Form(_))));
         assert!(matches!("2026-02-31/EOD/1".parse::<CycleId>(), Err(CycleIdError::BusinessDate(_))));
+        assert!(matches!("2026- 2-13/EOD/1".parse::<CycleId>(), Err(CycleIdError::BusinessDate(_))));
         assert!(matches!("2026-02-13/NOON/1".parse::<CycleId>(), Err(CycleIdError::Kind(_))));
         assert!(matches!("2026-02-13/EOD/0".parse::<CycleId>(), Err(CycleIdError::Run(_))));
         let other = v1::CycleId { arrangement: "X-Y".into(), ..Default::default() };

@@ -9,13 +9,16 @@ use jiff::{Timestamp, civil::Date};
 use super::{
     cycle_id::{CycleId, Round},
     digest::Digest,
+    grant::AdvanceGrants,
     leg::Pair,
 };
 
 /// Most bytes of a payload: 4 MiB, what a message may have.
 pub const PAYLOAD_BYTES_MAX: usize = 4 << 20;
-/// Most links of one registry entry.
-pub const BATCH_LINKS_MAX: usize = 20_000;
+/// Most changes of one registry entry.
+pub const BATCH_CHANGES_MAX: usize = 20_000;
+/// Most characters of who recorded a registry entry.
+pub const BY_CHARACTERS_MAX: usize = 512;
 /// Most chunks of one position manifest.
 pub const MANIFEST_CHUNKS_MAX: usize = 16_384;
 /// Most bytes of one chunk of positions: 4 MiB.
@@ -66,8 +69,19 @@ pub struct RegistryEntry {
 pub enum RegistryContent {
     /// The house adopts the arrangement with this digest.
     Adoption(Digest),
-    /// The house records links. The rows are still as they came: `link::parse_batch` reports all their problems at once.
-    Links(Vec<v1::LinkTerms>),
+    /// The house records changes of the programme.
+    Changes(ChangeBatch),
+}
+
+/// Changes of the programme with who recorded them, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ChangeBatch {
+    /// The changes, still as they came: the registry reports all their problems at once.
+    pub changes: Vec<v1::ProgrammeChange>,
+    /// Role and certificate of the caller; never empty.
+    pub by: String,
+    /// When, by the clock of the house.
+    pub at: Timestamp,
 }
 
 /// What a house holds of market and reference data for a business date.
@@ -196,6 +210,10 @@ pub struct Statement {
     pub live_totals: Totals,
     /// Sums over the agreed links in rehearsal, as if they were live.
     pub rehearsal_totals: Totals,
+    /// Agreed links that are suspended or closing.
+    pub suspended_count: u64,
+    /// What is granted in advance for later cycles.
+    pub advance_grants: AdvanceGrants,
 }
 
 /// Sums over links, US cents.

@@ -145,6 +145,13 @@ pub enum Fact {
         /// The entry.
         sequence: u64,
     },
+    /// An entry of a house's registry log may change the stage, terms or limits of links that take part in cycles.
+    LinksChanged {
+        /// The house.
+        by: Leg,
+        /// The entry.
+        sequence: u64,
+    },
     /// A house signed a version of its market data.
     Market {
         /// The house.

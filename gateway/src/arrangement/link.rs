@@ -1,7 +1,5 @@
 //! The terms of a link between one account at each house.
 
-use std::collections::BTreeMap;
-
 use crossmargin::v1;
 use prost::Message;
 
@@ -29,6 +27,8 @@ pub enum LinkMode {
     Live,
     /// Everything runs and is signed, but stand-alone margin is charged.
     Rehearsal,
+    /// The link is suspended or closing: figures are computed and signed, stand-alone margin is charged.
+    Suspended,
 }
 
 /// What one house recorded of a link; in force once the other has recorded the same.
@@ -46,32 +46,28 @@ pub struct LinkTerms {
     pub accounts: Pair<AccountId>,
 }
 
-/// What is wrong with one row of a batch of links.
+/// What is wrong with one field of a link's terms.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("links[{row}].{field}: {reason}")]
+#[error("{field}: {reason}")]
 pub struct LinkProblem {
-    /// The row, counted from 0.
-    pub row: usize,
     /// The field of `LinkTerms`.
     pub field: &'static str,
     /// What is wrong and what is needed.
     pub reason: String,
 }
 
-/// Reads a batch of links and reports every problem at once: malformed names, a kind that is missing, an owner that
-/// does not go with the kind, a link or an account that the batch names twice.
-///
-/// # Errors
-/// All problems, by row and field; there is at least one.
-pub fn parse_batch(rows: &[v1::LinkTerms]) -> Result<Vec<LinkTerms>, Vec<LinkProblem>> {
-    let mut problems = Vec::new();
-    let parsed: Vec<LinkTerms> =
-        rows.iter().enumerate().filter_map(|(row, wire)| parse_row(row, wire, &mut problems)).collect();
-    report_repeats(rows, &mut problems);
-    if problems.is_empty() { Ok(parsed) } else { Err(problems) }
-}
-
 impl LinkTerms {
+    /// Reads terms and reports every problem at once: malformed names, a kind that is missing, an owner that does not go
+    /// with the kind.
+    ///
+    /// # Errors
+    /// All problems, by field; there is at least one.
+    pub fn from_wire(wire: &v1::LinkTerms) -> Result<Self, Vec<LinkProblem>> {
+        let mut problems = Vec::new();
+        let terms = parse(wire, &mut problems);
+        terms.filter(|_| problems.is_empty()).ok_or(problems)
+    }
+
     /// The terms as the wire carries them.
     #[must_use]
     pub fn to_wire(&self) -> v1::LinkTerms {
@@ -92,6 +88,22 @@ impl LinkTerms {
     }
 }
 
+impl LinkKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::House, Self::Affiliate, Self::Customer];
+
+    /// The kind that the wire names; `None` where it names none.
+    #[must_use]
+    pub fn from_wire(wire: v1::LinkKind) -> Option<Self> {
+        match wire {
+            v1::LinkKind::Unspecified => None,
+            v1::LinkKind::House => Some(Self::House),
+            v1::LinkKind::Affiliate => Some(Self::Affiliate),
+            v1::LinkKind::Customer => Some(Self::Customer),
+        }
+    }
+}
+
 impl From<LinkKind> for v1::LinkKind {
     fn from(kind: LinkKind) -> Self {
         match kind {
@@ -107,6 +119,7 @@ impl From<LinkMode> for v1::LinkMode {
         match mode {
             LinkMode::Live => Self::Live,
             LinkMode::Rehearsal => Self::Rehearsal,
+            LinkMode::Suspended => Self::Suspended,
         }
     }
 }
@@ -127,18 +140,13 @@ pub(crate) fn account_text(wire: &v1::LinkTerms, leg: Leg) -> &str {
     }
 }
 
-fn parse_row(row: usize, wire: &v1::LinkTerms, problems: &mut Vec<LinkProblem>) -> Option<LinkTerms> {
-    let mut report = |field, reason: String| problems.push(LinkProblem { row, field, reason });
-    let kind = match wire.kind() {
-        v1::LinkKind::Unspecified => {
-            report("kind", format!("{} is not a kind of link: HOUSE, AFFILIATE or CUSTOMER is needed", wire.kind));
-            None
-        }
-        v1::LinkKind::House => Some(LinkKind::House),
-        v1::LinkKind::Affiliate => Some(LinkKind::Affiliate),
-        v1::LinkKind::Customer => Some(LinkKind::Customer),
-    };
-    let mut name = |field, reason: NameError| problems.push(LinkProblem { row, field, reason: reason.to_string() });
+fn parse(wire: &v1::LinkTerms, problems: &mut Vec<LinkProblem>) -> Option<LinkTerms> {
+    let mut report = |field, reason: String| problems.push(LinkProblem { field, reason });
+    let kind = LinkKind::from_wire(wire.kind());
+    if kind.is_none() {
+        report("kind", format!("{} is not a kind of link: HOUSE, AFFILIATE or CUSTOMER is needed", wire.kind));
+    }
+    let mut name = |field, reason: NameError| report(field, reason.to_string());
     let link = wire.link_id.parse().map_err(|e| name("link_id", e)).ok();
     let member: Option<MemberId> = wire.member.parse().map_err(|e| name("member", e)).ok();
     let owner: Option<OwnerId> = wire.owner.parse().map_err(|e| name("owner", e)).ok();
@@ -152,34 +160,10 @@ fn parse_row(row: usize, wire: &v1::LinkTerms, problems: &mut Vec<LinkProblem>) 
             LinkKind::Affiliate => format!("{owner} is the member: an affiliate link needs the affiliate"),
             LinkKind::Customer => format!("{owner} is the member: a customer link needs the customer"),
         };
-        problems.push(LinkProblem { row, field: "owner", reason });
+        problems.push(LinkProblem { field: "owner", reason });
         return None;
     }
     Some(LinkTerms { link: link?, kind, member, owner, accounts: accounts? })
-}
-
-/// Reports links and accounts that stand in more than one row. It reads the raw rows, so that a row with another
-/// problem does not hide a repeat.
-fn report_repeats(rows: &[v1::LinkTerms], problems: &mut Vec<LinkProblem>) {
-    let mut report = |field: &'static str, text_of: &dyn Fn(&v1::LinkTerms) -> String| {
-        let mut first_row = BTreeMap::new();
-        for (row, wire) in rows.iter().enumerate() {
-            let text = text_of(wire);
-            if text.is_empty() {
-                continue;
-            }
-            if let Some(first) = first_row.get(&text) {
-                let reason = format!("{text} stands in links[{first}] too: it may stand in one link only");
-                problems.push(LinkProblem { row, field, reason });
-            } else {
-                first_row.insert(text, row);
-            }
-        }
-    };
-    report("link_id", &|wire| wire.link_id.clone());
-    for leg in Leg::BOTH {
-        report(account_field(leg), &|wire| account_text(wire, leg).to_owned());
-    }
 }
 
 #[cfg(test)]
@@ -198,46 +182,34 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_reads_back_as_written() {
-        let rows = vec![
+    fn terms_read_back_as_written() {
+        for wire in [
             row("L1", v1::LinkKind::House, "BD1", "T1", "F1"),
             row("L2", v1::LinkKind::Affiliate, "AF1", "T2", "F2"),
             row("L3", v1::LinkKind::Customer, "C-17", "T3", "F3"),
-        ];
-        let parsed = parse_batch(&rows).unwrap();
-        assert_eq!(parsed.iter().map(LinkTerms::to_wire).collect::<Vec<_>>(), rows);
+        ] {
+            assert_eq!(LinkTerms::from_wire(&wire).unwrap().to_wire(), wire);
+        }
     }
 
     #[test]
-    fn every_problem_of_a_batch_is_named_at_once_by_row_and_field() {
-        let rows = vec![
-            row("L1", v1::LinkKind::House, "C-17", "T1", "F1"),
-            row("L 2", v1::LinkKind::Unspecified, "BD1", "", "F2"),
-            row("L3", v1::LinkKind::Customer, "BD1", "T1", "F3"),
-            row("L1", v1::LinkKind::Affiliate, "BD1", "T4", "F3"),
+    fn every_problem_of_terms_is_named_at_once_by_field() {
+        let cases = [
+            (row("L1", v1::LinkKind::House, "C-17", "T1", "F1"), &["owner"][..]),
+            (row("L 2", v1::LinkKind::Unspecified, "BD1", "", "F2"), &["kind", "link_id", "treasury_account"]),
+            (row("L3", v1::LinkKind::Customer, "BD1", "T1", "F3"), &["owner"]),
+            (row("L4", v1::LinkKind::Affiliate, "BD1", "T4", "F 3"), &["futures_account", "owner"]),
         ];
-        let mut found: Vec<_> = parse_batch(&rows).unwrap_err().into_iter().map(|p| (p.row, p.field)).collect();
-        found.sort_unstable();
-        assert_eq!(
-            found,
-            [
-                (0, "owner"),
-                (1, "kind"),
-                (1, "link_id"),
-                (1, "treasury_account"),
-                (2, "owner"),
-                (2, "treasury_account"),
-                (3, "futures_account"),
-                (3, "link_id"),
-                (3, "owner"),
-            ]
-        );
+        for (wire, fields) in cases {
+            let found: Vec<_> = LinkTerms::from_wire(&wire).unwrap_err().into_iter().map(|p| p.field).collect();
+            assert_eq!(found, fields);
+        }
     }
 
     #[test]
     fn the_digest_of_terms_tells_every_field() {
         let base = row("L1", v1::LinkKind::Customer, "C1", "T1", "F1");
-        let digest = |wire: &v1::LinkTerms| parse_batch(std::slice::from_ref(wire)).unwrap()[0].digest();
+        let digest = |wire: &v1::LinkTerms| LinkTerms::from_wire(wire).unwrap().digest();
         for changed in [
             v1::LinkTerms { link_id: "L2".into(), ..base.clone() },
             v1::LinkTerms { kind: v1::LinkKind::Affiliate.into(), ..base.clone() },

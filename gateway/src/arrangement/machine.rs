@@ -270,7 +270,7 @@ impl Machine {
         let round = Round(last.map_or(1, |round| round.0 + 1));
         let Some(inputs) = self.ready_inputs(id) else { return };
         let last_claim = last.and_then(|last| cycle.rounds[&last].claims[self.us]);
-        let has_newer_inputs = last_claim.is_none_or(|claim| claim.inputs != inputs);
+        let has_newer_inputs = last_claim.is_none_or(|claim| self.record.differs(&claim.inputs, &inputs));
         let peer_is_ahead = cycle.rounds.get(&round).is_some_and(|record| record.claims[self.us.other()].is_some());
         let is_wanted = has_newer_inputs || peer_is_ahead;
         let is_failed = self.flight.not_computable.get(&id) == Some(&inputs);
@@ -334,8 +334,12 @@ impl Machine {
 /// Whether `fact` is evidence that `house` signed for the other house.
 fn is_evidence_of(fact: &Fact, house: Leg) -> bool {
     match fact {
-        // Entry 1 of the registry log carries the adoption.
-        Fact::Adopted { .. } | Fact::Book { .. } | Fact::CutOff { .. } | Fact::Contradiction { .. } => false,
+        // The entry of the registry log carries the adoption, and what changes links.
+        Fact::Adopted { .. }
+        | Fact::LinksChanged { .. }
+        | Fact::Book { .. }
+        | Fact::CutOff { .. }
+        | Fact::Contradiction { .. } => false,
         Fact::Registry { by, .. }
         | Fact::Market { by, .. }
         | Fact::Opened { by, .. }
@@ -350,7 +354,11 @@ fn is_evidence_of(fact: &Fact, house: Leg) -> bool {
 /// The cycle that a fact is about; `None` where it may touch every cycle.
 fn cycle_of(fact: &Fact) -> Option<CycleId> {
     match fact {
-        Fact::Adopted { .. } | Fact::Registry { .. } | Fact::Market { .. } | Fact::Book { .. } => None,
+        Fact::Adopted { .. }
+        | Fact::Registry { .. }
+        | Fact::LinksChanged { .. }
+        | Fact::Market { .. }
+        | Fact::Book { .. } => None,
         Fact::Opened { cycle, .. }
         | Fact::Manifest { cycle, .. }
         | Fact::Claim { cycle, .. }

@@ -8,6 +8,7 @@ use prost::{DecodeError, Message, bytes::Bytes};
 use super::{
     digest::Digest,
     evidence::{Claim, Inputs, Statement, Totals},
+    grant::AdvanceGrants,
     leg::{Leg, Pair},
     name::LinkId,
     parties::Parties,
@@ -74,7 +75,7 @@ pub enum MatchingError {
     Total(LinkId),
 }
 
-/// Matches the claims of a round. `own` is the leg of this house, `leaves` the tree behind its claim, `differences` what
+/// Matches the claims of a round; the statement carries what the arrangement grants in advance. `own` is the leg of this house, `leaves` the tree behind its claim, `differences` what
 /// the walk down the other house's tree found.
 ///
 /// A link is agreed where the leaves are equal to the last bit, whatever else the claims say; it is a break otherwise.
@@ -83,6 +84,7 @@ pub enum MatchingError {
 /// The claims, the leaves and the differences do not belong together.
 pub fn match_claims(
     parties: &Parties,
+    advance_grants: &AdvanceGrants,
     claims: &Pair<NamedClaim<'_>>,
     own: Leg,
     leaves: &MarginTree,
@@ -103,7 +105,7 @@ pub fn match_claims(
     for item in breaks.values() {
         *counts.entry(item.cause()).or_insert(0) += 1;
     }
-    let (live, rehearsal) = sum_agreed(leaves, &breaks.keys().copied().collect())?;
+    let Agreed { live, rehearsal, suspended } = sum_agreed(leaves, &breaks.keys().copied().collect())?;
     let agreed_root = leaves.root_without(breaks.keys().copied());
     let breaks = v1::Breaks { breaks: breaks.into_values().collect() };
     let breaks_payload: Bytes = breaks.encode_to_vec().into();
@@ -118,6 +120,8 @@ pub fn match_claims(
         break_counts: counts.into_iter().collect(),
         live_totals: live.totals,
         rehearsal_totals: rehearsal.totals,
+        suspended_count: suspended.count,
+        advance_grants: advance_grants.clone(),
     };
     let statement_payload: Bytes = statement.to_wire(parties.arrangement.as_str()).encode_to_vec().into();
     let digest = Digest::of(&statement_payload);
@@ -152,14 +156,24 @@ pub fn cause(leaves: &Pair<Option<v1::MarginLeaf>>, inputs: &Pair<&Inputs>) -> v
     }
 }
 
+/// Sums over the agreed links, by mode.
 #[derive(Default)]
-struct Sum {
-    count: u64,
-    totals: Totals,
+struct Agreed {
+    live: Sum,
+    rehearsal: Sum,
+    suspended: Sum,
+}
+
+/// Sums over links.
+#[derive(Default)]
+pub(super) struct Sum {
+    pub(super) count: u64,
+    pub(super) totals: Totals,
 }
 
 impl Sum {
-    fn add(&mut self, leaf: &v1::MarginLeaf) -> Option<()> {
+    /// Adds a link; `None` where a total is out of range.
+    pub(super) fn add(&mut self, leaf: &v1::MarginLeaf) -> Option<()> {
         let totals = &mut self.totals;
         for (total, amount) in [
             (&mut totals.standalone_cents.treasury, leaf.treasury_standalone_cents),
@@ -204,15 +218,19 @@ fn break_of(difference: &Difference, own: Leg, inputs: &Pair<&Inputs>) -> Result
     })
 }
 
-/// Sums over the leaves outside `broken`: those of live links, and those in rehearsal.
-fn sum_agreed(leaves: &MarginTree, broken: &BTreeSet<&LinkId>) -> Result<(Sum, Sum), MatchingError> {
-    let (mut live, mut rehearsal) = (Sum::default(), Sum::default());
+/// Sums over the leaves outside `broken` by the mode of their links.
+fn sum_agreed(leaves: &MarginTree, broken: &BTreeSet<&LinkId>) -> Result<Agreed, MatchingError> {
+    let mut agreed = Agreed::default();
     for leaf in leaves.leaves().iter().filter(|leaf| !broken.contains(&leaf.link)) {
         let figures = read_leaf(&leaf.link, &leaf.bytes)?;
-        let sum = if figures.mode() == v1::LinkMode::Live { &mut live } else { &mut rehearsal };
+        let sum = match figures.mode() {
+            v1::LinkMode::Live => &mut agreed.live,
+            v1::LinkMode::Rehearsal => &mut agreed.rehearsal,
+            v1::LinkMode::Suspended | v1::LinkMode::Unspecified => &mut agreed.suspended,
+        };
         sum.add(&figures).ok_or_else(|| MatchingError::Total(leaf.link.clone()))?;
     }
-    Ok((live, rehearsal))
+    Ok(agreed)
 }
 
 fn read_leaf(link: &LinkId, bytes: &Bytes) -> Result<v1::MarginLeaf, MatchingError> {

@@ -5,10 +5,13 @@
 
 pub mod cycle;
 pub mod cycle_id;
+pub mod default_loss;
+pub mod default_package;
 pub mod digest;
 pub mod envelope;
 pub mod evidence;
 pub mod fact;
+pub mod grant;
 pub mod leaf;
 pub mod leg;
 pub mod link;
@@ -16,6 +19,7 @@ pub mod machine;
 pub mod matching;
 pub mod name;
 pub mod parties;
+pub mod programme;
 pub mod registry;
 pub mod schedule;
 pub mod terms;

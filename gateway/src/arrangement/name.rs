@@ -126,6 +126,10 @@ name! {
     /// A link between one account at each house.
     LinkId, "link", 64
 }
+name! {
+    /// An approval of a regulator or a house.
+    ApprovalId, "approval", 64
+}
 
 fn parse(text: &str, what: &'static str, limit: usize) -> Result<Arc<str>, NameError> {
     match broken_rule(text, limit) {

@@ -2,6 +2,7 @@
 
 mod document;
 mod models;
+mod requires;
 
 use std::collections::BTreeMap;
 
@@ -14,11 +15,14 @@ use risk::instrument::ProductCode;
 
 use super::{
     cycle_id::CycleKind,
+    default_loss::LossSharing,
     digest::Digest,
     evidence::MarketManifest,
+    grant::{AdvanceGrant, AdvanceGrants},
     leaf::FactorBounds,
     leg::{Leg, Pair},
     parties::Parties,
+    programme::Rules,
 };
 use document::Document;
 pub use models::ModelSchedule;
@@ -41,12 +45,16 @@ pub struct Arrangement {
     pub bounds: FactorBounds,
     /// What can be margined jointly.
     pub eligible: Eligible,
+    /// What the programme requires of links before they are live.
+    pub programme: Rules,
     /// Guards and tolerances.
     pub timing: Timing,
     /// Until when a late agreement changes a charge.
     pub settlement: Settlement,
     /// What is charged without an agreement, for each kind of cycle.
     pub fall_back: BTreeMap<CycleKind, FallBack>,
+    /// By which rule the houses share losses after a member's default: assumed.
+    pub loss_sharing: LossSharing,
     /// The scheduled runs of each kind, run 1 first.
     pub schedule: BTreeMap<CycleKind, Runs>,
     /// The models of each house, by business date.
@@ -129,11 +137,12 @@ pub struct Settlement {
 }
 
 /// What is charged without an agreement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FallBack {
     /// Each house's stand-alone margin.
     StandAlone,
+    /// A part of the reduction that was last agreed, at a house that holds both statements; else stand-alone margin.
+    LastAgreed(AdvanceGrant),
 }
 
 /// The scheduled runs of one kind of cycle.
@@ -185,6 +194,16 @@ impl Arrangement {
     #[must_use]
     pub fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// What every statement grants in advance.
+    #[must_use]
+    pub fn advance_grants(&self) -> AdvanceGrants {
+        let granted = self.fall_back.iter().filter_map(|(kind, fall_back)| match fall_back {
+            FallBack::StandAlone => None,
+            FallBack::LastAgreed(grant) => Some((*kind, *grant)),
+        });
+        granted.collect()
     }
 
     /// The house that is the authority of a kind of market data.

@@ -8,12 +8,15 @@
 //! ascending, the step as one byte and the child's hash. The tree without leaves is a branch without children. Neither
 //! tag begins a protobuf message, so no node can pass for a payload.
 
+mod proof;
+
 use std::{collections::BTreeSet, ops::Range};
 
 use crossmargin::v1;
 use prost::bytes::Bytes;
 
 use super::{digest::Digest, name::LinkId};
+pub use proof::{Proof, ProofError, Siblings, verify_proof};
 
 /// Children that a branch can have.
 const FAN_OUT: u8 = 16;

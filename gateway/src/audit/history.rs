@@ -13,7 +13,7 @@ use crate::{
         digest::Digest,
         evidence::{Claim, Evidence, RegistryEntry, Statement},
         leg::{Leg, Pair},
-        parties::ArrangementMode,
+        programme::Rules,
         registry::{Registry, RegistryError},
     },
     node::entry::Held,
@@ -115,12 +115,12 @@ impl Place {
 }
 
 impl History {
-    pub(super) fn new(mode: ArrangementMode) -> Self {
+    pub(super) fn new(rules: &Rules) -> Self {
         Self {
             by_digest: HashMap::new(),
             places: BTreeMap::new(),
             logs: Pair::default(),
-            registry: Registry::new(mode),
+            registry: Registry::new(Arc::clone(rules)),
             directions: 0,
             items: HashSet::new(),
             whole: HashSet::new(),
@@ -133,7 +133,7 @@ impl History {
     /// Takes an entry of a registry log.
     ///
     /// # Errors
-    /// It does not follow on the entry before, or its links have problems.
+    /// It does not follow on the entry before, or its changes have problems.
     pub(super) fn record(&mut self, by: Leg, entry: &RegistryEntry, digest: Digest) -> Result<(), RegistryError> {
         self.registry.record(by, entry, digest).map(drop)
     }
@@ -171,8 +171,8 @@ impl History {
     ///
     /// # Errors
     /// A log is shorter, or an entry does not follow on the one before.
-    pub(super) fn registry(&self, mode: ArrangementMode, sequences: Pair<u64>) -> Result<Registry, String> {
-        let mut registry = Registry::new(mode);
+    pub(super) fn registry(&self, rules: &Rules, sequences: Pair<u64>) -> Result<Registry, String> {
+        let mut registry = Registry::new(Arc::clone(rules));
         for leg in Leg::BOTH {
             for word in &self.logs[leg] {
                 let Some(entry) = word.registry_entry().filter(|entry| entry.sequence <= sequences[leg]) else {

@@ -125,7 +125,7 @@ impl Subject {
 
     /// Judges records, in order.
     fn inspect(&self, records: impl FnOnce(&mut dyn FnMut(Record))) -> (History, Findings, Counts) {
-        let mut history = History::new(self.arrangement.parties.mode);
+        let mut history = History::new(&self.arrangement.programme);
         let (mut findings, mut counts) = (Findings::default(), Counts::default());
         records(&mut |record| words::take(self, &record, &mut history, &mut findings, &mut counts));
         rounds::check(self, &history, &mut findings, &mut counts);

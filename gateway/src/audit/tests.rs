@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use self::story::{Story, US};
 use super::*;
 use crate::{
-    arrangement::{digest::Digest, evidence::Evidence, leaf},
+    arrangement::{cycle_id::CycleKind, digest::Digest, evidence::Evidence, grant::AdvanceGrant, leaf},
     blobs::FileBlobStore,
     ledger::{Epoch, Ledger as _, RecordHash, RecordKind, Sequence, SqliteLedger},
     node::entry::Entry,
@@ -54,7 +54,7 @@ fn raise_a_factor(leaves: &mut [v1::MarginLeaf], story_bounds: &leaf::FactorBoun
         figures.factor_bp = leaf::factor_bp(figures.treasury_alone_e8, figures.futures_alone_e8, figures.combined_e8);
     }
     let factors = [leaf.treasury_house.unwrap().factor_bp, leaf.futures_house.unwrap().factor_bp];
-    let applied = leaf::applied_factor_bp(factors, story_bounds);
+    let applied = leaf::applied_factor_bp(factors, leaf.override_bp, story_bounds);
     let alone = [leaf.treasury_house.unwrap().treasury_alone_e8, leaf.futures_house.unwrap().futures_alone_e8];
     let required = alone.map(|alone| leaf::requirement_cents(alone, applied).unwrap());
     let larger = leaf.treasury_house.unwrap().combined_e8.max(leaf.futures_house.unwrap().combined_e8);
@@ -92,6 +92,16 @@ fn a_leaf_whose_figures_do_not_follow_from_each_other_is_named() {
     let (problems, _, _) = judged(&story);
     let named = problems.iter().find(|problem| problem.code == "leaf").unwrap();
     assert!(named.meaning.contains("treasury_requirement_cents"), "{named}");
+}
+
+#[test]
+fn a_leaf_that_states_another_override_than_was_in_force_is_named_though_its_figures_follow_from_it() {
+    // No reduction of the sample reaches the whole: nothing else of the leaf changes.
+    let story = Story::told(|leaves| leaves[3].override_bp = 9_999);
+    let (problems, _, _) = judged(&story);
+    let named: Vec<_> = problems.iter().filter(|problem| problem.code == "leaf").collect();
+    assert_eq!(named.len(), 1, "{named:#?}");
+    assert!(named[0].meaning.contains("override_bp is 9999"), "{}", named[0]);
 }
 
 #[test]
@@ -155,6 +165,17 @@ fn a_statement_that_says_more_than_its_claims_is_found() {
     story.restate(|statement| statement.live_totals.requirement_cents.treasury -= 1);
     let (problems, _, counts) = judged(&story);
     assert_eq!(codes(&problems), ["statement"], "{problems:#?}");
+    assert_eq!(counts.statements_recomputed, 0);
+}
+
+#[test]
+fn a_statement_that_grants_in_advance_what_the_arrangement_does_not_is_found() {
+    let mut story = Story::told(|_| {});
+    let grant = AdvanceGrant::new(CycleKind::Eod, 2_000, 2).unwrap();
+    story.restate(|statement| statement.advance_grants = [(CycleKind::Eod, grant)].into());
+    let (problems, _, counts) = judged(&story);
+    assert_eq!(codes(&problems), ["statement"], "{problems:#?}");
+    assert!(problems.iter().any(|problem| problem.meaning.contains("grants in advance")), "{problems:#?}");
     assert_eq!(counts.statements_recomputed, 0);
 }
 
@@ -253,7 +274,7 @@ fn two_ledgers_that_hold_different_words_of_one_house_contradict_each_other() {
     let history = |story: &Story| {
         let blobs: Arc<dyn BlobStore> = Arc::clone(&story.blobs) as _;
         let subject = Subject::new(US, &story.arrangement, &story.keys, &blobs, None).unwrap();
-        let mut history = History::new(story.arrangement.parties.mode);
+        let mut history = History::new(&story.arrangement.programme);
         let (mut findings, mut counts) = (Findings::default(), Counts::default());
         for record in records(story) {
             words::take(&subject, &record, &mut history, &mut findings, &mut counts);

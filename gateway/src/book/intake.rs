@@ -11,7 +11,7 @@ use risk::{
 
 use super::{Accounts, Holding, Scope, Submission};
 use crate::{
-    arrangement::name::AccountId,
+    arrangement::{cycle_id::iso_date, name::AccountId},
     problem::{Collector, Problems},
 };
 
@@ -130,8 +130,8 @@ fn check_header(header: &v1::SnapshotHeader, standing_version: u64, problems: &m
     }
     let business_date = problems.check(
         || "header.business_date".into(),
-        Date::strptime("%Y-%m-%d", &header.business_date)
-            .map_err(|_| format!("{:?} is not a date: YYYY-MM-DD is needed", header.business_date)),
+        iso_date(&header.business_date)
+            .ok_or_else(|| format!("{:?} is not a date: YYYY-MM-DD is needed", header.business_date)),
     );
     let as_of = header.as_of.and_then(|at| Timestamp::new(at.seconds, at.nanos).ok());
     if as_of.is_none() {

@@ -101,7 +101,10 @@ fn one(view: &AgreementView) -> String {
         format!("{} round {}", view.cycle, view.round),
         format!("  digest     {}", view.digest),
         format!("  agreed at  {}", output::seconds(&view.agreed_at)),
-        format!("  links      {} live, {} in rehearsal", view.live_count, view.rehearsal_count),
+        format!(
+            "  links      {} live, {} in rehearsal, {} suspended",
+            view.live_count, view.rehearsal_count, view.suspended_count
+        ),
     ];
     for found in &view.breaks {
         lines.push(format!("  breaks     {} by {}", found.count, found.cause));

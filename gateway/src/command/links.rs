@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use crossmargin::v1;
+use crossmargin::v1::{self, programme_change::Change};
 use uuid::Uuid;
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
     listing, output,
     view::LinkView,
 };
-use crate::{arrangement::link, identity::Role, sample};
+use crate::{arrangement::link::LinkTerms, identity::Role, sample};
 
 /// Columns of a file of links.
 const COLUMNS: [&str; 6] = ["link_id", "kind", "member", "owner", "treasury_account", "futures_account"];
@@ -29,13 +29,13 @@ pub struct LinksArgs {
 /// What to do with links.
 #[derive(Clone, Debug, Subcommand)]
 pub enum LinksAction {
-    /// Record links at one house, all or none. A link is in force once both houses have recorded the same terms.
+    /// Record links at one house, all or none: proposed by the house that records them first, accepted by the other.
     Record {
         /// The links as CSV: link_id,kind,member,owner,treasury_account,futures_account; the kind is house, affiliate
         /// or customer.
         #[arg(long, value_name = "FILE", required_unless_present = "sample")]
         csv: Option<PathBuf>,
-        /// Record the links of the sample.
+        /// Record the programme of the sample: its members, links, documents, and consents as far as they go.
         #[arg(long, conflicts_with = "csv")]
         sample: bool,
         /// The node.
@@ -57,32 +57,42 @@ pub enum LinksAction {
 pub async fn run(args: LinksArgs) -> Result<(), Failure> {
     match args.action {
         LinksAction::Record { csv, sample: _, reach } => {
-            let links = match csv {
-                Some(path) => read(&path)?,
-                None => sample::book::links(),
+            let (count, changes) = match csv {
+                Some(path) => {
+                    let links = read(&path)?;
+                    (
+                        links.len(),
+                        links.into_iter().map(|terms| sample::programme::recorded(Change::Link(terms))).collect(),
+                    )
+                }
+                None => {
+                    let links = sample::book::links();
+                    (links.len(), sample::programme::onboarding(&links))
+                }
             };
-            let count = links.len();
-            let answer = record(&reach.node.connect(Role::Administrator)?, links).await?;
+            let answer = record(&reach.node.connect(Role::Administrator)?, changes).await?;
             let value = serde_json::json!({"sequence": answer.sequence, "is_replay": answer.is_replay, "links": count});
             output::answer(reach.json, &value, |_| {
                 format!("recorded {count} links as entry {} of this house's registry log", answer.sequence)
             })
         }
         LinksAction::List { reach } => {
-            let links = listing::links(&reach.node.connect(Role::Administrator)?).await?;
+            let node = reach.node.connect(Role::Administrator)?;
+            let links = listing::links(&node, &v1::ListLinksRequest::default()).await?;
             let views: Vec<LinkView> = links.iter().map(LinkView::from).collect();
             output::answer(reach.json, &views, |views| text(views))
         }
     }
 }
 
-/// Records links at a house.
+/// Records changes of the programme at a house.
 ///
 /// # Errors
 /// What the node said.
-pub async fn record(node: &Node, links: Vec<v1::LinkTerms>) -> Result<v1::RecordLinksResponse, Failure> {
-    let request = v1::RecordLinksRequest { request_id: Uuid::new_v4().to_string(), links };
-    node.programme().record_links(request).await.told("recording links")
+pub async fn record(node: &Node, changes: Vec<v1::ProgrammeChange>) -> Result<v1::RecordChangesResponse, Failure> {
+    let request_id = Uuid::new_v4().to_string();
+    let request = v1::RecordChangesRequest { request_id, changes, validate_only: false };
+    node.programme().record_changes(request).await.told("recording changes of the programme")
 }
 
 /// Links as a file that [`LinksAction::Record`] reads.
@@ -127,24 +137,21 @@ fn parse(text: &str, label: &str) -> Result<Vec<v1::LinkTerms>, Failure> {
         });
     }
     // The node checks them too; here the file's own lines can be named.
-    if let Err(problems) = link::parse_batch(&links) {
-        let told: Vec<String> = problems
-            .iter()
-            .map(|problem| {
-                let line = lines.get(problem.row).copied().unwrap_or_default();
-                format!("{label}, line {line}, {}: {}", problem.field, problem.reason)
-            })
-            .collect();
-        return Err(Failure::new(told.join("\n")));
-    }
-    Ok(links)
+    let checked = links.iter().zip(lines).map(|(terms, line)| (line, LinkTerms::from_wire(terms)));
+    let told: Vec<String> = checked
+        .filter_map(|(line, checked)| Some((line, checked.err()?)))
+        .flat_map(|(line, problems)| {
+            problems.into_iter().map(move |problem| format!("{label}, line {line}, {problem}"))
+        })
+        .collect();
+    if told.is_empty() { Ok(links) } else { Err(Failure::new(told.join("\n"))) }
 }
 
 fn text(views: &[LinkView]) -> String {
     if views.is_empty() {
         return "no links".to_owned();
     }
-    let header = ["link", "kind", "member", "owner", "Treasury account", "futures account", "mode", "in force", ""];
+    let header = ["link", "kind", "member", "owner", "Treasury account", "futures account", "stage", "missing"];
     let mut table = output::table(&header, |_| false);
     for view in views {
         table.add_row([
@@ -154,9 +161,8 @@ fn text(views: &[LinkView]) -> String {
             &view.owner,
             &view.treasury_account,
             &view.futures_account,
-            &view.mode,
-            if view.is_linked { "yes" } else { "no" },
-            &view.explanation,
+            &view.stage,
+            &view.missing.join("\n"),
         ]);
     }
     table.to_string()
@@ -177,7 +183,7 @@ mod tests {
         let text = "link_id,kind,member,owner,treasury_account,futures_account\n\
                     # a remark\n\
                     L1,house,BD1,BD1,T1,F1\n\
-                    L2,wrong,BD1,BD1,T1,F2\n";
+                    L2,wrong,BD1,BD1,T 1,F2\n";
         let error = parse(text, "links.csv").unwrap_err().to_string();
         assert!(
             error.contains("links.csv, line 4, kind") && error.contains("links.csv, line 4, treasury_account"),

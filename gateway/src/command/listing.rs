@@ -67,15 +67,15 @@ pub async fn breaks(node: &Node, cycle: CycleId, round: u32) -> Result<(u32, Vec
     }
 }
 
-/// Every link, ascending.
+/// Every link that passes the filter, ascending.
 ///
 /// # Errors
 /// What the node said.
-pub async fn links(node: &Node) -> Result<Vec<v1::Link>, Failure> {
+pub async fn links(node: &Node, filter: &v1::ListLinksRequest) -> Result<Vec<v1::Link>, Failure> {
     let mut all = Vec::new();
     let mut page_token = String::new();
     loop {
-        let answer = node.programme().list_links(v1::ListLinksRequest { page_size: 0, page_token }).await;
+        let answer = node.programme().list_links(v1::ListLinksRequest { page_token, ..filter.clone() }).await;
         let page = answer.told("listing the links")?;
         all.extend(page.links);
         if page.next_page_token.is_empty() {

@@ -6,6 +6,7 @@ pub mod caller;
 pub mod certs;
 pub mod client;
 pub mod cycle;
+pub mod default;
 pub mod demo;
 pub mod directions;
 pub mod explain;
@@ -22,6 +23,7 @@ pub mod risk;
 mod rows;
 pub mod status;
 pub mod submit;
+pub mod totals;
 pub mod trial;
 pub mod view;
 
@@ -45,7 +47,7 @@ pub struct Cli {
 /// A command.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run a house's node.
+    /// Run a house's node, or one node for each of several arrangements.
     Node(node::RunNodeArgs),
     /// Show two nodes agree, break and fall back, on this machine.
     Demo(demo::DemoArgs),
@@ -65,6 +67,8 @@ pub enum Command {
     Agreements(agreements::AgreementsArgs),
     /// Show what each house requires.
     Requirements(requirements::RequirementsArgs),
+    /// Show what each house requires of a member: its own accounts, its affiliates', its customers'.
+    Totals(totals::TotalsArgs),
     /// Calculate prices, conversion factors, baskets, settlements, values at risk and backtests, without a node.
     Risk(risk::RiskArgs),
     /// Hold each house's core margins of past days against what the days after them made of today's positions.
@@ -79,6 +83,8 @@ pub enum Command {
     Status(status::StatusArgs),
     /// Verify a house's ledger offline.
     Ledger(ledger::LedgerArgs),
+    /// Verify the package of a member in default offline, and allocate losses by it.
+    Default(default::DefaultArgs),
 }
 
 /// Runs a command.
@@ -100,12 +106,14 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Cycle(args) => cycle::run(args).await,
         Command::Agreements(args) => agreements::run(args).await,
         Command::Requirements(args) => requirements::run(args).await,
+        Command::Totals(args) => totals::run(args).await,
         Command::Backtest(args) => backtest::run(args).await,
         Command::Explain(args) => explain::run(args).await,
         Command::Models(args) => models::run(args).await,
         Command::Try(args) => trial::run(args).await,
         Command::Status(args) => status::run(args).await,
         Command::Ledger(args) => ledger::run(args),
+        Command::Default(args) => default::run(args),
         Command::Risk(args) => risk::run(args),
     }
 }

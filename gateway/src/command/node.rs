@@ -1,4 +1,4 @@
-//! `crossmargin node`: runs a house's node until SIGTERM or SIGINT.
+//! `crossmargin node`: runs a house's node, or several nodes, until SIGTERM or SIGINT.
 
 use std::path::PathBuf;
 
@@ -12,9 +12,9 @@ use crate::node;
 /// Arguments of `crossmargin node`.
 #[derive(Clone, Debug, Args)]
 pub struct RunNodeArgs {
-    /// The node's configuration, TOML.
-    #[arg(long, value_name = "FILE")]
-    pub config: PathBuf,
+    /// The node's configuration, TOML. Given again, the process runs one more node, for another arrangement.
+    #[arg(long = "config", value_name = "FILE", required = true)]
+    pub configs: Vec<PathBuf>,
 }
 
 /// Runs `crossmargin node`: returns after an orderly stop.
@@ -23,7 +23,7 @@ pub struct RunNodeArgs {
 /// Why the node could not start or had to stop.
 pub async fn run(args: RunNodeArgs) -> Result<(), Failure> {
     let stop = stop_signal()?;
-    node::run(&args.config, stop).await.map_err(|error| Failure::of("the node has stopped", &error))
+    node::run(&args.configs, stop).await.map_err(|error| Failure::of("the node has stopped", &error))
 }
 
 /// Completes at SIGTERM or SIGINT.

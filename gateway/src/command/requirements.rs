@@ -60,7 +60,7 @@ fn text(views: &[RequirementView], found: &[v1::Requirement]) -> String {
     if views.is_empty() {
         return "no requirements".to_owned();
     }
-    let header = [
+    let mut header = vec![
         "link",
         "kind",
         "Treasury",
@@ -76,9 +76,13 @@ fn text(views: &[RequirementView], found: &[v1::Requirement]) -> String {
         "futures in all",
         "status",
     ];
-    let mut table = output::table(&header, |at| (4..=12).contains(&at));
+    let adjusts = views.iter().map(|view| view.adjusts.as_str()).find(|adjusts| !adjusts.is_empty());
+    if adjusts.is_some() {
+        header.extend(["Treasury adjusted by", "futures adjusted by"]);
+    }
+    let mut table = output::table(&header, |at| (4..=12).contains(&at) || at > 13);
     for (view, wire) in views.iter().zip(found) {
-        table.add_row([
+        let mut row = vec![
             view.link.clone(),
             view.kind.clone(),
             view.treasury_account.clone(),
@@ -93,9 +97,14 @@ fn text(views: &[RequirementView], found: &[v1::Requirement]) -> String {
             output::grouped(&view.treasury_total),
             output::grouped(&view.futures_total),
             view.status.clone(),
-        ]);
+        ];
+        if adjusts.is_some() {
+            row.extend([&view.treasury_adjustment, &view.futures_adjustment].map(|amount| output::grouped(amount)));
+        }
+        table.add_row(row);
     }
-    let mut text = format!("{} round {}, USD\n{table}", views[0].cycle, views[0].round);
+    let against = adjusts.map(|adjusts| format!("; adjusts {adjusts}")).unwrap_or_default();
+    let mut text = format!("{} round {}, USD{against}\n{table}", views[0].cycle, views[0].round);
     let differentials: Vec<String> = views
         .iter()
         .filter(|view| view.portfolio_differential.bytes().any(|byte| byte.is_ascii_digit() && byte != b'0'))
@@ -114,6 +123,22 @@ fn text(views: &[RequirementView], found: &[v1::Requirement]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_adjustment_has_its_columns_and_its_sign_only_where_the_cycle_adjusts_another() {
+        let wire = |adjusts: Option<v1::CycleId>| v1::Requirement {
+            link: Some(v1::LinkTerms { link_id: "LNK-1".into(), ..Default::default() }),
+            adjusts,
+            treasury_adjustment: "-1234.50".into(),
+            ..Default::default()
+        };
+        let kind = v1::CycleKind::Eod.into();
+        let eod = v1::CycleId { business_date: "2026-02-13".into(), kind, run: 2, ..Default::default() };
+        let text_of = |wire: v1::Requirement| text(&[RequirementView::from(&wire)], &[wire]);
+        let adjusted = text_of(wire(Some(eod)));
+        assert!(adjusted.contains("adjusts 2026-02-13/EOD/2") && adjusted.contains("-1,234.50"), "{adjusted}");
+        assert!(!text_of(wire(None)).contains("adjust"));
+    }
 
     #[test]
     fn a_requirement_that_is_not_agreed_is_listed_with_its_reason() {

@@ -73,7 +73,7 @@ pub struct RequirementView {
     pub futures_account: String,
     /// `live` or `rehearsal`.
     pub mode: String,
-    /// `agreed`, `rehearsal`, `break`, `fallen_back`, `pending`.
+    /// `agreed`, `rehearsal`, `break`, `fallen_back`, `pending`, `advance_grant`.
     pub status: String,
     /// Why, for a reader.
     pub reason: String,
@@ -91,6 +91,8 @@ pub struct RequirementView {
     pub applied_factor: f64,
     /// The factor that is or would be charged.
     pub would_be_factor: f64,
+    /// The most that the houses' overrides let be granted; none without one.
+    pub override_factor: Option<f64>,
     /// What the Treasury house requires for the core, USD.
     pub treasury_requirement: String,
     /// What the futures house requires for the core, USD.
@@ -110,6 +112,32 @@ pub struct RequirementView {
     /// What the house that answers charges beside these for the past growth of its core margin, USD; empty where it has no
     /// such charge.
     pub portfolio_differential: String,
+    /// The advance grant that is charged by; none without one.
+    pub advance_grant: Option<UsedGrantView>,
+    /// The `EOD` cycle that an `EODXM` cycle adjusts; empty without one.
+    pub adjusts: String,
+    /// What the Treasury house requires in all now less what it charged in all in that cycle, USD; empty where it is not known
+    /// here.
+    pub treasury_adjustment: String,
+    /// What the futures house requires in all now less what it charged in all in that cycle, USD.
+    pub futures_adjustment: String,
+}
+
+/// An advance grant that is used in a cycle that fell back.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct UsedGrantView {
+    /// The agreed cycle whose statements carry it.
+    pub agreed_cycle: String,
+    /// Its agreed round.
+    pub agreed_round: u32,
+    /// The applied factor that was agreed.
+    pub agreed_factor: f64,
+    /// The share that is taken off it.
+    pub haircut: f64,
+    /// Cycles that may fall back after this one and still be charged so.
+    pub cycles_left: u32,
+    /// Why this cycle fell back.
+    pub fall_back_cause: String,
 }
 
 /// A link on which the houses differ.
@@ -126,7 +154,7 @@ pub struct BreakView {
 }
 
 /// Two statements over equal content.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct AgreementView {
     /// The cycle.
     pub cycle: String,
@@ -140,14 +168,29 @@ pub struct AgreementView {
     pub live_count: u64,
     /// Agreed links in rehearsal.
     pub rehearsal_count: u64,
+    /// Agreed links that are suspended or closing.
+    pub suspended_count: u64,
     /// Breaks by cause.
     pub breaks: Vec<BreakCountView>,
     /// Sums over the agreed live links.
     pub live_totals: TotalsView,
     /// Sums over the agreed links in rehearsal, as if they were live.
     pub rehearsal_totals: TotalsView,
+    /// What is granted in advance for later cycles that fall back.
+    pub advance_grants: Vec<AdvanceGrantView>,
     /// The signatures.
     pub signatures: Vec<SignatureView>,
+}
+
+/// What is granted in advance for cycles of one kind.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct AdvanceGrantView {
+    /// `itd`, `eod` or `eodxm`.
+    pub kind: String,
+    /// The share that is taken off the agreed factor.
+    pub haircut: f64,
+    /// For how many cycles that fall back.
+    pub cycles: u32,
 }
 
 /// How many breaks have a cause.
@@ -204,10 +247,16 @@ pub struct LinkView {
     pub treasury_account: String,
     /// The account of the futures leg.
     pub futures_account: String,
-    /// `live` or `rehearsal`.
+    /// Where it stands: `proposed`, `documented`, `rehearsing`, `live`, `suspended`, `closing`, `closed`.
+    pub stage: String,
+    /// `live`, `rehearsal` or `suspended`; empty while it takes part in no cycle.
     pub mode: String,
     /// Whether both houses have recorded the same terms.
     pub is_linked: bool,
-    /// What is missing.
-    pub explanation: String,
+    /// What keeps it from going further.
+    pub missing: Vec<String>,
+    /// Suspensions in force.
+    pub suspensions: Vec<String>,
+    /// The most that the houses' overrides let be granted, in basis points.
+    pub override_bp: u32,
 }

@@ -24,7 +24,7 @@ pub(super) const BLOCK_LINKS: usize = 256;
 /// 1e-8 USD in a cent.
 const E8_PER_CENT: i128 = 1_000_000;
 
-/// The margins of every link, in order.
+/// The margins of every link, in order: at most what the houses' overrides let be granted.
 pub(super) fn margins(
     valued: &Valued,
     links: &[Legs<'_>],
@@ -38,9 +38,12 @@ pub(super) fn margins(
                 Ok(LinkPositions::new(treasury, valued.positions(link.holdings.futures)?))
             })
             .collect::<Result<Vec<_>, ComputeError>>()?;
-        joint_margins(&valued.models, &positions, terms).map_err(ComputeError::new)
+        let margins = joint_margins(&valued.models, &positions, terms).map_err(ComputeError::new)?;
+        let granted =
+            margins.into_iter().zip(block).map(|(margin, link)| margin.granting_at_most(link.cap, terms.bounds));
+        Ok(granted.collect())
     });
-    Ok(blocks.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    Ok(blocks.collect::<Result<Vec<Vec<_>>, ComputeError>>()?.into_iter().flatten().collect())
 }
 
 /// The leaves of every link.
@@ -68,6 +71,7 @@ fn leaf_of(link: &Legs<'_>, digests: &LegDigests, margin: &JointMargin) -> Optio
         treasury_positions: digest(digests.positions.treasury),
         futures_positions: digest(digests.positions.futures),
         market: digest(digests.market),
+        override_bp: link.cap.basis_points().into(),
         ..figures(margin)?
     })
 }

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::civil::Date;
 use risk::{
+    factor::Factor,
     instrument::Instrument,
     margin::{JointMargin, LinkPositions, joint_margins},
 };
@@ -70,11 +71,23 @@ impl Computer {
         Situation::new(self.models(business_date), assembled, business_date)
     }
 
-    /// The joint margins of portfolios over valued instruments.
+    /// The joint margins of portfolios over valued instruments, with at most this reduction.
     ///
     /// # Errors
     /// Positions beyond any real book.
-    pub(crate) fn joint_of(&self, valued: &Valued, links: &[LinkPositions]) -> Result<Vec<JointMargin>, ComputeError> {
-        joint_margins(&valued.models, links, &self.terms()).map_err(ComputeError::new)
+    pub(crate) fn joint_of(
+        &self,
+        valued: &Valued,
+        links: &[LinkPositions],
+        cap: Factor,
+    ) -> Result<Vec<JointMargin>, ComputeError> {
+        let terms = self.terms();
+        let margins = joint_margins(&valued.models, links, &terms).map_err(ComputeError::new)?;
+        Ok(margins.into_iter().map(|margin| margin.granting_at_most(cap, terms.bounds)).collect())
+    }
+
+    /// A margin when at most this is granted, within the arrangement's bounds.
+    pub(crate) fn granting_at_most(&self, margin: JointMargin, cap: Factor) -> JointMargin {
+        margin.granting_at_most(cap, self.terms().bounds)
     }
 }

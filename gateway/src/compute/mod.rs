@@ -40,7 +40,7 @@ use crate::{
     arrangement::{
         digest::Digest,
         evidence::{self, MarketManifest, PositionManifest},
-        fact,
+        fact, leaf,
         leg::{Leg, Pair},
         name::LinkId,
         registry::Registry,
@@ -136,7 +136,7 @@ impl Computer {
         [models.treasury.in_force(business_date), models.futures.in_force(business_date)]
     }
 
-    /// The margins of a round: both models, each leg alone and both together, for every link in force. The leaves are
+    /// The margins of a round: both models, each leg alone and both together, for every link that takes part. The leaves are
     /// durable when it returns.
     ///
     /// # Errors
@@ -144,7 +144,7 @@ impl Computer {
     pub fn joint(&self, job: &Job) -> Result<Computed, ComputeError> {
         let mut clock = Steps::default();
         let books = positions::load_both(&*self.blobs, &job.manifests)?;
-        let links = positions::links(&job.registry, &books);
+        let links = positions::links(&job.registry, &books, job.business_date);
         clock.done("load");
         let markets = job.markets.as_ref().map(Some);
         let prepared = self.prepare(job.business_date, markets, &positions::dictionary(&links))?;
@@ -187,10 +187,12 @@ impl Computer {
         let book = positions::load(&*self.blobs, &job.manifest)?;
         let links: Vec<Legs<'_>> = job
             .registry
-            .links()
+            .links_on(job.business_date)
             .filter_map(|(terms, mode)| {
                 let own = book.holdings(&terms.accounts[job.leg])?;
-                Some(Legs { terms, mode, holdings: Pair::from_fn(|leg| if leg == job.leg { own } else { &[] }) })
+                let holdings = Pair::from_fn(|leg| if leg == job.leg { own } else { &[] });
+                let cap = leaf::override_factor(job.registry.cap_bp(terms, job.business_date));
+                Some(Legs { terms, mode, holdings, cap })
             })
             .collect();
         let dictionary = positions::dictionary(&links);

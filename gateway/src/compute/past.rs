@@ -46,7 +46,7 @@ impl Computer {
     /// What is missing or cannot be valued.
     pub(crate) fn past(&self, job: &Job, is_wanted: impl Fn(&LinkTerms) -> bool) -> Result<Past, ComputeError> {
         let books = positions::load_both(&*self.blobs, &job.manifests)?;
-        let mut links = positions::links(&job.registry, &books);
+        let mut links = positions::links(&job.registry, &books, job.business_date);
         links.retain(|link| is_wanted(link.terms));
         let situation = self.situation(self.assembled(job)?, job.business_date)?;
         let today = situation.value(&positions::dictionary(&links))?;

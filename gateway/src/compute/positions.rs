@@ -6,15 +6,17 @@ use std::{
     sync::Arc,
 };
 
+use jiff::civil::Date;
 use prost::bytes::Bytes;
 use rayon::prelude::*;
-use risk::instrument::Instrument;
+use risk::{factor::Factor, instrument::Instrument};
 
 use super::{ComputeError, prepared::Prepared};
 use crate::{
     arrangement::{
         digest::Digest,
         evidence::{ChunkRef, PositionManifest},
+        leaf,
         leg::{Leg, Pair},
         link::{LinkMode, LinkTerms},
         name::AccountId,
@@ -32,6 +34,8 @@ pub(super) struct Legs<'a> {
     pub(super) terms: &'a LinkTerms,
     pub(super) mode: LinkMode,
     pub(super) holdings: Pair<&'a [Holding]>,
+    /// The most that the houses' overrides let be granted.
+    pub(super) cap: Factor,
 }
 
 impl FrozenBook {
@@ -101,13 +105,14 @@ pub(super) fn load_both(
     Ok(Pair { treasury: books.treasury?, futures: books.futures? })
 }
 
-/// The links whose accounts both books hold, ascending.
-pub(super) fn links<'a>(registry: &'a Registry, books: &'a Pair<FrozenBook>) -> Vec<Legs<'a>> {
-    let held = registry.links().filter_map(|(terms, mode)| {
+/// The links of a business date whose accounts both books hold, ascending, with the overrides in force.
+pub(super) fn links<'a>(registry: &'a Registry, books: &'a Pair<FrozenBook>, business_date: Date) -> Vec<Legs<'a>> {
+    let held = registry.links_on(business_date).filter_map(|(terms, mode)| {
         // A link that came into force after a book was frozen counts from the next freeze on: its account is not flat,
         // it is not there.
         let holdings = Pair::from_fn(|leg| books[leg].holdings(&terms.accounts[leg])).both()?;
-        Some(Legs { terms, mode, holdings })
+        let cap = leaf::override_factor(registry.cap_bp(terms, business_date));
+        Some(Legs { terms, mode, holdings, cap })
     });
     held.collect()
 }
@@ -158,13 +163,7 @@ pub(super) fn digests(prepared: &Prepared, links: &[Legs<'_>]) -> Vec<LegDigests
 }
 
 fn of_holdings(prepared: &Prepared, holdings: &[Holding]) -> Digest {
-    let mut hasher = blake3::Hasher::new_derive_key("crossmargin 2026 positions of a leg");
-    for holding in holdings {
-        // The name of the instrument stands in it by digest: names have no fixed length.
-        hasher.update(prepared.name_digest(&holding.instrument).as_bytes());
-        hasher.update(&holding.quantity.to_le_bytes());
-    }
-    Digest(*hasher.finalize().as_bytes())
+    leaf::positions_digest(holdings.iter().map(|holding| (prepared.name_digest(&holding.instrument), holding.quantity)))
 }
 
 /// The digest of all positions of both legs.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use jiff::civil::Date;
-use risk::{margin::JointMargin, model::Model};
+use risk::{factor::Factor, margin::JointMargin, model::Model};
 
 use super::{
     ComputeError, Computer, Job, Situation, leaves,
@@ -36,7 +36,8 @@ impl Computer {
         })
     }
 
-    /// The joint margins of the links of a round that are wanted under these models, ascending by link.
+    /// The joint margins of the links of a round that are wanted under these models, ascending by link, as they follow
+    /// from the models: what the houses' overrides let be granted of them stands in the leaves of a claim.
     ///
     /// # Errors
     /// Histories that do not give a model's scenarios, or what cannot be valued.
@@ -47,8 +48,9 @@ impl Computer {
         is_wanted: impl Fn(&LinkTerms) -> bool,
     ) -> Result<Vec<(LinkTerms, JointMargin)>, ComputeError> {
         let situation = Situation::new(models, Arc::clone(&round.assembled), round.business_date)?;
-        let mut links = positions::links(&round.registry, &round.books);
+        let mut links = positions::links(&round.registry, &round.books, round.business_date);
         links.retain(|link| is_wanted(link.terms));
+        links.iter_mut().for_each(|link| link.cap = Factor::ONE);
         let valued = situation.value(&positions::dictionary(&links))?;
         let margins = leaves::margins(&valued, &links, &self.terms())?;
         Ok(links.iter().map(|link| link.terms.clone()).zip(margins).collect())

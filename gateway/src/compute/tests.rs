@@ -3,10 +3,14 @@
 mod past;
 mod trial;
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, LazyLock},
+};
 
 use crossmargin::v1;
 use jiff::Timestamp;
+use proptest::prelude::*;
 use prost::{Message, bytes::Bytes};
 
 use super::*;
@@ -23,8 +27,8 @@ use crate::{
 };
 
 /// Root of the tree over the sample's leaves: every figure of every pair, under both models. It changes when a formula,
-/// a parameter, a rounding or the sample changes, and then the engine's or the model's version must change too.
-const SAMPLE_ROOT: &str = "f1510885d11ae8a0c546ffb546687aa92638bc47d79393b3959e75cdf409d11b";
+/// a parameter, a rounding, the form of a leaf or the sample changes, and then the engine's or the model's version must change too.
+const SAMPLE_ROOT: &str = "6503090e05cc1ca65887e3175ee55ff7bfa7df4ed713ebae50613856b8aa104e";
 
 struct Bench {
     computer: Computer,
@@ -36,10 +40,10 @@ impl Bench {
     fn new() -> Self {
         let arrangement = Arc::new(Arrangement::default());
         let blobs: Arc<dyn BlobStore> = Arc::new(MemoryBlobStore::new());
-        let mut registry = Registry::new(arrangement.parties.mode);
+        let mut registry = Registry::new(Arc::clone(&arrangement.programme));
         for leg in Leg::BOTH {
             let adoption = RegistryContent::Adoption(arrangement.digest());
-            let links = RegistryContent::Links(sample::book::links());
+            let links = sample::programme::entry(&sample::book::links());
             let mut previous = Digest::default();
             for (sequence, content) in (1..).zip([adoption, links]) {
                 let digest = Digest::of(format!("{leg:?} {sequence}").as_bytes());
@@ -52,7 +56,11 @@ impl Bench {
     }
 
     fn manifest(&self, book: &Book) -> PositionManifest {
-        let chunks = columns::chunks_of(&holdings(book));
+        self.manifest_of(&holdings(book))
+    }
+
+    fn manifest_of(&self, accounts: &Accounts) -> PositionManifest {
+        let chunks = columns::chunks_of(accounts);
         let chunks: Vec<ChunkRef> = chunks
             .into_iter()
             .map(|chunk| ChunkRef {
@@ -155,6 +163,35 @@ fn every_leaf_follows_from_its_own_figures_by_the_second_route() {
 }
 
 #[test]
+fn what_the_houses_let_be_granted_at_most_stands_in_the_leaf_and_is_applied() {
+    let bench = Bench::new();
+    let (_, without) = bench.joint(&sample_books());
+    let job = bench.job(&sample_books());
+    let books = positions::load_both(&*bench.blobs, &job.manifests).unwrap();
+    let mut links = positions::links(&job.registry, &books, job.business_date);
+    let caps = [0, 99, 2_500, 10_000].map(|bp| Factor::from_basis_points(bp).unwrap());
+    links.iter_mut().zip(caps.iter().cycle()).for_each(|(link, cap)| link.cap = *cap);
+    let markets = job.markets.as_ref().map(Some);
+    let prepared = bench.computer.prepare(job.business_date, markets, &positions::dictionary(&links)).unwrap();
+    let digests = positions::digests(&prepared, &links);
+    let margins = leaves::margins(prepared.valued(), &links, &bench.computer.terms()).unwrap();
+    let leaves = leaves::encode(&links, &digests, &margins).unwrap();
+    let bounds = &bench.computer.arrangement.bounds;
+    let mut lowered = 0;
+    for ((_, bytes), cap) in leaves.iter().zip(caps.iter().cycle()) {
+        let leaf = v1::MarginLeaf::decode(bytes.clone()).unwrap();
+        let without = without.iter().find(|without| without.link_id == leaf.link_id).unwrap();
+        leaf::check(&leaf, bounds, leaf::requirement_cents).unwrap();
+        assert_eq!(leaf.override_bp, u32::from(cap.basis_points()));
+        let most = if leaf.override_bp < bounds.min_bp { 0 } else { leaf.override_bp };
+        assert_eq!(leaf.applied_factor_bp, without.applied_factor_bp.min(most));
+        assert_eq!(leaf.treasury_house, without.treasury_house, "an override changes no model's figures");
+        lowered += usize::from(leaf.applied_factor_bp < without.applied_factor_bp);
+    }
+    assert!(lowered > 10, "{lowered}");
+}
+
+#[test]
 fn a_change_of_one_account_changes_the_leaf_of_its_link_alone() {
     let bench = Bench::new();
     let (_, before) = bench.joint(&sample_books());
@@ -168,6 +205,52 @@ fn a_change_of_one_account_changes_the_leaf_of_its_link_alone() {
     let changed: Vec<&str> =
         before.iter().zip(&after).filter(|(one, other)| one != other).map(|(leaf, _)| leaf.link_id.as_str()).collect();
     assert_eq!(changed, ["LNK-0005"]);
+}
+
+proptest! {
+    // Each case computes a whole round.
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_links_leaf_depends_on_another_links_positions(
+        changed in 0..28_usize,
+        changes in prop::collection::vec((any::<bool>(), any::<prop::sample::Index>(), -5_000..5_000_i64), 1..6),
+    ) {
+        static BEFORE: LazyLock<(Bench, Vec<(LinkId, Bytes)>)> = LazyLock::new(|| {
+            let bench = Bench::new();
+            let leaves = leaves_of(&bench, &Pair::from_fn(|leg| holdings(&sample_books()[leg])));
+            (bench, leaves)
+        });
+        let (bench, before) = &*BEFORE;
+        let mut accounts = Pair::from_fn(|leg| holdings(&sample_books()[leg]));
+        let terms = bench.registry.links_on(sample::BUSINESS_DATE).nth(changed).unwrap().0.clone();
+        let held = |leg: Leg| accounts[leg].values().flat_map(|held| held.iter()).map(|held| held.instrument);
+        let instruments = Pair::from_fn(|leg| held(leg).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>());
+        for (is_treasury, instrument, quantity) in changes {
+            let leg = if is_treasury { Leg::Treasury } else { Leg::Futures };
+            let instrument = *instrument.get(&instruments[leg]);
+            let account = accounts[leg].get_mut(&terms.accounts[leg]).unwrap();
+            // A face is a multiple of 100.
+            let added = Holding { instrument, quantity: quantity * if is_treasury { 100_000 } else { 1 } };
+            let others = account.iter().filter(|held| held.instrument != instrument).copied();
+            let mut holdings: Vec<Holding> = others.chain((added.quantity != 0).then_some(added)).collect();
+            holdings.sort_by_key(|held| held.instrument);
+            *account = holdings.into();
+        }
+        let after = leaves_of(bench, &accounts);
+        prop_assert_eq!(before.len(), after.len());
+        for (before, after) in before.iter().zip(&after) {
+            prop_assert!(before == after || before.0 == terms.link, "{} changed with {}", before.0, terms.link);
+        }
+    }
+}
+
+/// The leaves' bytes of a round on these positions.
+fn leaves_of(bench: &Bench, accounts: &Pair<Accounts>) -> Vec<(LinkId, Bytes)> {
+    let manifests = Pair::from_fn(|leg| bench.manifest_of(&accounts[leg]));
+    let job = Job { manifests, ..bench.job(&sample_books()) };
+    let computed = bench.computer.joint(&job).unwrap();
+    computed.tree.leaves().iter().map(|leaf| (leaf.link.clone(), leaf.bytes.clone())).collect()
 }
 
 fn without_header(book: &Book) -> String {

@@ -152,7 +152,8 @@ impl Eligibility for Reference {
             return Ok(());
         }
         Err(format!(
-            "account {account} is in no link that this house has recorded, and no regular account of it; record it first"
+            "account {account} is in no link that this house has recorded, and no account of its own; record its link \
+             first, or the account"
         ))
     }
 
@@ -226,7 +227,7 @@ mod tests {
         let cusip = held.unwrap();
         items.issue_prices.as_mut().unwrap().prices.retain(|price| price.cusip != cusip.to_string());
         let arrangement = Arc::new(Arrangement::from_toml(arrangement).unwrap());
-        let registry = Arc::new(Registry::new(arrangement.parties.mode));
+        let registry = Arc::new(Registry::new(Arc::clone(&arrangement.programme)));
         (Reference::new(Leg::Treasury, &items, arrangement, registry), Instrument::Treasury(cusip))
     }
 
@@ -240,7 +241,7 @@ mod tests {
                 .filter_map(|item| item.item)
                 .for_each(|item| items.insert(item));
             let arrangement = Arc::new(Arrangement::default());
-            let registry = Arc::new(Registry::new(arrangement.parties.mode));
+            let registry = Arc::new(Registry::new(Arc::clone(&arrangement.programme)));
             Reference::new(leg, &items, arrangement, registry)
         };
         let (treasury, futures) = (reference(Leg::Treasury), reference(Leg::Futures));

@@ -18,11 +18,11 @@ use crate::{
         cycle::{Cycle, Phase},
         cycle_id::{CycleId, Round},
         digest::Digest,
-        evidence::{Evidence, MarketManifest, PositionManifest},
-        fact::Fact,
+        evidence::{End, Evidence, MarketManifest, PositionManifest},
+        fact::{Fact, FallBackCause},
         leg::{Leg, Pair},
         machine::Record,
-        parties::ArrangementMode,
+        programme::Rules,
         registry::Registry,
     },
     book::{
@@ -53,7 +53,7 @@ pub enum Answer {
     /// A version of market data.
     Market(Digest),
     /// An entry of the registry log.
-    Links {
+    Changes {
         /// The entry.
         sequence: u64,
     },
@@ -108,6 +108,8 @@ pub struct CycleView {
     pub directions_through: u64,
     /// When the agreement in force was complete here.
     pub agreed_at: BTreeMap<Round, Timestamp>,
+    /// When this house recorded first that it falls back, and why; a late agreement takes nothing of it away.
+    pub fell_back: Option<(Timestamp, FallBackCause)>,
     /// Whether margins are being computed.
     pub is_computing: bool,
     /// Why something is missing, for an operator.
@@ -148,7 +150,7 @@ pub struct Catalog {
 impl Catalog {
     /// What a node knows before its first record.
     #[must_use]
-    pub fn new(us: Leg, mode: ArrangementMode) -> Self {
+    pub fn new(us: Leg, rules: &Rules) -> Self {
         Self {
             us,
             evidence: HashMap::new(),
@@ -156,7 +158,7 @@ impl Catalog {
             requests: HashMap::new(),
             books: BTreeMap::new(),
             newest_book: None,
-            registry: Arc::new(Registry::new(mode)),
+            registry: Arc::new(Registry::new(Arc::clone(rules))),
             directions: Directions::default(),
             cycles: BTreeMap::new(),
             contradictions: Vec::new(),
@@ -230,7 +232,7 @@ impl Catalog {
                     tracing::error!(%error, "a recorded registry entry does not apply");
                 }
                 if !request_id.is_empty() {
-                    self.requests.insert(request_id.clone(), Answer::Links { sequence: entry.sequence });
+                    self.requests.insert(request_id.clone(), Answer::Changes { sequence: entry.sequence });
                 }
             }
             Evidence::MarketManifest(manifest) => {
@@ -261,6 +263,14 @@ impl Catalog {
                 if held.by == self.us {
                     view.directions_through = held.keeping.directions_through;
                     self.directions.open(opening.cycle, held.keeping.directions_through);
+                }
+            }
+            Evidence::Outcome(outcome) if held.by == self.us => {
+                if let End::FellBack(cause) = outcome.end
+                    && let Ok(cause) = FallBackCause::try_from(cause)
+                {
+                    let view = self.cycles.entry(outcome.cycle).or_default();
+                    view.fell_back.get_or_insert((recorded_at, cause));
                 }
             }
             _ => {}

@@ -3,11 +3,11 @@
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crossmargin::v1;
+use jiff::civil::Date;
 use tokio::sync::{broadcast, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    accounts::AccountSource,
     catalog::Catalog,
     entry::{Held, Keeping},
     trees::Trees,
@@ -49,7 +49,8 @@ pub(crate) struct Context {
     pub(crate) changes: broadcast::Sender<CycleId>,
     /// Told at each new direction and each new version of the book.
     pub(crate) directed: watch::Sender<()>,
-    pub(crate) accounts: Arc<dyn AccountSource>,
+    /// Told whenever an entry of either registry log has become part of the catalog.
+    pub(crate) registry_news: watch::Sender<()>,
     /// The node stops: its loop and its work end.
     pub(crate) stop: CancellationToken,
     /// The services stop: open streams end, so that calls under way can finish before the node does.
@@ -79,6 +80,11 @@ impl<T> Shared<T> {
 }
 
 impl Context {
+    /// The date at this house, by its clock and in its zone.
+    pub(crate) fn today(&self) -> Date {
+        self.clock.now().to_zoned(self.arrangement.houses[self.us].zone.rules.clone()).date()
+    }
+
     /// Signs evidence of this house.
     pub(crate) fn sign(&self, evidence: Evidence, keeping: Keeping) -> Held {
         let key_id = self.signing_key.id().to_string();

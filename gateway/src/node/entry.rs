@@ -219,9 +219,12 @@ impl Held {
         match &self.evidence {
             Evidence::RegistryEntry(entry) => {
                 let registry = Fact::Registry { by, sequence: entry.sequence };
-                match entry.content {
-                    RegistryContent::Adoption(arrangement) => vec![Fact::Adopted { by, arrangement }, registry],
-                    RegistryContent::Links(_) => vec![registry],
+                // The entry itself comes last: it decides what becomes of all.
+                match &entry.content {
+                    RegistryContent::Adoption(arrangement) => {
+                        vec![Fact::Adopted { by, arrangement: *arrangement }, registry]
+                    }
+                    RegistryContent::Changes(_) => vec![registry],
                 }
             }
             Evidence::MarketManifest(manifest) => vec![Fact::Market {

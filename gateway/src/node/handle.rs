@@ -21,6 +21,7 @@ use crate::{
     },
     market::{self, reference::Reference},
     problem::{Collector, Problems},
+    telemetry,
 };
 
 /// How long an operator waits for a cycle that has no scheduled cut-off and none given.
@@ -93,17 +94,24 @@ impl Handle {
         Ok((answer, false))
     }
 
-    /// Records links in this house's log, all or none. They are signed and durable when this returns.
+    /// Records changes of the programme in this house's log, all or none. They are signed and durable when this returns.
+    /// `by` is who asks: role and certificate.
     ///
     /// # Errors
     /// Every problem by row and field.
-    pub async fn record_links(&self, request: v1::RecordLinksRequest) -> Result<(Answer, bool), RequestError> {
+    pub async fn record_changes(
+        &self,
+        request: v1::RecordChangesRequest,
+        by: String,
+    ) -> Result<(Answer, bool), RequestError> {
         if let Some(answer) = self.answered(&request.request_id) {
             return Ok((answer, true));
         }
         check_request_id(&request.request_id)?;
-        let v1::RecordLinksRequest { request_id, links } = request;
-        let answer = self.ask(|reply| Input::RecordLinks { request_id, links, reply }).await?;
+        let v1::RecordChangesRequest { request_id, changes, validate_only } = request;
+        let today = self.context.today();
+        let answer =
+            self.ask(|reply| Input::RecordChanges { request_id, changes, by, today, validate_only, reply }).await?;
         Ok((answer, false))
     }
 
@@ -305,7 +313,7 @@ fn reference(context: &Context) -> Result<Reference, RequestError> {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, RequestError> + Send + 'static,
 ) -> Result<T, RequestError> {
-    tokio::task::spawn_blocking(work).await.map_err(unavailable)?
+    telemetry::spawn_blocking(work).await.map_err(unavailable)?
 }
 
 fn unavailable(error: impl std::fmt::Display) -> RequestError {

@@ -73,8 +73,15 @@ pub(crate) enum Input {
     Resolve { request_id: String, item: ItemId, by: String, note: String, reply: Reply<Answer> },
     /// Checked market items, durable.
     SubmitMarket { request_id: String, business_date: Date, items: Vec<MarketItemRef>, reply: Reply<Answer> },
-    /// Links to record.
-    RecordLinks { request_id: String, links: Vec<v1::LinkTerms>, reply: Reply<Answer> },
+    /// Changes of the programme to record, asked for by `by` on a date.
+    RecordChanges {
+        request_id: String,
+        changes: Vec<v1::ProgrammeChange>,
+        by: String,
+        today: Date,
+        validate_only: bool,
+        reply: Reply<Answer>,
+    },
     /// Open a cycle; its instants.
     OpenCycle { cycle: CycleId, as_of: Timestamp, cut_off: Timestamp, reply: Option<Reply<()>> },
     /// Cut a cycle off now.

@@ -1,6 +1,6 @@
 //! A running node: drives the rules, carries their effects out, recovers by replay.
 
-pub mod accounts;
+pub(crate) mod accounts;
 pub mod catalog;
 pub(crate) mod context;
 mod core;
@@ -10,6 +10,9 @@ pub(crate) mod freezing;
 pub mod handle;
 pub(crate) mod input;
 mod inputs;
+mod links_changed;
+mod plan;
+mod process;
 mod replay;
 mod scheduler;
 mod snapshot;
@@ -21,5 +24,6 @@ mod work;
 
 pub use handle::Handle;
 pub use input::RequestError;
-pub use start::{NodeError, Parts, Running, ledger_options, run, start};
+pub use process::run;
+pub use start::{NodeError, Parts, Running, ledger_options, start};
 pub(crate) use start::{head_verifier, load_arrangement};

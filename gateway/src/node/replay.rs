@@ -10,7 +10,7 @@ use super::{
     catalog::{BookVersion, Catalog},
     core::Replayed,
     entry::Entry,
-    snapshot,
+    links_changed, snapshot,
 };
 use crate::{
     arrangement::{
@@ -18,6 +18,7 @@ use crate::{
         leg::Leg,
         machine::{Machine, Rules},
         parties::Parties,
+        programme,
     },
     blobs::BlobStore,
     book::{Accounts, Book, Scope, Submission, columns, direction::item::Item},
@@ -33,10 +34,11 @@ pub(crate) async fn replay(
     ledger: &dyn Ledger,
     blobs: &dyn BlobStore,
     parties: &Parties,
+    programme: &programme::Rules,
     us: Leg,
     rules: Rules,
 ) -> Result<(Replayed, Catalog), NodeError> {
-    let mut fold = Fold { blobs, parties, machine: Machine::new(us, rules), catalog: Catalog::new(us, parties.mode) };
+    let mut fold = Fold { blobs, parties, machine: Machine::new(us, rules), catalog: Catalog::new(us, programme) };
     let mut last = Sequence::GENESIS;
     if let Some(kept) = snapshot::newest(ledger).await? {
         for record in &kept.records {
@@ -71,7 +73,7 @@ impl Fold<'_> {
     fn take(&mut self, sequence: u64, recorded_at_ms: i64, body: &[u8]) -> Result<(), NodeError> {
         let at = |error: &dyn std::fmt::Display| NodeError::Record { sequence, reason: error.to_string() };
         let entry = Entry::decode(body, self.parties).map_err(|error| at(&error))?;
-        let facts = entry.facts().map_err(|error| at(&error))?;
+        let mut facts = entry.facts().map_err(|error| at(&error))?;
         let version = match &entry {
             Entry::Book(recorded) => {
                 Some(read_version(recorded, self.blobs, &self.catalog).map_err(|error| at(&error))?)
@@ -79,7 +81,10 @@ impl Fold<'_> {
             _ => None,
         };
         let recorded_at = Timestamp::from_millisecond(recorded_at_ms).map_err(|error| at(&error))?;
+        let before = Arc::clone(&self.catalog.registry);
         self.catalog.apply(&entry, &facts, version, recorded_at);
+        let us = self.machine.us();
+        facts.extend(links_changed::fact(&entry, &before, &self.catalog.registry, self.machine.on_record(), us));
         for fact in &facts {
             self.machine.replay(fact);
             self.catalog.note_agreement(fact, self.machine.on_record(), recorded_at);

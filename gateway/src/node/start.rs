@@ -1,23 +1,23 @@
 //! Starting and stopping a node.
 
-use std::{future::Future, path::Path, sync::Arc, time::Duration};
-
-use tokio::{
-    net::TcpListener,
-    sync::{broadcast, mpsc, watch},
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
 };
+
+use tokio::sync::{broadcast, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::transport::Channel;
+use tracing::Instrument;
 
 use super::{
-    accounts::{AccountSource, OfRegistry},
     context::{Context, Shared},
     core::{Core, REQUESTS_MAX},
     handle::Handle,
     replay, scheduler, snapshot,
 };
 use crate::{
-    api,
     arrangement::{
         leg::Leg,
         machine::Rules,
@@ -26,11 +26,11 @@ use crate::{
     blobs::{BlobStore, FileBlobStore},
     compute::Computer,
     config::Config,
-    identity::{self, Limits, NodeTls, SigningKey, TcpDial, VerifyingKeys},
+    identity::{Limits, SigningKey, VerifyingKeys},
     ledger::{HeadRejection, HeadSignature, Ledger, LedgerError, LedgerOptions, SqliteLedger},
     peer::{delivery, link::Link},
-    seam::{SharedClock, SystemClock},
-    telemetry::Telemetry,
+    seam::SharedClock,
+    telemetry,
 };
 
 /// Cycles of the other house that this house has not opened, at most.
@@ -44,6 +44,14 @@ pub enum NodeError {
     /// Something that it is given cannot be used.
     #[error("{0}")]
     Setup(String),
+    /// A node of the process does not start, or stops.
+    #[error("{}: {reason}", config.display())]
+    Node {
+        /// Its configuration.
+        config: PathBuf,
+        /// Why.
+        reason: Box<NodeError>,
+    },
     /// The arrangement's document is wrong.
     #[error("{path}: {problems}")]
     Arrangement {
@@ -85,15 +93,13 @@ pub struct Parts {
     pub peer: Channel,
     /// Limits of messages.
     pub limits: Limits,
-    /// What is known of the house's accounts.
-    pub accounts: Arc<dyn AccountSource>,
 }
 
 /// A node that runs.
 pub struct Running {
     /// For its services.
     pub handle: Handle,
-    stop: CancellationToken,
+    pub(super) stop: CancellationToken,
     tasks: TaskTracker,
 }
 
@@ -117,15 +123,17 @@ impl Running {
     }
 }
 
-/// Starts a node from its parts: replays the ledger, then goes on where it stopped.
+/// Starts a node from its parts: replays the ledger, then goes on where it stopped. Whatever it does is within the span
+/// that is current now.
 ///
 /// # Errors
 /// The ledger cannot be read.
 pub async fn start(parts: Parts) -> Result<Running, NodeError> {
-    let Parts { us, arrangement, clock, ledger, blobs, signing_key, verifying_keys, peer, limits, accounts } = parts;
+    let Parts { us, arrangement, clock, ledger, blobs, signing_key, verifying_keys, peer, limits } = parts;
     let rules = Rules { max_rounds: arrangement.max_rounds, max_requested_cycles: REQUESTED_CYCLES_MAX };
     let parties = arrangement.parties.clone();
-    let (replayed, mut catalog) = replay::replay(&*ledger, &*blobs, &parties, us, rules).await?;
+    let (replayed, mut catalog) =
+        replay::replay(&*ledger, &*blobs, &parties, &arrangement.programme, us, rules).await?;
     if let Some(adopted) = catalog.registry.adopted()[us]
         && adopted != arrangement.digest()
     {
@@ -141,6 +149,7 @@ pub async fn start(parts: Parts) -> Result<Running, NodeError> {
     let computer = Computer::new(Arc::clone(&arrangement), Arc::clone(&blobs));
     let (link, outgoing) = Link::new(peer, &limits);
     let (changes, _) = broadcast::channel(CHANGES_KEPT);
+    let registry_news = watch::Sender::new(());
     let stop = CancellationToken::new();
     let tasks = TaskTracker::new();
     let context = Arc::new(Context {
@@ -156,7 +165,7 @@ pub async fn start(parts: Parts) -> Result<Running, NodeError> {
         computer,
         changes,
         directed: watch::Sender::new(()),
-        accounts,
+        registry_news,
         stop: stop.clone(),
         farewell: stop.child_token(),
         tasks: tasks.clone(),
@@ -166,64 +175,10 @@ pub async fn start(parts: Parts) -> Result<Running, NodeError> {
     let (requests, requests_receiver) = mpsc::channel(REQUESTS_MAX);
     let (internal, internal_receiver) = mpsc::unbounded_channel();
     let core = Core::new(Arc::clone(&context), replayed, internal.clone());
-    tasks.spawn(core.run(requests_receiver, internal_receiver));
-    tasks.spawn(delivery::run(Arc::clone(&context), outgoing, internal));
-    tasks.spawn(scheduler::run(Arc::clone(&context), requests.clone()));
+    tasks.spawn(core.run(requests_receiver, internal_receiver).in_current_span());
+    tasks.spawn(delivery::run(Arc::clone(&context), outgoing, internal).in_current_span());
+    tasks.spawn(scheduler::run(Arc::clone(&context), requests.clone()).in_current_span());
     Ok(Running { handle: Handle { context, requests }, stop, tasks })
-}
-
-/// Runs a node from its configuration until a signal stops it.
-///
-/// # Errors
-/// Something in the configuration or the data directory cannot be used; the message says what and where.
-pub async fn run(config_path: &Path, shutdown: impl Future<Output = ()> + Send) -> Result<(), NodeError> {
-    let setup = |error: &dyn std::fmt::Display| NodeError::Setup(error.to_string());
-    let config = Config::load(config_path).map_err(|error| setup(&error))?;
-    let telemetry = Telemetry::start(&config.telemetry, &config.house).map_err(|error| setup(&error))?;
-    let arrangement = Arc::new(load_arrangement(&config.arrangement)?);
-    let us = arrangement.parties.leg_of(config.house.as_str()).ok_or_else(|| {
-        setup(&format!("house {} is not a party to arrangement {}", config.house, arrangement.parties.arrangement))
-    })?;
-    let peer_house = &arrangement.parties.houses[us.other()];
-    if peer_house.as_str() != config.peer.house.as_str() {
-        return Err(setup(&format!(
-            "peer.house is {}, but the arrangement's other house is {peer_house}",
-            config.peer.house
-        )));
-    }
-    let signing_key = config.signing_key().map_err(|error| setup(&error))?;
-    let verifying_keys = config.verifying_keys(&signing_key).map_err(|error| setup(&error))?;
-    let (ledger, blobs) = open_data(&config, &signing_key, &verifying_keys).await?;
-    let tls = NodeTls::load(config.server_files(), config.peer_files()).map_err(|error| setup(&error))?;
-    let listener = TcpListener::bind(config.listen).await;
-    let listener = listener.map_err(|error| setup(&format!("cannot listen at {}: {error}", config.listen)))?;
-    let peer = identity::channel(&config.peer.address, tls.peer.subscribe(), TcpDial, &config.limits);
-    let running = start(Parts {
-        us,
-        arrangement,
-        clock: Arc::new(SystemClock),
-        ledger,
-        blobs,
-        signing_key,
-        verifying_keys,
-        peer: peer.map_err(|error| setup(&error))?,
-        limits: config.limits.clone(),
-        accounts: Arc::new(OfRegistry),
-    })
-    .await?;
-    tracing::info!(house = %config.house, listen = %config.listen, "the node runs");
-    let stop = running.stop.clone();
-    let served = api::serve(running.handle.clone(), listener, tls, &config.limits, config.shutdown(), async move {
-        tokio::select! {
-            () = shutdown => {}
-            () = stop.cancelled() => {}
-        }
-    });
-    let served = served.await.map_err(|error| setup(&error));
-    running.stop(config.shutdown()).await;
-    tracing::info!("the node has stopped");
-    telemetry.stop(config.shutdown()).await;
-    served
 }
 
 pub(crate) fn load_arrangement(path: &Path) -> Result<Arrangement, NodeError> {
@@ -235,7 +190,7 @@ pub(crate) fn load_arrangement(path: &Path) -> Result<Arrangement, NodeError> {
     })
 }
 
-async fn open_data(
+pub(super) async fn open_data(
     config: &Config,
     signing_key: &SigningKey,
     verifying_keys: &VerifyingKeys,
@@ -244,7 +199,7 @@ async fn open_data(
     std::fs::create_dir_all(&directory)
         .map_err(|error| NodeError::Setup(format!("{}: {error}", directory.display())))?;
     let options = ledger_options(config, signing_key, verifying_keys);
-    let opened = tokio::task::spawn_blocking(move || {
+    let opened = telemetry::spawn_blocking(move || {
         let ledger = SqliteLedger::open(options)?;
         let blobs = FileBlobStore::open(directory.join("blobs"));
         let blobs = blobs.map_err(|error| NodeError::Setup(error.to_string()))?;

@@ -9,12 +9,7 @@ use jiff::Timestamp;
 use tempfile::TempDir;
 use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
 
-use super::{
-    Parts, Running,
-    accounts::{AccountSource, OfRegistry},
-    catalog::CycleView,
-    start,
-};
+use super::{Parts, Running, catalog::CycleView, start};
 use crate::{
     api,
     arrangement::{
@@ -48,10 +43,6 @@ struct House {
 
 impl Houses {
     async fn new() -> Self {
-        Self::with_accounts(Arc::new(OfRegistry)).await
-    }
-
-    async fn with_accounts(accounts: Arc<dyn AccountSource>) -> Self {
         drop(tracing_subscriber::fmt().with_env_filter("gateway=debug").with_test_writer().try_init());
         let pki = tempfile::tempdir().unwrap();
         let args = <CertsArgs as clap_args::Defaults>::defaults(pki.path().join("pki"));
@@ -94,7 +85,6 @@ impl Houses {
                 verifying_keys: keys,
                 peer: channel,
                 limits: limits.clone(),
-                accounts: Arc::clone(&accounts),
             })
             .await
             .unwrap();
@@ -115,8 +105,12 @@ impl Houses {
 
     async fn record_sample_links(&self) {
         for leg in Leg::BOTH {
-            let request = v1::RecordLinksRequest { request_id: format!("links-{leg:?}"), links: sample::book::links() };
-            self.house(leg).running.handle.record_links(request).await.unwrap();
+            let request = v1::RecordChangesRequest {
+                request_id: format!("links-{leg:?}"),
+                changes: sample::programme::onboarding(&sample::book::links()),
+                validate_only: false,
+            };
+            self.house(leg).running.handle.record_changes(request, "administrator".to_owned()).await.unwrap();
         }
     }
 

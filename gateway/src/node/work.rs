@@ -215,7 +215,8 @@ impl Workshop {
         let stop = self.context.stop.clone();
         self.context.tasks.spawn_blocking(move || {
             // The rules wait for the outcome: without one the cycle would stand still and nobody would know.
-            match std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| span.in_scope(work))) {
+            let _entered = span.enter();
+            match std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)) {
                 Ok(input) => drop(internal.send(input)),
                 Err(_) => {
                     tracing::error!(%cycle, step, "ALARM: a step of the cycle panicked; the node stops");
@@ -227,12 +228,13 @@ impl Workshop {
 
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         let stop = self.context.stop.clone();
-        self.context.tasks.spawn(async move {
+        let work = async move {
             tokio::select! {
                 () = stop.cancelled() => {}
                 () = work => {}
             }
-        });
+        };
+        self.context.tasks.spawn(work.in_current_span());
     }
 }
 
@@ -251,7 +253,7 @@ async fn try_match(
     let (ours, theirs) = (claims[us], claims[us.other()]);
     let tree = {
         let context = Arc::clone(context);
-        let tree = tokio::task::spawn_blocking(move || trees::of_claim(&context, ours)).await;
+        let tree = telemetry::spawn_blocking(move || trees::of_claim(&context, ours)).await;
         let tree = tree.map_err(|error| MatchError::Unreadable(error.to_string()))?;
         tree.map_err(|error| MatchError::Unreadable(error.to_string()))?
     };
@@ -279,13 +281,14 @@ async fn try_match(
             digest: claims[leg],
             claim: if leg == us { &own_claim } else { &peer_claim },
         });
-        let matched = matching::match_claims(&context.parties, &named, us, &tree, &differences);
+        let grants = context.arrangement.advance_grants();
+        let matched = matching::match_claims(&context.parties, &grants, &named, us, &tree, &differences);
         let matched = matched.map_err(|error| MatchError::Untrue(error.to_string()))?;
         let breaks = context.blobs.put(&matched.breaks_payload);
         let breaks = breaks.map_err(|error| MatchError::Unreadable(error.to_string()))?;
         Ok((matched.statement, breaks))
     };
-    tokio::task::spawn_blocking(matched).await.map_err(|error| MatchError::Unreadable(error.to_string()))?
+    telemetry::spawn_blocking(matched).await.map_err(|error| MatchError::Unreadable(error.to_string()))?
 }
 
 fn claim_of(context: &Context, by: Leg, digest: Digest) -> Option<Claim> {
@@ -334,6 +337,7 @@ fn is_close(context: &Context, cycle: CycleId, as_of: jiff::Timestamp) -> bool {
 /// A span in the trace of a cycle, which has the same id at both houses.
 fn cycle_span(cycle: Option<CycleId>, context: &Context, step: &'static str) -> tracing::Span {
     let span = tracing::info_span!("cycle step", step, cycle = tracing::field::Empty);
+    telemetry::name_node(&span, &context.parties, context.us);
     if let Some(cycle) = cycle {
         span.record("cycle", tracing::field::display(cycle));
         telemetry::join_cycle(&span, &format!("{}/{cycle}", context.parties.arrangement));

@@ -182,7 +182,7 @@ async fn missing(digests: &[Digest], blobs: &Arc<dyn BlobStore>) -> Result<Vec<D
         }
         Ok(missing)
     };
-    tokio::task::spawn_blocking(missing).await.map_err(|error| FetchError::Store(error.to_string()))?
+    telemetry::spawn_blocking(missing).await.map_err(|error| FetchError::Store(error.to_string()))?
 }
 
 async fn store(whole: Vec<Bytes>, blobs: &Arc<dyn BlobStore>) -> Result<(), FetchError> {
@@ -190,7 +190,7 @@ async fn store(whole: Vec<Bytes>, blobs: &Arc<dyn BlobStore>) -> Result<(), Fetc
         return Ok(());
     }
     let blobs = Arc::clone(blobs);
-    let stored = tokio::task::spawn_blocking(move || blobs.put_many(&whole).map(drop)).await;
+    let stored = telemetry::spawn_blocking(move || blobs.put_many(&whole).map(drop)).await;
     let failed = |reason: String| FetchError::Store(reason);
     stored.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))
 }

@@ -75,7 +75,7 @@ impl PeerService for PeerApi {
     }
 
     async fn deliver(&self, request: Request<v1::DeliverRequest>) -> Result<Response<v1::DeliverResponse>, Status> {
-        let span = call_span("deliver", &request);
+        let span = call_span(&self.context, "deliver", &request);
         let envelopes = request.into_inner().envelopes;
         if envelopes.len() > ENVELOPES_MAX {
             let count = envelopes.len();
@@ -94,7 +94,7 @@ impl PeerService for PeerApi {
         &self,
         request: Request<v1::FetchBlobsRequest>,
     ) -> Result<Response<Self::FetchBlobsStream>, Status> {
-        let span = call_span("fetch blobs", &request);
+        let span = call_span(&self.context, "fetch blobs", &request);
         let digests = request.into_inner().digests;
         if digests.len() > KEYS_MAX {
             return Err(Status::invalid_argument(format!("{} digests, at most {KEYS_MAX} are allowed", digests.len())));
@@ -139,7 +139,7 @@ impl PeerService for PeerApi {
         &self,
         request: Request<v1::ReadNodesRequest>,
     ) -> Result<Response<v1::ReadNodesResponse>, Status> {
-        let span = call_span("read nodes", &request);
+        let span = call_span(&self.context, "read nodes", &request);
         let request = request.into_inner();
         if request.paths.len() > KEYS_MAX {
             let count = request.paths.len();
@@ -200,8 +200,9 @@ fn pieces(digest: Digest, bytes: &Bytes) -> impl Iterator<Item = v1::FetchBlobsR
 }
 
 /// A span of a call. The other house's trace context is not trusted: it becomes a link, not the parent.
-fn call_span<T>(method: &'static str, request: &Request<T>) -> Span {
+fn call_span<T>(context: &Context, method: &'static str, request: &Request<T>) -> Span {
     let span = tracing::info_span!("peer call", method);
+    telemetry::name_node(&span, &context.parties, context.us);
     telemetry::link(&span, request.metadata());
     span
 }

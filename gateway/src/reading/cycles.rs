@@ -11,6 +11,7 @@ use crate::{
         fact::Outcome,
         leg::Leg,
         parties::Parties,
+        terms::{Arrangement, FallBack},
     },
     node::catalog::CycleView,
     wire,
@@ -22,7 +23,7 @@ pub(crate) fn began(id: CycleId, view: &CycleView) -> (Timestamp, CycleId) {
 }
 
 /// The cycle for the wire. `us` is the leg of the house that answers.
-pub(crate) fn to_wire(id: CycleId, view: &CycleView, us: Leg, parties: &Parties) -> v1::Cycle {
+pub(crate) fn to_wire(id: CycleId, view: &CycleView, us: Leg, arrangement: &Arrangement) -> v1::Cycle {
     let record = &view.record;
     let agreement = record.agreement();
     let revision = |leg: Leg| {
@@ -41,7 +42,7 @@ pub(crate) fn to_wire(id: CycleId, view: &CycleView, us: Leg, parties: &Parties)
         ended_at_us: *ended_at_us,
     });
     v1::Cycle {
-        id: Some(id.to_wire(parties.arrangement.as_str())),
+        id: Some(id.to_wire(arrangement.parties.arrangement.as_str())),
         phase: phase(view, us).into(),
         opened_at: view.opened_at.map(wire::to_timestamp),
         as_of: view.as_of.map(wire::to_timestamp),
@@ -50,7 +51,7 @@ pub(crate) fn to_wire(id: CycleId, view: &CycleView, us: Leg, parties: &Parties)
         agreed_round: round(agreement.map(|(round, _)| round)),
         agreement_digest: agreement.map(|(_, digest)| digest.to_string()).unwrap_or_default(),
         fall_back_cause: cause.into(),
-        explanation: explain(id, view, us, parties),
+        explanation: explain(id, view, us, arrangement),
         own_manifest_revision: revision(us),
         peer_manifest_revision: revision(us.other()),
         peer_round: round(record.claimed_round(us.other())),
@@ -75,7 +76,8 @@ fn phase(view: &CycleView, us: Leg) -> CyclePhase {
 }
 
 /// What happened and what to do.
-fn explain(id: CycleId, view: &CycleView, us: Leg, parties: &Parties) -> String {
+fn explain(id: CycleId, view: &CycleView, us: Leg, arrangement: &Arrangement) -> String {
+    let parties = &arrangement.parties;
     let record = &view.record;
     let peer = &parties.houses[us.other()];
     let in_force = record.agreement().map(|(round, _)| round);
@@ -96,7 +98,11 @@ fn explain(id: CycleId, view: &CycleView, us: Leg, parties: &Parties) -> String 
         CyclePhase::FallenBack => {
             if let Some(Outcome::FallenBack(cause)) = record.outcomes[us] {
                 let why = explanation::of_fall_back(cause);
-                sentences.push(format!("Stand-alone margin is charged: {why}. {}", explanation::remedy(cause)));
+                let less = match arrangement.fall_back.get(&id.kind) {
+                    Some(FallBack::LastAgreed(_)) => ", less what the last agreement granted in advance",
+                    Some(FallBack::StandAlone) | None => "",
+                };
+                sentences.push(format!("Stand-alone margin is charged{less}: {why}. {}", explanation::remedy(cause)));
             }
         }
         CyclePhase::AgreedAtOneHouse => {

@@ -1,12 +1,18 @@
 //! Sentences for margin officers and operators: what happened, and what to do.
 
-use crossmargin::v1::{BreakCause, RequirementStatus};
+use std::cmp::Ordering;
 
-use super::rules::{Basis, Effect, Figures, Standing};
+use crossmargin::v1::{self, BreakCause, RequirementStatus};
+
+use super::rules::{Advance, Basis, Effect, Figures, Standing};
 use crate::arrangement::{
     cycle_id::{CycleKind, Round},
     fact::FallBackCause,
+    grant::{Granted, LastAgreed},
+    leaf,
+    link::LinkMode,
 };
+use crate::words::percent;
 
 /// Why a requirement is what it is.
 pub(super) fn of_requirement(basis: &Basis<'_>, status: RequirementStatus) -> String {
@@ -22,7 +28,8 @@ pub(super) fn of_requirement(basis: &Basis<'_>, status: RequirementStatus) -> St
         (None, Standing::FallenBack { cause, is_one_sided }) => {
             let only_there =
                 if is_one_sided { "; agreed at the other house: a re-run closes the difference" } else { "" };
-            format!("stand-alone: {}{only_there}", of_fall_back(cause))
+            let rests_on = if basis.granted().is_some() { "advance grant" } else { "stand-alone" };
+            format!("{rests_on}: {}{only_there}", of_fall_back(cause))
         }
         (None, Standing::CutOff { in_force }) => {
             format!("round {round} was not agreed before the cut-off; the agreement of round {in_force} is in force")
@@ -33,6 +40,11 @@ pub(super) fn of_requirement(basis: &Basis<'_>, status: RequirementStatus) -> St
         (None, Standing::Open { .. }) if basis.kind.is_none() => "stand-alone: no margin cycle has run yet".to_owned(),
         (None, Standing::Open { in_force: None }) => "stand-alone until the cycle is agreed".to_owned(),
     };
+    if basis.break_cause.is_none()
+        && let Some(advance) = &basis.advance
+    {
+        reason.push_str(&of_advance(basis, advance));
+    }
     match basis.figures {
         Figures::Unknown(why) if !why.is_empty() => {
             reason.push_str("; the amounts are not known: ");
@@ -42,12 +54,74 @@ pub(super) fn of_requirement(basis: &Basis<'_>, status: RequirementStatus) -> St
         Figures::Joint(_) if status == RequirementStatus::Break => {
             reason.push_str("; the figures are those of this house");
         }
+        Figures::Joint(leaf) if matches!(status, RequirementStatus::Agreed | RequirementStatus::Rehearsal) => {
+            reason.push_str(&of_override(leaf));
+        }
         Figures::Joint(_) | Figures::Unknown(_) => {}
     }
     if basis.kind == Some(CycleKind::Cur) {
         reason.push_str("; for information: a CUR cycle charges nothing");
     }
     reason
+}
+
+/// What an advance grant comes to, or why there is none; empty where an agreement is charged by.
+fn of_advance(basis: &Basis<'_>, advance: &Advance) -> String {
+    match (basis.granted(), advance.outcome) {
+        (Some(granted), _) => {
+            let Granted { last, agreed_bp, factor_bp } = granted;
+            let LastAgreed { cycle, round, grant, .. } = last;
+            let less = match grant.haircut_bp() {
+                0 => String::new(),
+                haircut => format!(" less a haircut of {}", percent(haircut)),
+            };
+            let limited =
+                if *factor_bp < grant.factor_bp(*agreed_bp) { ", at most what is let be granted now" } else { "" };
+            let left = match granted.cycles_left() {
+                0 => "no further cycle may be charged so".to_owned(),
+                1 => "1 further cycle may be charged so".to_owned(),
+                left => format!("{left} further cycles may be charged so"),
+            };
+            format!(
+                "; this house's own leg is charged with a reduction of {}: the {} agreed in {cycle} round \
+                 {round}{less}{limited}; {left}",
+                percent(*factor_bp),
+                percent(*agreed_bp)
+            )
+        }
+        (None, Err(refusal)) if is_charged_stand_alone(basis) => format!("; no advance grant: {refusal}"),
+        _ => String::new(),
+    }
+}
+
+fn is_charged_stand_alone(basis: &Basis<'_>) -> bool {
+    matches!(basis.standing, Standing::FallenBack { .. } | Standing::Agreed { effect: Effect::Informs, .. })
+}
+
+/// Whose limit binds where a house's override lets less than the whole be granted; empty without one.
+fn of_override(leaf: &v1::MarginLeaf) -> String {
+    let (most, applied) = (leaf.override_bp, leaf.applied_factor_bp);
+    if most >= leaf::WHOLE_BP {
+        return String::new();
+    }
+    let factor = |house: Option<v1::ModelFigures>| house.map_or(0, |figures| figures.factor_bp);
+    let (treasury, futures) = (factor(leaf.treasury_house), factor(leaf.futures_house));
+    let lesser = treasury.min(futures);
+    let house = match treasury.cmp(&futures) {
+        Ordering::Less => "the Treasury house's factor",
+        Ordering::Equal => "both houses' factors",
+        Ordering::Greater => "the futures house's factor",
+    };
+    let limit = format!("; the houses' overrides let at most {} be granted", percent(most));
+    if applied == 0 && most > 0 && most < lesser {
+        format!("{limit}, less than the arrangement grants at all")
+    } else if applied == most && most < lesser {
+        format!("{limit}, which binds: the lesser factor is {}", percent(lesser))
+    } else if applied == lesser {
+        format!("{limit}, but {house}, {}, binds", percent(lesser))
+    } else {
+        format!("{limit}, but the arrangement's bounds bind")
+    }
 }
 
 fn agreed(basis: &Basis<'_>, round: Round, effect: Effect, superseded_by: Option<Round>, is_one_sided: bool) -> String {
@@ -57,13 +131,16 @@ fn agreed(basis: &Basis<'_>, round: Round, effect: Effect, superseded_by: Option
             format!("agreed in round {round} after the cut-off and before settlement: charged from then on")
         }
         Effect::Informs => {
-            format!("agreed in round {round}, too late for settlement: for information, stand-alone margin is charged")
+            let charged = if basis.granted().is_some() { "the advance grant stays" } else { "stand-alone margin is" };
+            format!("agreed in round {round}, too late for settlement: for information, {charged} charged")
         }
     };
     if is_one_sided {
         reason.push_str("; agreed at this house, but the other house fell back: a re-run closes the difference");
     }
-    if effect != Effect::Informs && basis.is_rehearsal() {
+    if effect != Effect::Informs && basis.mode == LinkMode::Suspended {
+        reason.push_str(", but the link is suspended or closing: stand-alone margin is charged; `links show` says why");
+    } else if effect != Effect::Informs && basis.is_rehearsal() {
         reason.push_str(", in rehearsal: stand-alone margin is charged and the would-be requirement shown");
     }
     if let Some(later) = superseded_by {

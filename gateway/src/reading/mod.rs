@@ -1,13 +1,18 @@
 //! What a node's clients read: requirements, cycles and agreements, built from the catalog and the stored figures.
 
+mod adjustment;
 pub(crate) mod agreements;
+mod amounts;
 pub(crate) mod cycles;
 mod differential;
 mod explanation;
 mod figures;
+mod grants;
+mod moved;
 mod requirements;
 mod rules;
 mod stand_alone;
+mod totals;
 mod visibility;
 
 pub(crate) use figures::{Leaves, Reader};

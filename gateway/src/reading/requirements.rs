@@ -3,12 +3,17 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use crossmargin::v1::{self, RequirementStatus};
+use jiff::civil::Date;
 
 use super::{
     ReadError, Reader, Visibility,
+    adjustment::{adjusted, adjustment, has_ended},
+    amounts::usd,
     differential::Past,
     figures::{Breaks, Leaves, cause_of},
+    grants::{Grounds, link_now},
     rules::{Basis, Charged, Effect, Figures, Standing},
+    totals::LinkRequirement,
 };
 use crate::{
     arrangement::{
@@ -16,13 +21,17 @@ use crate::{
         cycle_id::{CycleId, Round},
         digest::Digest,
         fact::{Fact, Outcome},
-        leg::Leg,
+        leaf::FactorBounds,
+        leg::{Leg, Pair},
         link::{LinkMode, LinkTerms},
         name::{AccountId, LinkId},
         parties::Parties,
         registry::Registry,
     },
-    node::catalog::{Catalog, CycleView},
+    node::{
+        catalog::{Catalog, CycleView},
+        context::Context,
+    },
 };
 
 /// A round with everything that its requirements follow from.
@@ -32,8 +41,16 @@ pub(crate) struct Selected {
     standing: Standing,
     source: Source,
     breaks: Arc<Breaks>,
+    grounds: Option<Grounds>,
     past: Option<Past>,
+    /// The cycle that this one adjusts.
+    adjusts: Option<Box<Selected>>,
+    bounds: FactorBounds,
     registry: Arc<Registry>,
+    /// The business date of the cycle; without one, of the newest book.
+    date: Date,
+    /// The newest business date at this house: who carries a link on it sees the link's past too.
+    newest: Date,
     us: Leg,
     parties: Parties,
 }
@@ -73,7 +90,14 @@ impl Reader {
     /// # Errors
     /// This house knows no such cycle or round, or what is stored of it cannot be read.
     pub(crate) fn select(&self, cycle: CycleId, round: Option<Round>) -> Result<Selected, ReadError> {
-        Ok(Selected { past: self.past(cycle), ..self.without_past(cycle, round)? })
+        let adjusted = adjusted(&self.context.catalog.read().cycles, self.context.us, cycle);
+        // A requirement is always answered: an adjustment of what cannot be read is not known.
+        let adjusts = adjusted.and_then(|adjusted| {
+            let selected = self.without_past(adjusted, None);
+            selected.inspect_err(|error| tracing::warn!(%cycle, %adjusted, %error, "no adjustment is known")).ok()
+        });
+        let adjusts = adjusts.map(Box::new);
+        Ok(Selected { past: self.past(cycle), adjusts, ..self.without_past(cycle, round)? })
     }
 
     /// What becomes of a link's figures in a round.
@@ -89,10 +113,11 @@ impl Reader {
 
     fn without_past(&self, cycle: CycleId, round: Option<Round>) -> Result<Selected, ReadError> {
         let context = &self.context;
-        let (record, registry) = {
+        let (record, registry, newest) = {
             let catalog = context.catalog.read();
             let view = catalog.cycles.get(&cycle).ok_or_else(|| ReadError::unknown_cycle(cycle))?;
-            (on_record(&catalog, context.us, cycle, view, round)?, Arc::clone(&catalog.registry))
+            let record = on_record(&catalog, context.us, cycle, view, round)?;
+            (record, Arc::clone(&catalog.registry), newest_date(context, &catalog))
         };
         let source = match (record.claim_leaves, record.stand_alone_leaves) {
             (Some(claim), _) => Source::Claim(self.leaves(claim)?),
@@ -106,8 +131,13 @@ impl Reader {
             standing: record.standing,
             source,
             breaks,
+            grounds: self.grounds(cycle),
             past: None,
+            adjusts: None,
+            bounds: context.arrangement.bounds,
             registry,
+            date: cycle.business_date,
+            newest,
             us: context.us,
             parties: context.parties.clone(),
         })
@@ -119,9 +149,10 @@ impl Reader {
     /// What is stored of it cannot be read.
     pub(crate) fn newest(&self) -> Result<Selected, ReadError> {
         let context = &self.context;
-        let (cycle, registry) = {
+        let (cycle, registry, newest) = {
             let catalog = context.catalog.read();
-            (newest_charging(&catalog, context.us), Arc::clone(&catalog.registry))
+            let cycle = newest_charging(&catalog, context.us);
+            (cycle, Arc::clone(&catalog.registry), newest_date(context, &catalog))
         };
         match cycle {
             Some(cycle) => self.select(cycle, None),
@@ -131,8 +162,13 @@ impl Reader {
                 standing: Standing::Open { in_force: None },
                 source: self.on_demand(None),
                 breaks: Arc::default(),
+                grounds: None,
                 past: None,
+                adjusts: None,
+                bounds: context.arrangement.bounds,
                 registry,
+                date: newest,
+                newest,
                 us: context.us,
                 parties: context.parties.clone(),
             }),
@@ -162,9 +198,12 @@ impl Reader {
     /// # Errors
     /// There is no such account for the caller.
     pub(crate) fn link_of(&self, account: &AccountId, visibility: &Visibility) -> Result<LinkTerms, ReadError> {
-        let registry = Arc::clone(&self.context.catalog.read().registry);
+        let (registry, newest) = {
+            let catalog = self.context.catalog.read();
+            (Arc::clone(&catalog.registry), newest_date(&self.context, &catalog))
+        };
         let us = self.context.us;
-        let of_leg = |leg: Leg| registry.link_of_account(leg, account).map(|(terms, _)| terms);
+        let of_leg = |leg: Leg| registry.terms_on(registry.link_of_account(leg, account)?, newest);
         let found = [us, us.other()].into_iter().filter_map(of_leg).find(|terms| visibility.shows(terms));
         found.cloned().ok_or_else(|| {
             ReadError::NotFound(format!("no link in force has account {account}: see `crossmargin links list`"))
@@ -211,10 +250,44 @@ impl Reader {
 impl Selected {
     /// The requirement of a link.
     pub(crate) fn requirement(&self, terms: &LinkTerms) -> v1::Requirement {
-        let cycle = self.cycle.map(|cycle| cycle.to_wire(self.parties.arrangement.as_str()));
+        let cycle = self.cycle_to_wire();
         let differential = self.past.as_ref().map(|past| past.differential(&terms.link).to_string());
-        let requirement = self.basis(terms).requirement();
-        v1::Requirement { cycle, portfolio_differential: differential.unwrap_or_default(), ..requirement }
+        let basis = self.basis(terms);
+        let adjustment = self.adjustment(&basis).map(|cents| cents.map(usd).unwrap_or_default());
+        let adjusts = self.adjusts.as_ref().and_then(|adjusted| adjusted.cycle);
+        v1::Requirement {
+            cycle,
+            portfolio_differential: differential.unwrap_or_default(),
+            adjusts: adjusts.map(|adjusts| adjusts.to_wire(self.parties.arrangement.as_str())),
+            treasury_adjustment: adjustment.treasury,
+            futures_adjustment: adjustment.futures,
+            ..basis.requirement()
+        }
+    }
+
+    /// What can be summed of a link's requirement.
+    pub(super) fn link_requirement(&self, terms: &LinkTerms) -> LinkRequirement {
+        let basis = self.basis(terms);
+        let (status, amounts) = (basis.status(), basis.amounts());
+        LinkRequirement { kind: terms.kind, owner: terms.owner.clone(), status, amounts }
+    }
+
+    /// The cycle for the wire.
+    pub(super) fn cycle_to_wire(&self) -> Option<v1::CycleId> {
+        self.cycle.map(|cycle| cycle.to_wire(self.parties.arrangement.as_str()))
+    }
+
+    /// What a link's totals change by against the cycle that this one adjusts; known once this one charges.
+    fn adjustment(&self, basis: &Basis<'_>) -> Pair<Option<i64>> {
+        match &self.adjusts {
+            Some(adjusted) if basis.has_ended() => adjustment(&basis.amounts(), &adjusted.basis(basis.terms).amounts()),
+            _ => Pair::default(),
+        }
+    }
+
+    /// The requirement of a link by its id; `None` where both houses never recorded the same.
+    pub(crate) fn requirement_of(&self, link: &LinkId) -> Option<v1::Requirement> {
+        Some(self.requirement(self.registry.terms_on(link, self.date)?))
     }
 
     fn basis<'a>(&'a self, terms: &'a LinkTerms) -> Basis<'a> {
@@ -228,17 +301,29 @@ impl Selected {
             Figures::Joint(leaf) | Figures::OwnLeg(leaf) => mode_of(leaf),
             Figures::Unknown(_) => None,
         };
-        let by_registry = || self.registry.link(&terms.link).map(|(_, mode)| mode);
+        let by_registry = || self.registry.link_on(&terms.link, self.date).map(|(_, mode)| mode);
+        let mode = mode.or_else(by_registry).unwrap_or(LinkMode::Rehearsal);
+        let advance = self.grounds.as_ref().zip(self.cycle).map(|(grounds, cycle)| {
+            let override_bp = self.registry.cap_bp(terms, cycle.business_date);
+            grounds.advance(
+                &terms.link,
+                link_now(&self.registry, terms, mode, cycle.business_date),
+                override_bp,
+                &self.bounds,
+            )
+        });
         Basis {
             us: self.us,
             kind: self.cycle.map(|cycle| cycle.kind),
             round: self.round,
+            arrangement: self.parties.arrangement.as_str(),
             arrangement_mode: self.parties.mode,
             terms,
-            mode: mode.or_else(by_registry).unwrap_or(LinkMode::Rehearsal),
+            mode,
             figures,
             standing: self.standing,
             break_cause: cause_of(&self.breaks, &terms.link),
+            advance,
         }
     }
 
@@ -250,14 +335,18 @@ impl Selected {
     ) -> impl Iterator<Item = &'a LinkTerms> {
         let links: BTreeSet<&LinkId> = match &self.source {
             Source::Claim(leaves) | Source::OwnLeg(leaves) => leaves.keys().chain(self.breaks.keys()).collect(),
-            Source::Nowhere(_) => self.registry.links().map(|(terms, _)| &terms.link).collect(),
+            Source::Nowhere(_) => self.registry.links_on(self.date).map(|(terms, _)| &terms.link).collect(),
         };
         links
             .into_iter()
             .filter(move |link| after.is_none_or(|after| *link > after))
-            .filter_map(|link| self.registry.link(link))
-            .map(|(terms, _)| terms)
-            .filter(|terms| visibility.shows(terms))
+            .filter_map(|link| self.registry.terms_on(link, self.date))
+            .filter(|terms| {
+                // A link that moved shows its past to whom it moved.
+                let is_theirs_now =
+                    || self.registry.terms_on(&terms.link, self.newest).is_some_and(|now| visibility.shows(now));
+                visibility.shows(terms) || is_theirs_now()
+            })
     }
 
     /// The round that the requirements rest on.
@@ -266,10 +355,19 @@ impl Selected {
     }
 }
 
-fn mode_of(leaf: &v1::MarginLeaf) -> Option<LinkMode> {
+/// The newest business date at this house: of its cycles and its book, else today.
+fn newest_date(context: &Context, catalog: &Catalog) -> Date {
+    let of_cycles = catalog.cycles.keys().next_back().map(|cycle| cycle.business_date);
+    let of_book = catalog.book().map(|book| book.business_date);
+    of_cycles.max(of_book).unwrap_or_else(|| context.today())
+}
+
+/// The mode of a leaf; `None` where it names none.
+pub(super) fn mode_of(leaf: &v1::MarginLeaf) -> Option<LinkMode> {
     match leaf.mode() {
         v1::LinkMode::Live => Some(LinkMode::Live),
         v1::LinkMode::Rehearsal => Some(LinkMode::Rehearsal),
+        v1::LinkMode::Suspended => Some(LinkMode::Suspended),
         v1::LinkMode::Unspecified => None,
     }
 }
@@ -287,13 +385,11 @@ fn on_record(
         Some(round) => Some(known_round(record, cycle, round)?),
         None => in_force.or_else(|| record.claimed_round(us)),
     };
-    let attachment = |digest: Digest| catalog.by_digest(us, digest).and_then(|held| held.keeping.attachment);
-    let claim = round.and_then(|round| record.rounds.get(&round)?.claims[us]);
     let outcome = record.outcomes[us].map(|outcome| Fact::Outcome { by: us, cycle, outcome });
     Ok(OnRecord {
         round,
         standing: standing(catalog, us, cycle, view, round),
-        claim_leaves: claim.and_then(|claim| attachment(claim.digest)),
+        claim_leaves: round.and_then(|round| claim_leaves(catalog, us, record, round)),
         stand_alone_leaves: outcome.and_then(|fact| catalog.evidence(&fact)?.keeping.attachment),
         breaks: round.and_then(|round| breaks_digest(catalog, us, record, round)),
     })
@@ -347,8 +443,14 @@ fn known_round(record: &Cycle, cycle: CycleId, round: Round) -> Result<Round, Re
     Err(ReadError::NotFound(format!("cycle {cycle} has no round {round}: its newest is {newest}")))
 }
 
+/// The digest of the leaves of this house's claim for a round.
+pub(super) fn claim_leaves(catalog: &Catalog, us: Leg, record: &Cycle, round: Round) -> Option<Digest> {
+    let claim = record.rounds.get(&round)?.claims[us]?;
+    catalog.by_digest(us, claim.digest)?.keeping.attachment
+}
+
 /// The digest of the breaks of a round that this house has matched.
-fn breaks_digest(catalog: &Catalog, us: Leg, record: &Cycle, round: Round) -> Option<Digest> {
+pub(super) fn breaks_digest(catalog: &Catalog, us: Leg, record: &Cycle, round: Round) -> Option<Digest> {
     let statement = record.rounds.get(&round)?.statements[us]?;
     catalog.by_digest(us, statement)?.keeping.attachment
 }
@@ -359,7 +461,6 @@ fn newest_charging(catalog: &Catalog, us: Leg) -> Option<CycleId> {
         let open = catalog.cycles.iter().rev();
         open.filter(|(id, view)| id.kind.charges() && view.record.opened[us])
     };
-    let has_ended = |view: &CycleView| view.record.agreement().is_some() || view.record.outcomes[us].is_some();
-    let ended = charging().find(|(_, view)| has_ended(view));
+    let ended = charging().find(|(_, view)| has_ended(view, us));
     ended.or_else(|| charging().next()).map(|(id, _)| *id)
 }

@@ -2,10 +2,15 @@
 
 use crossmargin::v1::{self, BreakCause, RequirementStatus};
 
-use super::explanation;
+use super::{
+    amounts::{Amounts, LegAmounts, LegFigures, usd},
+    explanation,
+};
 use crate::arrangement::{
     cycle_id::{CycleKind, Round},
     fact::FallBackCause,
+    grant::{Granted, Refusal},
+    leaf,
     leg::{Leg, Pair},
     link::{LinkMode, LinkTerms},
     parties::ArrangementMode,
@@ -19,6 +24,8 @@ pub(super) struct Basis<'a> {
     /// The kind of the cycle; `None` before the first cycle.
     pub(super) kind: Option<CycleKind>,
     pub(super) round: Option<Round>,
+    /// The name of the arrangement.
+    pub(super) arrangement: &'a str,
     pub(super) arrangement_mode: ArrangementMode,
     pub(super) terms: &'a LinkTerms,
     /// The mode in the leaf, and by the registry where there is no leaf.
@@ -27,6 +34,17 @@ pub(super) struct Basis<'a> {
     pub(super) standing: Standing,
     /// Why the houses differ on the link, where they do.
     pub(super) break_cause: Option<BreakCause>,
+    /// What comes of an advance grant; `None` where the arrangement grants none for the cycle, or it has not fallen back.
+    pub(super) advance: Option<Advance>,
+}
+
+/// What comes of an advance grant in a cycle that fell back.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Advance {
+    /// Why the cycle fell back.
+    pub(super) cause: FallBackCause,
+    /// The grant, or why there is none.
+    pub(super) outcome: Result<Granted, Refusal>,
 }
 
 /// What is known of a link's margins.
@@ -78,6 +96,8 @@ pub(crate) enum Charged {
     Agreed,
     /// The stand-alone margins among them.
     StandAlone,
+    /// The stand-alone margins among them, that of the house that answers less this factor, in basis points.
+    AdvanceGrant(u32),
     /// None of them: another round's agreement is in force.
     OtherRound(Round),
     /// None of them: the cycle informs.
@@ -100,9 +120,11 @@ impl Basis<'_> {
     pub(super) fn status(&self) -> RequirementStatus {
         match self.standing {
             _ if self.break_cause.is_some() => RequirementStatus::Break,
+            _ if self.granted().is_some() => RequirementStatus::AdvanceGrant,
             Standing::Agreed { effect: Effect::Informs, .. } => RequirementStatus::FallenBack,
             // What is not in the claim was not agreed, though the round was.
             Standing::Agreed { .. } if !matches!(self.figures, Figures::Joint(_)) => RequirementStatus::FallenBack,
+            Standing::Agreed { .. } if self.mode == LinkMode::Suspended => RequirementStatus::Suspended,
             Standing::Agreed { .. } if self.is_rehearsal() => RequirementStatus::Rehearsal,
             Standing::Agreed { .. } => RequirementStatus::Agreed,
             Standing::FallenBack { .. } | Standing::CutOff { .. } => RequirementStatus::FallenBack,
@@ -118,7 +140,54 @@ impl Basis<'_> {
             | Standing::CutOff { in_force }
             | Standing::Open { in_force: Some(in_force) } => Charged::OtherRound(in_force),
             _ if self.status() == RequirementStatus::Agreed => Charged::Agreed,
-            _ => Charged::StandAlone,
+            _ => self.granted().map_or(Charged::StandAlone, |granted| Charged::AdvanceGrant(granted.factor_bp)),
+        }
+    }
+
+    /// The advance grant that is charged by: where the cycle fell back and stays so, on figures that are known, and never
+    /// on a break.
+    pub(super) fn granted(&self) -> Option<&Granted> {
+        let falls_back =
+            matches!(self.standing, Standing::FallenBack { .. } | Standing::Agreed { effect: Effect::Informs, .. });
+        if !falls_back || self.break_cause.is_some() || matches!(self.figures, Figures::Unknown(_)) {
+            return None;
+        }
+        self.advance.as_ref().and_then(|advance| advance.outcome.as_ref().ok())
+    }
+
+    /// Whether the round's figures decide what is charged: the cycle has ended here, and no other round is in force.
+    pub(super) fn has_ended(&self) -> bool {
+        let goes_on = matches!(self.standing, Standing::Open { .. });
+        let is_charged = match self.charged() {
+            Charged::Agreed | Charged::StandAlone | Charged::AdvanceGrant(_) => true,
+            Charged::OtherRound(_) | Charged::Nothing => false,
+        };
+        !goes_on && is_charged
+    }
+
+    /// What each house asks for its leg, where it is known here.
+    pub(super) fn amounts(&self) -> Amounts {
+        let (Figures::Joint(leaf) | Figures::OwnLeg(leaf)) = self.figures else { return Pair::default() };
+        Pair::from_fn(|leg| {
+            let is_known = leg == self.us || matches!(self.figures, Figures::Joint(_));
+            is_known.then(|| self.leg_amounts(leg, LegFigures::of(leaf, leg)))
+        })
+    }
+
+    fn leg_amounts(&self, leg: Leg, figures: LegFigures) -> LegAmounts {
+        match (self.status(), self.granted()) {
+            (RequirementStatus::Agreed, _) => figures.agreed(),
+            // The other house's word on its own leg is its own.
+            (_, Some(granted)) if leg == self.us => figures.reduced(granted.factor_bp),
+            _ => figures.stand_alone(),
+        }
+    }
+
+    fn applied_factor_bp(&self) -> u32 {
+        match (self.figures, self.granted()) {
+            (_, Some(granted)) => granted.factor_bp,
+            (Figures::Joint(leaf), None) if self.status() == RequirementStatus::Agreed => leaf.applied_factor_bp,
+            _ => 0,
         }
     }
 
@@ -129,6 +198,12 @@ impl Basis<'_> {
     /// The requirement; the cycle is left for the caller to fill in.
     pub(super) fn requirement(&self) -> v1::Requirement {
         let status = self.status();
+        let amounts = self.amounts();
+        let text = |leg: Leg, of: fn(LegAmounts) -> i64| amounts[leg].map(of).map(usd).unwrap_or_default();
+        let standalone = |leg| text(leg, |amounts| amounts.standalone);
+        let required = |leg| text(leg, |amounts| amounts.requirement);
+        let charges = |leg| text(leg, |amounts| amounts.charges);
+        let total = |leg| text(leg, LegAmounts::total);
         let requirement = v1::Requirement {
             cycle: None,
             round: self.round.map_or(0, |round| round.0),
@@ -137,66 +212,48 @@ impl Basis<'_> {
             status: status.into(),
             reason: explanation::of_requirement(self, status),
             break_cause: self.break_cause.unwrap_or_default().into(),
+            applied_factor_bp: self.applied_factor_bp(),
+            treasury_standalone: standalone(Leg::Treasury),
+            futures_standalone: standalone(Leg::Futures),
+            treasury_requirement: required(Leg::Treasury),
+            futures_requirement: required(Leg::Futures),
+            treasury_charges: charges(Leg::Treasury),
+            futures_charges: charges(Leg::Futures),
+            treasury_total: total(Leg::Treasury),
+            futures_total: total(Leg::Futures),
+            advance_grant: self.granted().map(|granted| self.used_grant(granted)),
             ..Default::default()
         };
         match self.figures {
-            Figures::Joint(leaf) => with_joint(requirement, leaf, status),
-            Figures::OwnLeg(leaf) => with_own_leg(requirement, leaf, self.us),
-            Figures::Unknown(_) => requirement,
+            Figures::Joint(leaf) => with_both_models(requirement, leaf),
+            Figures::OwnLeg(_) | Figures::Unknown(_) => requirement,
+        }
+    }
+
+    fn used_grant(&self, granted: &Granted) -> v1::UsedGrant {
+        let cause = self.advance.map(|advance| v1::FallBackCause::from(advance.cause));
+        v1::UsedGrant {
+            agreed_cycle: Some(granted.last.cycle.to_wire(self.arrangement)),
+            agreed_round: granted.last.round.0,
+            agreed_factor_bp: granted.agreed_bp,
+            haircut_bp: granted.last.grant.haircut_bp(),
+            cycles_left: granted.cycles_left(),
+            fall_back_cause: cause.unwrap_or_default().into(),
         }
     }
 }
 
-fn with_joint(requirement: v1::Requirement, leaf: &v1::MarginLeaf, status: RequirementStatus) -> v1::Requirement {
-    let is_charged = status == RequirementStatus::Agreed;
-    let charged = |agreed: i64, standalone: i64| if is_charged { agreed } else { standalone };
-    let required = Pair {
-        treasury: charged(leaf.treasury_requirement_cents, leaf.treasury_standalone_cents),
-        futures: charged(leaf.futures_requirement_cents, leaf.futures_standalone_cents),
-    };
+/// What both models say of the link, whatever is charged.
+fn with_both_models(requirement: v1::Requirement, leaf: &v1::MarginLeaf) -> v1::Requirement {
     v1::Requirement {
-        treasury_standalone: usd(leaf.treasury_standalone_cents),
-        futures_standalone: usd(leaf.futures_standalone_cents),
         treasury_factor_bp: leaf.treasury_house.map_or(0, |figures| figures.factor_bp),
         futures_factor_bp: leaf.futures_house.map_or(0, |figures| figures.factor_bp),
-        applied_factor_bp: if is_charged { leaf.applied_factor_bp } else { 0 },
         would_be_factor_bp: leaf.applied_factor_bp,
-        treasury_requirement: usd(required.treasury),
-        futures_requirement: usd(required.futures),
-        treasury_charges: usd(leaf.treasury_charges_cents),
-        futures_charges: usd(leaf.futures_charges_cents),
-        treasury_total: usd(required.treasury.saturating_add(leaf.treasury_charges_cents)),
-        futures_total: usd(required.futures.saturating_add(leaf.futures_charges_cents)),
         would_be_treasury_requirement: usd(leaf.treasury_requirement_cents),
         would_be_futures_requirement: usd(leaf.futures_requirement_cents),
+        override_bp: (leaf.override_bp < leaf::WHOLE_BP).then_some(leaf.override_bp),
         ..requirement
     }
-}
-
-fn with_own_leg(requirement: v1::Requirement, leaf: &v1::MarginLeaf, us: Leg) -> v1::Requirement {
-    match us {
-        Leg::Treasury => v1::Requirement {
-            treasury_standalone: usd(leaf.treasury_standalone_cents),
-            treasury_requirement: usd(leaf.treasury_standalone_cents),
-            treasury_charges: usd(leaf.treasury_charges_cents),
-            treasury_total: usd(leaf.treasury_standalone_cents.saturating_add(leaf.treasury_charges_cents)),
-            ..requirement
-        },
-        Leg::Futures => v1::Requirement {
-            futures_standalone: usd(leaf.futures_standalone_cents),
-            futures_requirement: usd(leaf.futures_standalone_cents),
-            futures_charges: usd(leaf.futures_charges_cents),
-            futures_total: usd(leaf.futures_standalone_cents.saturating_add(leaf.futures_charges_cents)),
-            ..requirement
-        },
-    }
-}
-
-/// US cents as a decimal of US dollars with two digits.
-pub(super) fn usd(cents: i64) -> String {
-    let sign = if cents < 0 { "-" } else { "" };
-    let cents = cents.unsigned_abs();
-    format!("{sign}{}.{:02}", cents / 100, cents % 100)
 }
 
 #[cfg(test)]

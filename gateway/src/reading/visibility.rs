@@ -31,6 +31,20 @@ impl Visibility {
         *self == Self::All
     }
 
+    /// Whether the caller may see what is about a member.
+    pub(crate) fn shows_member(&self, member: &crate::arrangement::name::MemberId) -> bool {
+        self.shows_member_named(member.as_str())
+    }
+
+    /// The same for a member by its name on the wire.
+    pub(crate) fn shows_member_named(&self, member: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Member(own) => own.as_str() == member,
+            Self::Owner(_) => false,
+        }
+    }
+
     /// Whether the caller may see a link.
     pub(crate) fn shows(&self, terms: &LinkTerms) -> bool {
         match self {

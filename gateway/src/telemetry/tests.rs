@@ -110,6 +110,60 @@ fn the_spans_of_transport_libraries_are_never_exported() {
 }
 
 #[test]
+fn every_line_of_a_nodes_log_names_arrangement_and_house_whatever_the_level() {
+    let parties = crate::arrangement::evidence::tests::parties();
+    let work = || {
+        for us in Leg::BOTH {
+            node_span(&parties, us).in_scope(|| tracing::error!("lost"));
+        }
+    };
+    for log in ["error", "gateway=error", "off,gateway::telemetry=error"] {
+        let text = written(&TelemetryConfig { log: log.into(), ..TelemetryConfig::default() }, work);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 2, "{log}: {text}");
+        assert!(lines[0].contains("node{arrangement=A-B house=A}"), "{log}: {text}");
+        assert!(lines[1].contains("node{arrangement=A-B house=B}"), "{log}: {text}");
+    }
+    let json = written(&TelemetryConfig { log_format: LogFormat::Json, ..TelemetryConfig::default() }, work);
+    let line: serde_json::Value = serde_json::from_str(json.lines().next().unwrap()).unwrap();
+    assert_eq!((line["span"]["arrangement"].as_str(), line["span"]["house"].as_str()), (Some("A-B"), Some("A")));
+}
+
+#[test]
+fn exported_spans_name_arrangement_and_house_and_the_nodes_own_span_is_no_parent_of_theirs() {
+    let parties = crate::arrangement::evidence::tests::parties();
+    let spans = exported(&TelemetryConfig { traces: "trace".into(), ..TelemetryConfig::default() }, || {
+        node_span(&parties, Leg::Futures).in_scope(|| {
+            let span = info_span!("call");
+            name_node(&span, &parties, Leg::Futures);
+        });
+    });
+    let [call] = &spans[..] else { panic!("one span: {spans:?}") };
+    assert_eq!((call.name.as_ref(), call.parent_span_id), ("call", SpanId::INVALID));
+    for (key, value) in [("crossmargin.arrangement", "A-B"), ("crossmargin.house", "B")] {
+        let found = call.attributes.iter().find(|attribute| attribute.key.as_str() == key);
+        assert_eq!(found.map(|attribute| attribute.value.to_string()).as_deref(), Some(value));
+    }
+}
+
+#[tokio::test]
+async fn work_that_blocks_stays_within_the_span_of_who_asks_for_it() {
+    let parties = crate::arrangement::evidence::tests::parties();
+    let written = Written::default();
+    let writer = written.clone();
+    let dispatch = dispatch(&TelemetryConfig::default(), None, move || writer.clone()).unwrap();
+    let _default = tracing::dispatcher::set_default(&dispatch);
+    let inside = node_span(&parties, Leg::Treasury).in_scope(|| {
+        let dispatch = dispatch.clone();
+        // The thread has no subscriber of its own in a test.
+        spawn_blocking(move || tracing::dispatcher::with_default(&dispatch, || info!("far away")))
+    });
+    inside.await.unwrap();
+    let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    assert!(text.contains("node{arrangement=A-B house=A}") && text.contains("far away"), "{text}");
+}
+
+#[test]
 fn logs_are_text_or_one_json_object_a_line_and_follow_the_filter() {
     let work = || {
         info!(round = 2, "signed");
@@ -131,7 +185,7 @@ async fn a_stop_exports_what_is_left_to_the_collector() {
     let served = tonic::transport::Server::builder().add_service(collector.clone()).serve_with_incoming(incoming);
     tokio::spawn(served);
 
-    let provider = otlp(&endpoint, &HouseId::new("FICC").unwrap()).unwrap();
+    let provider = otlp(&endpoint).unwrap();
     let dispatch = dispatch(&TelemetryConfig::default(), Some(&provider), io::sink).unwrap();
     tracing::dispatcher::with_default(&dispatch, claim);
     assert_eq!(collector.calls(), [""; 0], "spans are batched");
@@ -141,7 +195,7 @@ async fn a_stop_exports_what_is_left_to_the_collector() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_collector_that_is_not_there_does_not_hold_up_a_stop() {
-    let provider = otlp("http://127.0.0.1:1", &HouseId::new("FICC").unwrap()).unwrap();
+    let provider = otlp("http://127.0.0.1:1").unwrap();
     let dispatch = dispatch(&TelemetryConfig::default(), Some(&provider), io::sink).unwrap();
     tracing::dispatcher::with_default(&dispatch, claim);
     let stop = Telemetry { provider: Some(provider) }.stop(Duration::from_millis(200));

@@ -76,10 +76,11 @@ impl JointMargin {
         Self::at_factor(by_house, charges, Factor::applied(lesser, lesser, terms.bounds))
     }
 
-    /// The same margins when less is granted, as a house may decide. A factor above the applied one changes nothing.
+    /// The same margins when at most `most` is granted, as a house may decide; nothing where that is below the smallest
+    /// that the arrangement grants. More than the applied factor changes nothing.
     #[must_use]
-    pub fn granting_at_most(self, factor: Factor) -> Self {
-        Self::at_factor(self.by_house, self.charges, self.applied.min(factor))
+    pub fn granting_at_most(self, most: Factor, bounds: FactorBounds) -> Self {
+        Self::at_factor(self.by_house, self.charges, Factor::applied(self.applied, most, bounds))
     }
 
     /// What each house requires in all: its reduced core and its charges outside the core.
@@ -172,8 +173,11 @@ mod tests {
             &ReductionTerms::default(),
         );
         let of = |bp| Factor::from_basis_points(bp).unwrap();
-        assert_eq!(margin.granting_at_most(of(9_000)), margin);
-        assert_eq!(margin.granting_at_most(of(2_500)).requirements, [usd(7_500), usd(3_000)]);
+        let granting = |bp| margin.granting_at_most(of(bp), FactorBounds::DEFAULT);
+        assert_eq!(granting(9_000), margin);
+        assert_eq!(granting(2_500).requirements, [usd(7_500), usd(3_000)]);
+        assert_eq!(granting(100).applied, of(100));
+        assert_eq!(granting(99).applied, Factor::ZERO, "below the smallest nothing is granted");
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! One link of a claim, computed again from what the claim was computed from.
 
 use jiff::civil::Date;
-use risk::margin::{JointMargin, LinkPositions};
+use risk::{
+    factor::Factor,
+    margin::{JointMargin, LinkPositions},
+};
 
 use crate::{
     analysis::{AnalysisError, claimed::Claimed},
@@ -24,8 +27,10 @@ pub(super) struct LinkCase {
     pub(super) positions: LinkPositions,
     /// Its margins: those of the claim.
     pub(super) margin: JointMargin,
-    /// The margins as they follow from the models; a house may have granted less.
+    /// The margins as they follow from the models and the arrangement's bounds, without the houses' overrides.
     pub(super) following: JointMargin,
+    /// The most that the houses' overrides let be granted.
+    pub(super) cap: Factor,
 }
 
 impl LinkCase {
@@ -41,8 +46,9 @@ impl LinkCase {
         let inputs = computer.link_inputs(job, terms)?;
         let situation = computer.situation(computer.assembled(job)?, job.business_date)?;
         let (valued, positions, following) = value(computer, &situation, &inputs)?;
-        let margin = claimed.confirmed(terms, &following)?;
-        Ok(Self { business_date: job.business_date, inputs, situation, valued, positions, margin, following })
+        let margin = claimed.confirmed(computer, terms, &following)?;
+        let cap = claimed.cap(&terms.link)?;
+        Ok(Self { business_date: job.business_date, inputs, situation, valued, positions, margin, following, cap })
     }
 
     /// What is held in both legs, in the order of the positions of a portfolio of both.
@@ -52,7 +58,7 @@ impl LinkCase {
     }
 }
 
-/// The positions of one link in a situation: its instruments valued, and its margins.
+/// The positions of one link in a situation: its instruments valued, and its margins without the houses' overrides.
 pub(super) fn value(
     computer: &Computer,
     situation: &Situation,
@@ -60,7 +66,7 @@ pub(super) fn value(
 ) -> Result<(Valued, LinkPositions, JointMargin), ComputeError> {
     let valued = situation.value(&inputs.instruments())?;
     let positions = inputs.positions(&valued)?;
-    let margins = computer.joint_of(&valued, std::slice::from_ref(&positions))?;
+    let margins = computer.joint_of(&valued, std::slice::from_ref(&positions), Factor::ONE)?;
     let margin = margins.into_iter().next().ok_or_else(|| ComputeError::new("a link has no margin"))?;
     Ok((valued, positions, margin))
 }

@@ -20,6 +20,7 @@ use crate::{
     book::Holding,
     compute::{ComputeError, Computer, LinkInputs, Situation},
     problem::Problems,
+    words::percent,
 };
 
 /// The figures after a change of one thing.
@@ -85,8 +86,11 @@ impl Analyst {
 fn steps(computer: &Computer, before: &LinkCase, now: &LinkCase) -> Result<[Step; 4], ComputeError> {
     let (valued_then, entering) = valued_by(&before.situation, &now.inputs);
     let (_, left) = valued_by(&now.situation, &before.inputs);
-    let joint =
-        |situation: &Situation, inputs: &LinkInputs| value(computer, situation, inputs).map(|(_, _, margin)| margin);
+    // The overrides of the earlier claim up to the last step: they are parameters of the houses.
+    let capped = |margin: JointMargin| computer.granting_at_most(margin, before.cap);
+    let joint = |situation: &Situation, inputs: &LinkInputs| {
+        value(computer, situation, inputs).map(|(_, _, margin)| capped(margin))
+    };
     let positions = joint(&before.situation, &valued_then)?;
 
     let in_market = Situation { assembled: Arc::clone(&now.situation.assembled), ..before.situation.clone() };
@@ -95,24 +99,25 @@ fn steps(computer: &Computer, before: &LinkCase, now: &LinkCase) -> Result<[Step
     let models = before.situation.models.each_ref();
     let is_same_model = before.situation.models == now.situation.models;
     let scenarios = if is_same_model {
-        now.following
+        capped(now.following)
     } else {
         joint(&Situation::new(models, Arc::clone(&now.situation.assembled), now.business_date)?, &now.inputs)?
     };
     let versions = || now.situation.models.each_ref().map(|model| model.version.to_string()).join(" and ");
+    let mut parameters = if is_same_model {
+        "the same models are in force".to_owned()
+    } else {
+        format!("{} are in force now", versions())
+    };
+    if before.cap != now.cap {
+        let [then, now] = [before.cap, now.cap].map(|cap| percent(cap.basis_points().into()));
+        parameters.push_str(&format!("; the houses' overrides let {now} be granted, and {then} before"));
+    }
     Ok([
         Step { name: "positions", after: positions, remark: entered_and_left(before, now, &entering, &left) },
         Step { name: "market", after: market, remark: format!("prices, curve and fixings of {}", now.business_date) },
         Step { name: "scenarios", after: scenarios, remark: format!("histories up to {}", now.business_date) },
-        Step {
-            name: "parameters",
-            after: now.margin,
-            remark: if is_same_model {
-                "the same models are in force".to_owned()
-            } else {
-                format!("{} are in force now", versions())
-            },
-        },
+        Step { name: "parameters", after: now.margin, remark: parameters },
     ])
 }
 

@@ -26,7 +26,7 @@ pub(super) fn of(
     if case.margin.factors != [Factor::ZERO; 2] {
         sentences.push(offsets(&houses[lesser]));
     }
-    sentences.extend(bounds(&case.margin, &arrangement.bounds, case.following.applied));
+    sentences.extend(bounds(&case.margin, &arrangement.bounds, case.following.applied, case.cap));
     sentences.push(charged(&case.margin, names, charge));
     sentences.join(" ")
 }
@@ -88,8 +88,8 @@ fn offsets(house: &HouseExplanation) -> String {
     }
 }
 
-/// What the arrangement's bounds and a house's own decision make of the lesser factor.
-fn bounds(margin: &JointMargin, bounds: &FactorBounds, following: Factor) -> Vec<String> {
+/// What the arrangement's bounds and the houses' overrides make of the lesser factor.
+fn bounds(margin: &JointMargin, bounds: &FactorBounds, following: Factor, cap: Factor) -> Vec<String> {
     let lesser = u32::from(margin.factors[0].min(margin.factors[1]).basis_points());
     let capped = lesser.min(bounds.max_bp);
     let (follows, applied) = (u32::from(following.basis_points()), u32::from(margin.applied.basis_points()));
@@ -106,11 +106,13 @@ fn bounds(margin: &JointMargin, bounds: &FactorBounds, following: Factor) -> Vec
         ));
     }
     if applied < follows {
-        sentences.push(format!(
-            "A house granted {} instead of the {} that follow.",
-            percent(applied),
-            percent(follows)
-        ));
+        let limit = format!("The houses' overrides let at most {} be granted", percent(cap.basis_points().into()));
+        sentences.push(match margin.applied {
+            Factor::ZERO if cap > Factor::ZERO => {
+                format!("{limit}, below the {} from which on the arrangement grants any: nothing is granted instead of the {} that follow.", percent(bounds.min_bp), percent(follows))
+            }
+            _ => format!("{limit}: {} instead of the {} that follow.", percent(applied), percent(follows)),
+        });
     }
     sentences
 }
@@ -133,6 +135,10 @@ fn charged(margin: &JointMargin, houses: [&str; 2], charge: &Charge) -> String {
                 "Stand-alone core margins are charged, {treasury} USD at {first} and {futures} USD at {second}: {reason}. \
                  The figures, with {reduction}, are what would follow."
             )
+        }
+        Charged::AdvanceGrant(_) => {
+            let reason = reason.strip_prefix("advance grant: ").unwrap_or(reason);
+            format!("An advance grant is charged by: {reason}. The figures, with {reduction}, are what would follow.")
         }
         Charged::OtherRound(round) => {
             format!("The agreement of round {round} counts, not these figures, with {reduction}: {reason}.")
@@ -196,7 +202,7 @@ mod tests {
                  they can.",
             ),
         ] {
-            assert_eq!(bounds(&margin, &BOUNDS, margin.applied).join(" "), expected);
+            assert_eq!(bounds(&margin, &BOUNDS, margin.applied, Factor::ONE).join(" "), expected);
         }
     }
 
@@ -222,6 +228,11 @@ mod tests {
                 Charged::OtherRound(Round(2)),
                 "The agreement of round 2 counts, not these figures, with a reduction of 50.00 %: why.",
             ),
+            (
+                &hedged,
+                Charged::AdvanceGrant(3_200),
+                "An advance grant is charged by: why. The figures, with a reduction of 50.00 %, are what would follow.",
+            ),
             (&hedged, Charged::Nothing, "Nothing is charged by the figures, with a reduction of 50.00 %: why."),
         ] {
             let charge =
@@ -231,12 +242,25 @@ mod tests {
     }
 
     #[test]
-    fn a_house_that_granted_less_is_said_to() {
+    fn an_override_is_said_to_bind_only_where_it_does() {
         let margin = margin([10_000, 10_000, 8_000], [10_000, 10_000, 12_000], false);
-        let granted = margin.granting_at_most(Factor::from_basis_points(2_500).unwrap());
-        assert_eq!(
-            bounds(&granted, &BOUNDS, margin.applied).join(" "),
-            "A house granted 25.00 % instead of the 40.00 % that follow."
-        );
+        for (cap, expected) in [
+            (10_000, ""),
+            (4_000, ""),
+            (
+                2_500,
+                "The houses' overrides let at most 25.00 % be granted: 25.00 % instead of the 40.00 % that follow.",
+            ),
+            (
+                99,
+                "The houses' overrides let at most 0.99 % be granted, below the 1.00 % from which on the arrangement grants \
+                 any: nothing is granted instead of the 40.00 % that follow.",
+            ),
+            (0, "The houses' overrides let at most 0.00 % be granted: 0.00 % instead of the 40.00 % that follow."),
+        ] {
+            let cap = Factor::from_basis_points(cap).unwrap();
+            let granted = margin.granting_at_most(cap, Limits::DEFAULT);
+            assert_eq!(bounds(&granted, &BOUNDS, margin.applied, cap).join(" "), expected);
+        }
     }
 }

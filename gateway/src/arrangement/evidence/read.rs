@@ -5,14 +5,15 @@ use jiff::{Timestamp, civil::Date};
 use prost::Message;
 
 use super::{
-    BATCH_LINKS_MAX, CHUNK_BYTES_MAX, CLAIM_LEAVES_MAX, ChunkRef, Claim, CycleOpening, Decline, ENGINE_CHARACTERS_MAX,
-    End, Evidence, EvidenceError, Inputs, MANIFEST_CHUNKS_MAX, MARKET_ITEM_BYTES_MAX, MarketItemRef, MarketManifest,
-    Outcome, PAYLOAD_BYTES_MAX, PositionManifest, REASON_CHARACTERS_MAX, RegistryContent, RegistryEntry, Statement,
-    Totals,
+    BATCH_CHANGES_MAX, BY_CHARACTERS_MAX, CHUNK_BYTES_MAX, CLAIM_LEAVES_MAX, ChangeBatch, ChunkRef, Claim,
+    CycleOpening, Decline, ENGINE_CHARACTERS_MAX, End, Evidence, EvidenceError, Inputs, MANIFEST_CHUNKS_MAX,
+    MARKET_ITEM_BYTES_MAX, MarketItemRef, MarketManifest, Outcome, PAYLOAD_BYTES_MAX, PositionManifest,
+    REASON_CHARACTERS_MAX, RegistryContent, RegistryEntry, Statement, Totals,
 };
 use crate::arrangement::{
-    cycle_id::{CycleId, Round},
+    cycle_id::{CycleId, CycleKind, Round, iso_date},
     digest::Digest,
+    grant::AdvanceGrant,
     leg::{Leg, Pair},
     parties::Parties,
 };
@@ -148,6 +149,8 @@ impl Reader<'_> {
             Ok((count.cause(), within(&format!("{field}.count"), count.count, u64::MAX)?))
         })?;
         ascending("break_counts", &break_counts, |(cause, _)| *cause)?;
+        let advance_grants = each("advance_grants", &wire.advance_grants, advance_grant)?;
+        ascending("advance_grants", &advance_grants, |(kind, _)| *kind)?;
         Ok(Statement {
             cycle: self.cycle(wire.cycle.as_ref())?,
             round: round(wire.round)?,
@@ -162,6 +165,8 @@ impl Reader<'_> {
             break_counts,
             live_totals: totals(present("live_totals", wire.live_totals)?),
             rehearsal_totals: totals(present("rehearsal_totals", wire.rehearsal_totals)?),
+            suspended_count: wire.suspended_count,
+            advance_grants: advance_grants.into_iter().collect(),
         })
     }
 
@@ -200,12 +205,17 @@ fn registry_entry(wire: v1::RegistryEntry) -> Read<RegistryEntry> {
         v1::registry_entry::Entry::Adoption(adoption) => {
             RegistryContent::Adoption(digest("adoption.arrangement_digest", &adoption.arrangement_digest)?)
         }
-        v1::registry_entry::Entry::Links(batch) => {
-            at_most("links.links", batch.links.len(), BATCH_LINKS_MAX)?;
-            if batch.links.is_empty() {
-                return wrong("links.links", "is empty: an entry records at least one link");
+        v1::registry_entry::Entry::Changes(batch) => {
+            at_most("changes.changes", batch.changes.len(), BATCH_CHANGES_MAX)?;
+            if batch.changes.is_empty() {
+                return wrong("changes.changes", "is empty: an entry records at least one change");
             }
-            RegistryContent::Links(batch.links)
+            let recorded = present("changes.recorded", batch.recorded)?;
+            RegistryContent::Changes(ChangeBatch {
+                changes: batch.changes,
+                by: text("changes.recorded.by", recorded.by, BY_CHARACTERS_MAX)?,
+                at: instant("changes.recorded.at", recorded.at.as_ref())?,
+            })
         }
     };
     Ok(RegistryEntry { sequence, previous, content })
@@ -230,6 +240,21 @@ fn inputs(wire: v1::Inputs) -> Read<Inputs> {
         registry: digest("inputs.registry", &wire.registry)?,
         engine,
     })
+}
+
+fn advance_grant(field: &str, wire: &v1::AdvanceGrant) -> Read<(CycleKind, AdvanceGrant)> {
+    let Some(kind) = CycleKind::from_wire(wire.kind()) else {
+        return wrong(format!("{field}.kind"), "is not given or not known here");
+    };
+    let grant = AdvanceGrant::new(kind, wire.haircut_bp, wire.cycles).or_else(|problems| {
+        // Invariant: a grant that is refused has a problem; the first is told, as everywhere in evidence.
+        let first = problems.into_iter().next();
+        first.map_or_else(
+            || wrong(field, "is out of range"),
+            |problem| wrong(format!("{field}.{}", problem.field), problem.reason),
+        )
+    })?;
+    Ok((kind, grant))
 }
 
 fn totals(wire: v1::Totals) -> Totals {
@@ -282,7 +307,7 @@ fn text(field: &str, text: String, max: usize) -> Read<String> {
 }
 
 fn date(field: &str, text: &str) -> Read<Date> {
-    Date::strptime("%Y-%m-%d", text).or_else(|_| wrong(field, format!("{text:?} is not a date: YYYY-MM-DD is needed")))
+    iso_date(text).map_or_else(|| wrong(field, format!("{text:?} is not a date: YYYY-MM-DD is needed")), Ok)
 }
 
 fn instant(field: &str, wire: Option<&prost_types::Timestamp>) -> Read<Timestamp> {

@@ -2,6 +2,8 @@ use prost::Message;
 
 use super::*;
 use crate::arrangement::{
+    cycle_id::CycleKind,
+    grant::AdvanceGrant,
     leg::Leg,
     parties::{ArrangementMode, Parties},
 };
@@ -23,7 +25,11 @@ pub(crate) fn every_kind() -> Vec<Evidence> {
         Evidence::RegistryEntry(RegistryEntry {
             sequence: 2,
             previous: digest(1),
-            content: RegistryContent::Links(vec![v1::LinkTerms { link_id: "L1".into(), ..Default::default() }]),
+            content: RegistryContent::Changes(ChangeBatch {
+                changes: vec![v1::ProgrammeChange { reason: "a reason".into(), change: None }],
+                by: "administrator".into(),
+                at: "2026-02-13T15:00:00Z".parse().unwrap(),
+            }),
         }),
         Evidence::MarketManifest(MarketManifest {
             business_date: cycle.business_date,
@@ -82,12 +88,18 @@ pub(crate) fn every_kind() -> Vec<Evidence> {
                 shortfall_cents: 13,
                 charges_cents: Pair { treasury: 19, futures: 20 },
             },
+            suspended_count: 4,
             rehearsal_totals: Totals {
                 standalone_cents: Pair { treasury: 14, futures: 15 },
                 requirement_cents: Pair { treasury: 16, futures: 17 },
                 shortfall_cents: 18,
                 charges_cents: Pair { treasury: 21, futures: 22 },
             },
+            advance_grants: [
+                (CycleKind::Itd, AdvanceGrant::new(CycleKind::Itd, 0, 1).unwrap()),
+                (CycleKind::Eod, AdvanceGrant::new(CycleKind::Eod, 2_000, 2).unwrap()),
+            ]
+            .into(),
         }),
         Evidence::Decline(Decline { cycle, round, reason: "the other house's book is incomplete".to_owned() }),
         Evidence::Outcome(Outcome { cycle, end: End::Agreed { round, agreement: digest(1), is_late: true } }),
@@ -141,16 +153,25 @@ fn a_field_that_is_missing_malformed_or_beyond_its_limit_is_named() {
     assert_eq!(entry(|entry| entry.sequence = 0), "sequence");
     assert_eq!(entry(|entry| entry.previous = vec![0; 31].into()), "previous");
     assert_eq!(entry(|entry| entry.entry = None), "entry");
-    assert_eq!(entry(|entry| entry.entry = Some(Entry::Links(v1::LinkBatch::default()))), "links.links");
+    assert_eq!(entry(|entry| entry.entry = Some(Entry::Changes(v1::ChangeBatch::default()))), "changes.changes");
+    let recorded = |change: fn(&mut v1::Recorded)| {
+        objection(0, |entry: &mut v1::RegistryEntry| match &mut entry.entry {
+            Some(Entry::Changes(batch)) => change(batch.recorded.as_mut().unwrap()),
+            other => panic!("{other:?}"),
+        })
+    };
+    assert_eq!(recorded(|recorded| recorded.by.clear()), "changes.recorded.by");
+    assert_eq!(recorded(|recorded| recorded.by = "x".repeat(BY_CHARACTERS_MAX + 1)), "changes.recorded.by");
+    assert_eq!(recorded(|recorded| recorded.at = None), "changes.recorded.at");
     assert_eq!(
         entry(|entry| entry.entry = Some(Entry::Adoption(v1::ArrangementAdoption::default()))),
         "adoption.arrangement_digest"
     );
     let too_many = |entry: &mut v1::RegistryEntry| {
-        let links = vec![v1::LinkTerms::default(); BATCH_LINKS_MAX + 1];
-        entry.entry = Some(Entry::Links(v1::LinkBatch { links }));
+        let changes = vec![v1::ProgrammeChange::default(); BATCH_CHANGES_MAX + 1];
+        entry.entry = Some(Entry::Changes(v1::ChangeBatch { changes, recorded: None }));
     };
-    assert_eq!(entry(too_many), "links.links");
+    assert_eq!(entry(too_many), "changes.changes");
 
     let market = |change: fn(&mut v1::MarketManifest)| objection(1, change);
     assert_eq!(market(|manifest| manifest.business_date = "13.02.2026".into()), "business_date");
@@ -193,6 +214,12 @@ fn a_field_that_is_missing_malformed_or_beyond_its_limit_is_named() {
     assert_eq!(statement(|statement| statement.break_counts[0].cause = 0), "break_counts[0].cause");
     assert_eq!(statement(|statement| statement.break_counts.swap(0, 1)), "break_counts[1]");
     assert_eq!(statement(|statement| statement.live_totals = None), "live_totals");
+    assert_eq!(statement(|statement| statement.advance_grants[0].kind = 0), "advance_grants[0].kind");
+    assert_eq!(statement(|statement| statement.advance_grants[0].kind = 1), "advance_grants[0].kind");
+    assert_eq!(statement(|statement| statement.advance_grants[1].haircut_bp = 10_001), "advance_grants[1].haircut_bp");
+    assert_eq!(statement(|statement| statement.advance_grants[1].cycles = 0), "advance_grants[1].cycles");
+    assert_eq!(statement(|statement| statement.advance_grants[1].cycles = 101), "advance_grants[1].cycles");
+    assert_eq!(statement(|statement| statement.advance_grants.swap(0, 1)), "advance_grants[1]");
 
     let decline = |change: fn(&mut v1::Decline)| objection(6, change);
     assert_eq!(decline(|decline| decline.reason = String::new()), "reason");

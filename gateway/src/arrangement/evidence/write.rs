@@ -48,8 +48,18 @@ impl Statement {
                 .iter()
                 .map(|(cause, count)| v1::BreakCount { cause: (*cause).into(), count: *count })
                 .collect(),
-            live_totals: Some(totals(&self.live_totals)),
-            rehearsal_totals: Some(totals(&self.rehearsal_totals)),
+            live_totals: Some(self.live_totals.to_wire()),
+            rehearsal_totals: Some(self.rehearsal_totals.to_wire()),
+            suspended_count: self.suspended_count,
+            advance_grants: self
+                .advance_grants
+                .iter()
+                .map(|(kind, grant)| v1::AdvanceGrant {
+                    kind: v1::CycleKind::from(*kind).into(),
+                    haircut_bp: grant.haircut_bp(),
+                    cycles: grant.cycles(),
+                })
+                .collect(),
         }
     }
 }
@@ -59,7 +69,10 @@ fn registry_entry(entry: &RegistryEntry) -> v1::RegistryEntry {
         RegistryContent::Adoption(digest) => {
             v1::registry_entry::Entry::Adoption(v1::ArrangementAdoption { arrangement_digest: bytes(*digest) })
         }
-        RegistryContent::Links(links) => v1::registry_entry::Entry::Links(v1::LinkBatch { links: links.clone() }),
+        RegistryContent::Changes(batch) => v1::registry_entry::Entry::Changes(v1::ChangeBatch {
+            changes: batch.changes.clone(),
+            recorded: Some(v1::Recorded { by: batch.by.clone(), at: Some(crate::wire::to_timestamp(batch.at)) }),
+        }),
     };
     v1::RegistryEntry { sequence: entry.sequence, previous: bytes(entry.previous), entry: Some(content) }
 }
@@ -134,15 +147,19 @@ fn inputs(inputs: &Inputs) -> v1::Inputs {
     }
 }
 
-fn totals(totals: &Totals) -> v1::Totals {
-    v1::Totals {
-        treasury_standalone_cents: totals.standalone_cents.treasury,
-        futures_standalone_cents: totals.standalone_cents.futures,
-        treasury_requirement_cents: totals.requirement_cents.treasury,
-        futures_requirement_cents: totals.requirement_cents.futures,
-        shortfall_cents: totals.shortfall_cents,
-        treasury_charges_cents: totals.charges_cents.treasury,
-        futures_charges_cents: totals.charges_cents.futures,
+impl Totals {
+    /// The sums as the wire carries them.
+    #[must_use]
+    pub fn to_wire(&self) -> v1::Totals {
+        v1::Totals {
+            treasury_standalone_cents: self.standalone_cents.treasury,
+            futures_standalone_cents: self.standalone_cents.futures,
+            treasury_requirement_cents: self.requirement_cents.treasury,
+            futures_requirement_cents: self.requirement_cents.futures,
+            shortfall_cents: self.shortfall_cents,
+            treasury_charges_cents: self.charges_cents.treasury,
+            futures_charges_cents: self.charges_cents.futures,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::arrangement::{
     cycle::{Cycle, Manifest},
     cycle_id::CycleId,
     digest::Digest,
-    fact::{Fact, Outcome, Versioned},
+    fact::{Fact, Inputs, Outcome, Versioned},
     leg::{Leg, Pair},
 };
 
@@ -17,6 +17,8 @@ use crate::arrangement::{
 pub struct Record {
     adopted: Pair<Option<Digest>>,
     registry: Pair<u64>,
+    /// The last entry of each log that may change links in cycles.
+    links_changed: Pair<u64>,
     markets: BTreeMap<Date, Pair<Option<Versioned>>>,
     books: BTreeMap<Date, u64>,
     cycles: BTreeMap<CycleId, Cycle>,
@@ -44,6 +46,14 @@ impl Record {
     #[must_use]
     pub fn registry(&self) -> Pair<u64> {
         self.registry
+    }
+
+    /// Whether margins from `now` may differ from margins from `before`: other books or market data, or registry entries
+    /// in between that may change links in cycles.
+    #[must_use]
+    pub fn differs(&self, before: &Inputs, now: &Inputs) -> bool {
+        let is_changed = |leg: Leg| self.links_changed[leg] > before.registry[leg];
+        before.manifests != now.manifests || before.markets != now.markets || Leg::BOTH.into_iter().any(is_changed)
     }
 
     /// The newest version of this house's book for a business date.
@@ -75,6 +85,11 @@ impl Record {
         match *fact {
             Fact::Adopted { by, arrangement } => self.adopted[by] = Some(arrangement),
             Fact::Registry { by, sequence } => self.registry[by] = self.registry[by].max(sequence),
+            Fact::LinksChanged { by, sequence } => {
+                self.links_changed[by] = self.links_changed[by].max(sequence);
+                // The entry is there with it: margins that follow from the change must name the entry, not the one before.
+                self.registry[by] = self.registry[by].max(sequence);
+            }
             Fact::Market { by, business_date, version } => {
                 let newest = &mut self.markets.entry(business_date).or_default()[by];
                 if newest.is_none_or(|held| held.version < version.version) {

@@ -45,6 +45,24 @@ fn an_amendment_leads_to_a_second_round_that_both_agree_on() {
 }
 
 #[test]
+fn margins_that_follow_a_change_of_links_name_the_entry_that_changed_them() {
+    for by in Leg::BOTH {
+        let mut houses = opened();
+        run(&mut houses);
+        let changed = Fact::LinksChanged { by, sequence: 7 };
+        for us in Leg::BOTH {
+            houses[us].fact(changed);
+        }
+        run(&mut houses);
+        for (us, house) in houses.iter() {
+            let claims = &house.cycle(CYCLE).rounds[&TWO].claims;
+            let named = claims.map(|claim| claim.map(|claim| claim.inputs.registry[by]));
+            assert_eq!(named, Pair { treasury: Some(7), futures: Some(7) }, "at {us:?}");
+        }
+    }
+}
+
+#[test]
 fn no_round_opens_beyond_the_arrangements_bound() {
     let mut houses = opened();
     for _ in 0..5 {

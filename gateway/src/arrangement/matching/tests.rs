@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::arrangement::{
-    cycle_id::Round,
+    cycle_id::{CycleKind, Round},
+    grant::AdvanceGrant,
     leaf::{self, tests::leaf_of},
     parties::ArrangementMode,
     walk::{Progress, Walk},
@@ -70,7 +71,7 @@ fn match_at(own: Leg, trees: &Pair<Arc<MarginTree>>, claims: &Pair<Claim>) -> Ma
         let digest = Digest::of(format!("claim of {leg:?}").as_bytes());
         NamedClaim { digest, claim: &claims[leg] }
     });
-    match_claims(&parties(), &named, own, &trees[own], &differences).unwrap()
+    match_claims(&parties(), &AdvanceGrants::new(), &named, own, &trees[own], &differences).unwrap()
 }
 
 /// What one house has otherwise for one link.
@@ -221,6 +222,25 @@ fn totals_keep_live_and_rehearsal_apart() {
 }
 
 #[test]
+fn what_is_granted_in_advance_stands_in_the_statement_and_without_it_not_a_byte_does() {
+    let ours = tree(&[link(1), link(2)]);
+    let claims = Pair::from_fn(|_| claim(&ours, inputs()));
+    let matched = |grants: &AdvanceGrants| {
+        let named = claims.as_ref().map(|claim| NamedClaim { digest: Digest::default(), claim });
+        match_claims(&parties(), grants, &named, Leg::Treasury, &ours, &[]).unwrap()
+    };
+    let without = matched(&AdvanceGrants::new());
+    let grant = AdvanceGrant::new(CycleKind::Eod, 2_000, 2).unwrap();
+    let with = matched(&[(CycleKind::Eod, grant)].into());
+    let wire = v1::Statement::decode(&with.statement_payload[..]).unwrap();
+    let granted = v1::AdvanceGrant { kind: v1::CycleKind::Eod.into(), haircut_bp: 2_000, cycles: 2 };
+    assert_eq!(wire.advance_grants, [granted]);
+    assert_ne!(with.digest, without.digest, "both sign it");
+    let (short, long) = (&without.statement_payload, &with.statement_payload);
+    assert_eq!(long[..short.len()], short[..], "the field comes last and is left out where there is none");
+}
+
+#[test]
 fn what_does_not_belong_together_is_not_matched() {
     let ours = tree(&[link(1), link(2)]);
     let good = claim(&ours, inputs());
@@ -229,7 +249,7 @@ fn what_does_not_belong_together_is_not_matched() {
     let attempt = |treasury: &Claim, futures: &Claim, differences: &[Difference]| {
         let named = |claim| NamedClaim { digest: Digest::default(), claim };
         let claims = Pair { treasury: named(treasury), futures: named(futures) };
-        match_claims(&parties(), &claims, Leg::Treasury, &ours, differences)
+        match_claims(&parties(), &AdvanceGrants::new(), &claims, Leg::Treasury, &ours, differences)
     };
     assert!(attempt(&good, &good, &[]).is_ok());
     assert!(matches!(attempt(&good, &later, &[]), Err(MatchingError::Round { .. })));

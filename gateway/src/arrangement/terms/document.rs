@@ -13,10 +13,13 @@ use serde::{Deserialize, Serialize};
 use super::{
     Allocation, Arrangement, Calendar, Eligible, FallBack, House, Problem, Run, Runs, Settlement, Timing, Zone,
     models::{ModelSchedule, ModelSection},
+    requires::ProgrammeSection,
 };
 use crate::arrangement::{
     cycle_id::CycleKind,
+    default_loss::LossSharing,
     digest::Digest,
+    grant::AdvanceGrant,
     leaf::FactorBounds,
     leg::Pair,
     name::{ArrangementId, HouseId},
@@ -34,9 +37,11 @@ pub(super) struct Document {
     calendar: CalendarSection,
     bounds: BoundsSection,
     eligible: EligibleSection,
+    programme: ProgrammeSection,
     timing: TimingSection,
     settlement: SettlementSection,
-    fall_back: BTreeMap<CycleKind, FallBack>,
+    fall_back: BTreeMap<CycleKind, FallBackSection>,
+    default: DefaultSection,
     schedule: Vec<ScheduleSection>,
     models: Legs<Vec<ModelSection>>,
 }
@@ -116,6 +121,28 @@ struct SettlementSection {
     end_of_day: Time,
 }
 
+/// `"stand-alone"`, or a table with the one key `last_agreed`.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+enum FallBackSection {
+    #[serde(rename = "stand-alone")]
+    StandAlone,
+    #[serde(rename = "last_agreed")]
+    LastAgreed(LastAgreedSection),
+}
+
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LastAgreedSection {
+    haircut_bp: u32,
+    cycles: u32,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DefaultSection {
+    loss_sharing: LossSharing,
+}
+
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ScheduleSection {
@@ -157,8 +184,10 @@ impl Document {
         let eligible = check.eligible(&self.eligible);
         let timing = check.timing(&self.timing);
         let settlement = check.settlement(&self.settlement);
-        let fall_back = std::mem::take(&mut self.fall_back);
-        let schedule = check.schedule(&self.schedule, &fall_back, timing);
+        let fall_back = check.fall_back(&self.fall_back);
+        // A kind whose value is refused has one all the same.
+        let has_fall_back = |kind| self.fall_back.contains_key(&kind);
+        let schedule = check.schedule(&self.schedule, has_fall_back, timing);
         let models = Pair {
             treasury: check.models("models.treasury", &self.models.treasury, calendar),
             futures: check.models("models.futures", &self.models.futures, calendar),
@@ -167,8 +196,10 @@ impl Document {
             return Err(check.problems);
         }
         let parsed = || {
+            let names = names.both()?;
             Some(Arrangement {
-                parties: Parties { arrangement: arrangement?, mode: self.mode, houses: names.both()? },
+                programme: self.programme.read(self.mode, names.clone()),
+                parties: Parties { arrangement: arrangement?, mode: self.mode, houses: names },
                 houses: houses.both()?,
                 calendar,
                 max_rounds: self.max_rounds,
@@ -177,6 +208,7 @@ impl Document {
                 timing,
                 settlement: settlement?,
                 fall_back,
+                loss_sharing: self.default.loss_sharing,
                 schedule,
                 models: models.both()?,
                 digest,
@@ -193,6 +225,7 @@ impl Document {
         }
         sort(&mut self.eligible.futures);
         sort(&mut self.eligible.treasuries);
+        self.programme.normalise();
         self.schedule.sort_by_key(|section| section.kind);
         for section in &mut self.schedule {
             section.runs.sort_by_key(|run| run.open);
@@ -297,17 +330,38 @@ impl Check {
         Some(Settlement { zone, intraday: settlement.intraday, end_of_day: settlement.end_of_day })
     }
 
+    fn fall_back(&mut self, sections: &BTreeMap<CycleKind, FallBackSection>) -> BTreeMap<CycleKind, FallBack> {
+        let mut fall_back = BTreeMap::new();
+        for (kind, section) in sections {
+            let read = match section {
+                FallBackSection::StandAlone => Ok(FallBack::StandAlone),
+                FallBackSection::LastAgreed(LastAgreedSection { haircut_bp, cycles }) => {
+                    AdvanceGrant::new(*kind, *haircut_bp, *cycles).map(FallBack::LastAgreed)
+                }
+            };
+            match read {
+                Ok(read) => drop(fall_back.insert(*kind, read)),
+                Err(problems) => {
+                    for problem in problems {
+                        self.that(false, format!("fall_back.{kind}.last_agreed.{}", problem.field), || problem.reason);
+                    }
+                }
+            }
+        }
+        fall_back
+    }
+
     fn schedule(
         &mut self,
         sections: &[ScheduleSection],
-        fall_back: &BTreeMap<CycleKind, FallBack>,
+        has_fall_back: impl Fn(CycleKind) -> bool,
         timing: Timing,
     ) -> BTreeMap<CycleKind, Runs> {
         let mut schedule = BTreeMap::new();
         for (at, section) in sections.iter().enumerate() {
             let key = format!("schedule[{at}] ({})", section.kind);
             self.that(!section.runs.is_empty(), format!("{key}.runs"), || "is empty: a run is needed".to_owned());
-            self.that(fall_back.contains_key(&section.kind), format!("fall_back.{}", section.kind), || {
+            self.that(has_fall_back(section.kind), format!("fall_back.{}", section.kind), || {
                 "is missing for a kind that the schedule has".to_owned()
             });
             for (at, run) in section.runs.iter().enumerate() {
@@ -371,7 +425,7 @@ fn needs(least: u32, most: u32, found: u32) -> String {
     format!("is {found}: a number from {least} to {most} is needed")
 }
 
-fn sort<T: Ord>(list: &mut Vec<T>) {
+pub(super) fn sort<T: Ord>(list: &mut Vec<T>) {
     list.sort_unstable();
     list.dedup();
 }

@@ -75,6 +75,7 @@ fn every_value_is_under_the_digest() {
         ("intraday = \"12:30\"", "intraday = \"12:31\""),
         ("end_of_day = \"07:30\"", "end_of_day = \"07:31\""),
         ("cut_off = \"12:15\"", "cut_off = \"12:16\""),
+        ("ITD = \"stand-alone\"", "ITD = { last_agreed = { haircut_bp = 0, cycles = 1 } }"),
         ("treasury-house/2", "treasury-house/1"),
         ("futures-house/2", "futures-house/1"),
         ("in_force_from = \"2025-01-01\"", "in_force_from = \"2024-12-31\""),
@@ -143,6 +144,15 @@ fn an_unknown_key_is_refused_by_name_and_line() {
 }
 
 #[test]
+fn the_rule_of_loss_sharing_is_named_by_the_document_and_no_other_is_known() {
+    assert_eq!(Arrangement::default().loss_sharing, LossSharing::Assumed1);
+    let found = problems("loss_sharing = \"assumed-1\"", "loss_sharing = \"assumed-2\"");
+    assert!(found[0].contains("assumed-2") && found[0].contains("`assumed-1`"), "{found:?}");
+    let found = problems("[default]", "");
+    assert!(!found.is_empty(), "it has no default: the houses must say which they agreed");
+}
+
+#[test]
 fn a_value_out_of_range_is_named_by_its_key() {
     for (from, to, key) in [
         ("id = \"FICC-CME\"", "id = \"FICC CME\"", "id"),
@@ -160,6 +170,26 @@ fn a_value_out_of_range_is_named_by_its_key() {
         ("guard_seconds = 30", "guard_seconds = 5", "timing.guard_seconds"),
         ("zone = \"America/Chicago\"\n# Of intraday", "zone = \"\"\n# Of intraday", "settlement.zone"),
         ("ITD = \"stand-alone\"\n", "", "fall_back.ITD"),
+        (
+            "CUR = \"stand-alone\"",
+            "CUR = { last_agreed = { haircut_bp = 0, cycles = 1 } }",
+            "fall_back.CUR.last_agreed.kind",
+        ),
+        (
+            "EOD = \"stand-alone\"",
+            "EOD = { last_agreed = { haircut_bp = 10001, cycles = 1 } }",
+            "fall_back.EOD.last_agreed.haircut_bp",
+        ),
+        (
+            "EOD = \"stand-alone\"",
+            "EOD = { last_agreed = { haircut_bp = 0, cycles = 0 } }",
+            "fall_back.EOD.last_agreed.cycles",
+        ),
+        (
+            "EOD = \"stand-alone\"",
+            "EOD = { last_agreed = { haircut_bp = 0, cycles = 101 } }",
+            "fall_back.EOD.last_agreed.cycles",
+        ),
         ("as_of = \"11:15\"", "as_of = \"11:14\"", "schedule[1] (ITD).runs[0].as_of"),
         ("cut_off = \"12:15\"", "cut_off = \"11:15\"", "schedule[1] (ITD).runs[0].cut_off"),
         ("open = \"08:00\"", "open = \"07:00\"", "schedule[0] (CUR).runs[1].open"),
@@ -171,6 +201,27 @@ fn a_value_out_of_range_is_named_by_its_key() {
     ] {
         let found = problems(from, to);
         assert!(found.iter().any(|problem| problem.starts_with(&format!("{key}: "))), "{to}: {found:?}");
+    }
+}
+
+#[test]
+fn a_fall_back_on_the_last_agreement_is_a_table_with_every_value_under_the_digest() {
+    let with = |haircut_bp: u32, cycles: u32| {
+        let table = format!("ITD = {{ last_agreed = {{ haircut_bp = {haircut_bp}, cycles = {cycles} }} }}");
+        Arrangement::from_toml(&DEFAULT_TOML.replacen("ITD = \"stand-alone\"", &table, 1)).unwrap()
+    };
+    let arrangement = with(2_000, 2);
+    let grant = AdvanceGrant::new(CycleKind::Itd, 2_000, 2).unwrap();
+    assert_eq!(arrangement.fall_back[&CycleKind::Itd], FallBack::LastAgreed(grant));
+    assert_eq!(arrangement.fall_back[&CycleKind::Eod], FallBack::StandAlone);
+    assert_eq!(arrangement.advance_grants(), [(CycleKind::Itd, grant)].into());
+    assert_eq!(Arrangement::default().advance_grants(), AdvanceGrants::new());
+    let digests = [arrangement.digest(), with(2_001, 2).digest(), with(2_000, 3).digest()];
+    assert!(digests[0] != digests[1] && digests[0] != digests[2] && digests[1] != digests[2]);
+    let unknown = "ITD = { last_agreed = { haircut_bp = 0, cycles = 1, days = 1 } }";
+    assert!(problems("ITD = \"stand-alone\"", unknown)[0].contains("days"));
+    for refused in ["ITD = \"last-agreed\"", "ITD = { last_agreed = { cycles = 1 } }", "ITD = {}"] {
+        assert_eq!(problems("ITD = \"stand-alone\"", refused).len(), 1, "{refused}");
     }
 }
 

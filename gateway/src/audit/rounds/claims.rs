@@ -92,7 +92,7 @@ impl<'a> Recomputer<'a> {
         {
             return registry.clone();
         }
-        let registry = self.history.registry(self.subject.arrangement.parties.mode, sequences).map(Arc::new);
+        let registry = self.history.registry(&self.subject.arrangement.programme, sequences).map(Arc::new);
         self.registry = Some((sequences, registry.clone()));
         registry
     }
@@ -193,11 +193,20 @@ fn check_leaves(
             findings.problem(word.sequence, "leaf", error);
         }
         let Ok(registry) = &registry else { continue };
-        let is_in_force = registry.link(&kept.link).is_some_and(|(terms, mode)| {
+        let is_in_force = registry.link_on(&kept.link, claim.cycle.business_date).is_some_and(|(terms, mode)| {
             leaf.terms[..] == *terms.digest().as_bytes() && leaf.mode() == v1::LinkMode::from(mode)
         });
         if !is_in_force {
             let meaning = format!("link {} was not in force on these terms and in this mode", kept.link);
+            findings.problem(word.sequence, "leaf", meaning);
+        }
+        let date = claim.cycle.business_date;
+        let override_bp = registry.terms_on(&kept.link, date).map_or(10_000, |terms| registry.cap_bp(terms, date));
+        if leaf.override_bp != override_bp {
+            let meaning = format!(
+                "link {}: override_bp is {}, but the houses' overrides on {date} let {override_bp} be granted",
+                kept.link, leaf.override_bp
+            );
             findings.problem(word.sequence, "leaf", meaning);
         }
     }
@@ -270,8 +279,8 @@ fn factor(leaf: Option<&prost::bytes::Bytes>) -> String {
         None => "no such link".to_owned(),
         Some(Err(error)) => format!("an unreadable leaf ({error})"),
         Some(Ok(leaf)) => format!(
-            "a factor of {} basis points with requirements of {} and {} US cents",
-            leaf.applied_factor_bp, leaf.treasury_requirement_cents, leaf.futures_requirement_cents
+            "a factor of {} basis points, of at most {}, with requirements of {} and {} US cents",
+            leaf.applied_factor_bp, leaf.override_bp, leaf.treasury_requirement_cents, leaf.futures_requirement_cents
         ),
     }
 }

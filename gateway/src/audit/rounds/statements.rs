@@ -22,6 +22,7 @@ use crate::arrangement::{
     matching::{self, NamedClaim},
     name::LinkId,
     parties::ArrangementMode,
+    terms::Arrangement,
     tree::MarginTree,
     walk::Difference,
 };
@@ -45,6 +46,13 @@ pub(super) fn check(
     let Some((word, statement)) = own else { return };
     if history.cut_offs.get(&cycle).is_some_and(|cut_off| *cut_off < word.sequence) {
         let meaning = format!("this house signed a statement for round {round} of {cycle} after its own cut-off");
+        findings.problem(word.sequence, "statement", meaning);
+    }
+    if statement.advance_grants != subject.arrangement.advance_grants() {
+        let meaning = format!(
+            "the statement of round {round} of {cycle} grants in advance what the arrangement does not: {:?}",
+            statement.advance_grants
+        );
         findings.problem(word.sequence, "statement", meaning);
     }
     let Some(breaks) = kept_breaks(subject, word, statement, findings) else { return };
@@ -142,9 +150,15 @@ fn check_content(
     let counts: Vec<_> = counts.into_iter().collect();
     wrong("breaks by cause", format!("{:?}", statement.break_counts), format!("{counts:?}"));
     let mut sums = [Sum::default(), Sum::default()];
+    let mut suspended_count = 0_u64;
     for leaf in agreed(kept, breaks) {
-        sums[usize::from(leaf.mode() == v1::LinkMode::Rehearsal)].add(&leaf);
+        match leaf.mode() {
+            v1::LinkMode::Live => sums[0].add(&leaf),
+            v1::LinkMode::Rehearsal => sums[1].add(&leaf),
+            v1::LinkMode::Suspended | v1::LinkMode::Unspecified => suspended_count += 1,
+        }
     }
+    wrong("suspended links", statement.suspended_count.to_string(), suspended_count.to_string());
     let stated =
         [(statement.live_count, statement.live_totals), (statement.rehearsal_count, statement.rehearsal_totals)];
     for ((mode, (count, totals)), sum) in ["live", "rehearsal"].into_iter().zip(stated).zip(sums) {
@@ -176,7 +190,9 @@ fn matched_anew(
         Some(NamedClaim { digest: word.held.digest, claim: word.claim()? })
     };
     let claims = Pair { treasury: named(Leg::Treasury)?, futures: named(Leg::Futures)? };
-    let matched = matching::match_claims(&subject.arrangement.parties, &claims, us, kept, &differences);
+    let Arrangement { parties, .. } = &*subject.arrangement;
+    let grants = subject.arrangement.advance_grants();
+    let matched = matching::match_claims(parties, &grants, &claims, us, kept, &differences);
     Some(matched.map(|matched| matched.digest))
 }
 

@@ -143,7 +143,8 @@ impl Story {
             digest
         });
         let named = claims.map(|digest| NamedClaim { digest, claim: &claim });
-        let matched = matching::match_claims(&self.arrangement.parties, &named, US, &tree, &[]).unwrap();
+        let grants = self.arrangement.advance_grants();
+        let matched = matching::match_claims(&self.arrangement.parties, &grants, &named, US, &tree, &[]).unwrap();
         let breaks = self.keep(matched.breaks_payload.to_vec());
         for leg in Leg::BOTH {
             if leg == US {
@@ -252,11 +253,11 @@ fn begin() -> Beginning {
     let arrangement = Arc::new(Arrangement::default());
     let store = Arc::new(MemoryBlobStore::new());
     let mut blobs = Vec::new();
-    let mut registry = Registry::new(arrangement.parties.mode);
+    let mut registry = Registry::new(Arc::clone(&arrangement.programme));
     let mut log = Vec::new();
     for leg in Leg::BOTH {
-        for content in [RegistryContent::Adoption(arrangement.digest()), RegistryContent::Links(sample::book::links())]
-        {
+        let links = sample::programme::entry(&sample::book::links());
+        for content in [RegistryContent::Adoption(arrangement.digest()), links] {
             let (sequence, previous) = registry.next(leg);
             let entry = RegistryEntry { sequence, previous, content };
             let payload = Evidence::RegistryEntry(entry.clone()).encode(&arrangement.parties, leg);
@@ -319,7 +320,7 @@ fn position_manifest(leg: Leg, registry: &Registry, blobs: &mut Vec<Bytes>) -> P
     let book = intake::check(&snapshot, 0, &Anything).unwrap().apply_to(None, &Overlay::default());
     let flat: Arc<[Holding]> = Arc::from([]);
     let mut accounts: Vec<_> = registry
-        .links()
+        .links_on(cycle().business_date)
         .map(|(terms, _)| &terms.accounts[leg])
         .map(|account| (account, book.accounts.get(account).unwrap_or(&flat)))
         .collect();

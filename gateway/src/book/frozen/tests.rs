@@ -4,7 +4,7 @@ use super::*;
 use crate::{
     arrangement::{
         evidence::{RegistryContent, RegistryEntry},
-        parties::ArrangementMode,
+        terms::Arrangement,
     },
     blobs::MemoryBlobStore,
     book::direction::Direction,
@@ -12,8 +12,8 @@ use crate::{
 };
 
 fn registry() -> Registry {
-    let mut registry = Registry::new(ArrangementMode::Live);
-    for content in [RegistryContent::Adoption(Digest::default()), RegistryContent::Links(sample::book::links())] {
+    let mut registry = Registry::new(Arc::clone(&Arrangement::default().programme));
+    for content in [RegistryContent::Adoption(Digest::default()), sample::programme::entry(&sample::book::links())] {
         let (sequence, previous) = registry.next(Leg::Futures);
         let entry = RegistryEntry { sequence, previous, content };
         registry.record(Leg::Futures, &entry, Digest([u8::try_from(sequence).unwrap(); 32])).unwrap();

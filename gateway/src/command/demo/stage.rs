@@ -190,17 +190,19 @@ impl Stage {
     }
 
     async fn record_links(&mut self) -> Result<(), Failure> {
-        self.progress.step("links recorded at both houses");
+        self.progress.step("members, links and documents recorded at both houses");
         let links = sample::book::links();
+        let changes = sample::programme::onboarding(&links);
         for leg in Leg::BOTH {
-            links::record(&self.houses[leg].node(Role::Administrator)?, links.clone()).await?;
+            links::record(&self.houses[leg].node(Role::Administrator)?, changes.clone()).await?;
         }
         for leg in Leg::BOTH {
             let node = self.houses[leg].node(Role::Administrator)?;
-            wait::until("every link in force at both houses", PATIENCE, async || {
-                let found = listing::links(&node).await.map_err(|failure| failure.to_string())?;
-                let linked = found.iter().filter(|link| link.is_linked).count();
-                if linked == links.len() { Ok(()) } else { Err(format!("{linked} of {} are", links.len())) }
+            wait::until("every link rehearsing or live at both houses", PATIENCE, async || {
+                let filter = v1::ListLinksRequest::default();
+                let found = listing::links(&node, &filter).await.map_err(|failure| failure.to_string())?;
+                let in_cycles = found.iter().filter(|link| link.mode() != v1::LinkMode::Unspecified).count();
+                if in_cycles == links.len() { Ok(()) } else { Err(format!("{in_cycles} of {} are", links.len())) }
             })
             .await?;
         }

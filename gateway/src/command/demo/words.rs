@@ -15,6 +15,7 @@ pub(super) fn headline(report: &CycleReport) -> String {
         ("rehearsal", "agreed in rehearsal"),
         ("break", "in a break"),
         ("fallen_back", "fallen back to stand-alone"),
+        ("advance_grant", "fallen back to what was granted in advance"),
     ];
     let counted = states.into_iter().map(|(status, words)| (count(status), words)).filter(|(count, _)| *count > 0);
     let parts: Vec<String> = counted.map(|(count, words)| format!("{count} {words}")).collect();

@@ -10,7 +10,7 @@ use crate::command::output::{cycle, fraction, small};
 pub(super) struct ExplanationView {
     pub(super) cycle: String,
     pub(super) round: u32,
-    /// `agreed`, `rehearsal`, `break`, `fallen_back`, `pending`.
+    /// `agreed`, `rehearsal`, `break`, `fallen_back`, `pending`, `advance_grant`.
     pub(super) status: String,
     pub(super) link: String,
     pub(super) treasury_account: String,

@@ -6,11 +6,11 @@ use std::{
 };
 
 use crossmargin::v1::{self, market_item::Item};
-use jiff::civil::Date;
 use risk::history::{CsvFile, CurveHistory};
 
 use super::sheet::{self, Sheet};
 use crate::{
+    arrangement::cycle_id::iso_date,
     command::{failure::Failure, rows::CsvRows},
     market::{self, KINDS, histories, histories::NOT_PUBLISHED, kind_name},
     problem::Collector,
@@ -221,9 +221,9 @@ impl Row<'_> {
     }
 
     fn day(&mut self, at: usize) -> i32 {
-        match Date::strptime("%Y-%m-%d", self.text(at)) {
-            Ok(day) => histories::days_since_epoch(day),
-            Err(_) => {
+        match iso_date(&self.text(at)) {
+            Some(day) => histories::days_since_epoch(day),
+            None => {
                 self.wrong(at, "a date: YYYY-MM-DD is needed");
                 0
             }

@@ -7,10 +7,11 @@ use risk::{
     treasury::YIELD_RANGE_PERCENT,
 };
 
+use crate::arrangement::cycle_id::iso_date;
+
 /// A date, `YYYY-MM-DD`.
 pub(super) fn date(text: &str) -> Result<Date, String> {
-    let parsed = (text.len() == 10).then(|| Date::strptime("%Y-%m-%d", text).ok()).flatten();
-    parsed.ok_or_else(|| format!("{text:?} is not a date: YYYY-MM-DD is needed"))
+    iso_date(text).ok_or_else(|| format!("{text:?} is not a date: YYYY-MM-DD is needed"))
 }
 
 /// A delivery month: `YYYY-MM`, or its first day.

@@ -3,8 +3,8 @@
 use crossmargin::v1;
 
 use super::{
-    AgreementView, BreakCountView, BreakView, CycleView, LinkView, RequirementView, SignatureView, TimingView,
-    TotalsView,
+    AdvanceGrantView, AgreementView, BreakCountView, BreakView, CycleView, LinkView, RequirementView, SignatureView,
+    TimingView, TotalsView, UsedGrantView,
 };
 use crate::command::output::{cycle, fraction, instant, small};
 
@@ -57,6 +57,7 @@ impl From<&v1::Requirement> for RequirementView {
             futures_factor: fraction(from.futures_factor_bp),
             applied_factor: fraction(from.applied_factor_bp),
             would_be_factor: fraction(from.would_be_factor_bp),
+            override_factor: from.override_bp.map(fraction),
             treasury_requirement: from.treasury_requirement.clone(),
             futures_requirement: from.futures_requirement.clone(),
             would_be_treasury_requirement: from.would_be_treasury_requirement.clone(),
@@ -66,6 +67,23 @@ impl From<&v1::Requirement> for RequirementView {
             treasury_total: from.treasury_total.clone(),
             futures_total: from.futures_total.clone(),
             portfolio_differential: from.portfolio_differential.clone(),
+            advance_grant: from.advance_grant.as_ref().map(UsedGrantView::from),
+            adjusts: from.adjusts.as_ref().map(|adjusts| cycle(Some(adjusts))).unwrap_or_default(),
+            treasury_adjustment: from.treasury_adjustment.clone(),
+            futures_adjustment: from.futures_adjustment.clone(),
+        }
+    }
+}
+
+impl From<&v1::UsedGrant> for UsedGrantView {
+    fn from(from: &v1::UsedGrant) -> Self {
+        Self {
+            agreed_cycle: cycle(from.agreed_cycle.as_ref()),
+            agreed_round: from.agreed_round,
+            agreed_factor: fraction(from.agreed_factor_bp),
+            haircut: fraction(from.haircut_bp),
+            cycles_left: from.cycles_left,
+            fall_back_cause: small(from.fall_back_cause().as_str_name(), "FALL_BACK_CAUSE_"),
         }
     }
 }
@@ -93,6 +111,11 @@ impl From<&v1::Agreement> for AgreementView {
             key_id: envelope.key_id.clone(),
             signature: hex::encode(&envelope.signature),
         });
+        let grants = statement.advance_grants.iter().map(|grant| AdvanceGrantView {
+            kind: small(grant.kind().as_str_name(), "CYCLE_KIND_"),
+            haircut: fraction(grant.haircut_bp),
+            cycles: grant.cycles,
+        });
         Self {
             cycle: cycle(from.cycle.as_ref()),
             round: from.round,
@@ -100,9 +123,11 @@ impl From<&v1::Agreement> for AgreementView {
             agreed_at: instant(from.agreed_at.as_ref()),
             live_count: statement.live_count,
             rehearsal_count: statement.rehearsal_count,
+            suspended_count: statement.suspended_count,
             breaks: breaks.collect(),
             live_totals: statement.live_totals.as_ref().map(TotalsView::from).unwrap_or_default(),
             rehearsal_totals: statement.rehearsal_totals.as_ref().map(TotalsView::from).unwrap_or_default(),
+            advance_grants: grants.collect(),
             signatures: signatures.collect(),
         }
     }
@@ -132,9 +157,15 @@ impl From<&v1::Link> for LinkView {
             owner: terms.owner,
             treasury_account: terms.treasury_account,
             futures_account: terms.futures_account,
-            mode: small(from.mode().as_str_name(), "LINK_MODE_"),
+            stage: small(from.stage().as_str_name(), "LINK_STAGE_"),
+            mode: match from.mode() {
+                v1::LinkMode::Unspecified => String::new(),
+                mode => small(mode.as_str_name(), "LINK_MODE_"),
+            },
             is_linked: from.is_linked,
-            explanation: from.explanation.clone(),
+            missing: from.missing.clone(),
+            suspensions: from.suspension_ids.clone(),
+            override_bp: from.override_bp,
         }
     }
 }

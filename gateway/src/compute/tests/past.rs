@@ -62,7 +62,7 @@ fn a_past_day_is_margined_as_if_nothing_after_it_were_known() {
     for (link, found) in past.links().iter().zip(found) {
         let inputs = bench.computer.link_inputs(&bench.job(&sample_books()), &link.terms).unwrap();
         let valued = situation.value(&inputs.instruments()).unwrap();
-        let joint = bench.computer.joint_of(&valued, &[inputs.positions(&valued).unwrap()]).unwrap();
+        let joint = bench.computer.joint_of(&valued, &[inputs.positions(&valued).unwrap()], Factor::ONE).unwrap();
         assert_eq!(found, joint[0].by_house.map(|margins| margins.combined), "{}", link.terms.link);
     }
 }

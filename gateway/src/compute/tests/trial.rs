@@ -1,6 +1,6 @@
 //! What is lent of a round's instruments, and to whom.
 
-use risk::{instrument::Instrument, margin::LinkPositions};
+use risk::{factor::Factor, instrument::Instrument, margin::LinkPositions};
 
 use super::*;
 use crate::compute::trial::known;
@@ -60,7 +60,7 @@ fn figures_do_not_depend_on_what_was_lent() {
         let valued = bench.computer.trial_values(&market, &[own, foreign], &lent).unwrap();
         let first = valued.positions(&[holding(own), holding(foreign)]).unwrap();
         let links = [LinkPositions::new(first, Vec::new())];
-        bench.computer.joint_of(&valued, &links).unwrap()[0].by_house.map(|margins| margins.combined)
+        bench.computer.joint_of(&valued, &links, Factor::ONE).unwrap()[0].by_house.map(|margins| margins.combined)
     });
     assert_eq!(margins[0], margins[1]);
     assert_eq!(margins[0], margins[2]);

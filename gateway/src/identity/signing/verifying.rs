@@ -78,10 +78,7 @@ impl VerifyingKeys {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), VerifyError> {
-        let key = self.keys.get(&id).ok_or_else(|| VerifyError::UnknownKey { house: house.clone(), id })?;
-        if key.house != *house {
-            return Err(VerifyError::OtherHouse { id, owner: key.house.clone(), claimed: house.clone() });
-        }
+        let key = self.key_of(house, id)?;
         if let Some(from) = key.validity.from.filter(|&from| at < from) {
             return Err(VerifyError::NotYetValid { id, from, at });
         }
@@ -89,6 +86,30 @@ impl VerifyingKeys {
             return Err(VerifyError::Expired { id, until, at });
         }
         if key.public.verifies(message, signature) { Ok(()) } else { Err(VerifyError::WrongSignature { id }) }
+    }
+
+    /// Checks that `signature` is that of `house`, by the key `id`, over exactly these bytes, whenever the key counts: for
+    /// files that carry no instant which could be held against its time.
+    ///
+    /// # Errors
+    /// [`VerifyError`]: the key is unknown or another house's; or the signature is wrong.
+    pub fn verify_undated(
+        &self,
+        house: &HouseId,
+        id: KeyId,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), VerifyError> {
+        let key = self.key_of(house, id)?;
+        if key.public.verifies(message, signature) { Ok(()) } else { Err(VerifyError::WrongSignature { id }) }
+    }
+
+    fn key_of(&self, house: &HouseId, id: KeyId) -> Result<&VerifyingKey, VerifyError> {
+        let key = self.keys.get(&id).ok_or_else(|| VerifyError::UnknownKey { house: house.clone(), id })?;
+        if key.house != *house {
+            return Err(VerifyError::OtherHouse { id, owner: key.house.clone(), claimed: house.clone() });
+        }
+        Ok(key)
     }
 }
 

@@ -18,12 +18,13 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use rusqlite::Connection;
-use tokio::{sync::oneshot, task::spawn_blocking};
+use tokio::sync::oneshot;
 
 use super::{
     Epoch, GuardConflict, Head, Ledger, LedgerError, NewRecord, Record, Sequence, SignedHead, Standing, StateSnapshot,
     Ticket, chain::ChainWalk,
 };
+use crate::telemetry::spawn_blocking;
 use intake::Intake;
 pub(super) use intake::{check_append, within};
 pub(super) use open::{connect_read_only, integrity_problems, sql_error};

@@ -10,6 +10,7 @@ use std::{
 };
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior, config::DbConfig};
+use tracing::Span;
 
 use super::{ChainCheck, LedgerOptions, Shared, SqliteLedger, intake::Intake, lock, rows, schema, writer::Writer};
 use crate::ledger::{
@@ -40,9 +41,10 @@ pub(super) fn open(options: LedgerOptions) -> Result<SqliteLedger, LedgerError> 
     let guard = ready_guard(&shared.options, slots.as_ref(), &newest)?;
     allow_writes(&connection).map_err(|error| sql_error("open", &shared.options.path, error))?;
     let writer = Writer { shared: Arc::clone(&shared), connection, guard, head: newest.head };
+    let span = Span::current();
     let thread = thread::Builder::new()
         .name("ledger-writer".to_owned())
-        .spawn(move || writer.run())
+        .spawn(move || span.in_scope(|| writer.run()))
         .map_err(|error| io_error("start the writer of", &shared.options.path, error))?;
     Ok(SqliteLedger { shared, writer: Some(thread), _lock: lock })
 }

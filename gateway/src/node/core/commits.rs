@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc;
+use tracing::Instrument;
 
 use super::{Core, answer, refuse};
 use crate::{
@@ -14,6 +15,7 @@ use crate::{
         context::Context,
         entry::{Entry, Held, Keeping},
         input::{Input, Pending, Receipt, RequestError, Waiting},
+        links_changed,
     },
 };
 
@@ -46,12 +48,16 @@ impl Core {
 
     pub(super) fn on_durable(&mut self, pending: Pending, recorded_at: Timestamp) {
         let Pending { entry, version, waiting } = pending;
-        let facts = match entry.facts() {
+        let mut facts = match entry.facts() {
             Ok(facts) => facts,
             // Invariant: the record was made here from checked parts.
             Err(error) => return tracing::error!(%error, "a record of this node cannot be read"),
         };
+        let before = Arc::clone(&self.context.catalog.read().registry);
         self.take_in(&entry, &facts, version, recorded_at);
+        let after = Arc::clone(&self.context.catalog.read().registry);
+        let us = self.context.us;
+        facts.extend(links_changed::fact(&entry, &before, &after, self.machine.on_record(), us));
         self.forget_request(&entry);
         let mut effects = Vec::new();
         for fact in &facts {
@@ -159,13 +165,14 @@ pub(super) fn spawn_commits(
     internal: mpsc::UnboundedSender<Input>,
 ) -> mpsc::UnboundedSender<(Vec<Pending>, Timestamp, Ticket)> {
     let (sender, mut receiver) = mpsc::unbounded_channel::<(Vec<Pending>, Timestamp, Ticket)>();
-    context.tasks.spawn(async move {
+    let wait = async move {
         while let Some((pending, recorded_at, ticket)) = receiver.recv().await {
             let result = ticket.await;
             if internal.send(Input::Durable { pending, recorded_at, result }).is_err() {
                 return;
             }
         }
-    });
+    };
+    context.tasks.spawn(wait.in_current_span());
     sender
 }

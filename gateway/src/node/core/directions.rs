@@ -29,7 +29,8 @@ impl Core {
         let Some(reply) = self.unless_asked_before(&key.text(), reply) else { return };
         let Some(reply) = self.unless_refusing(reply) else { return };
         let context = Arc::clone(&self.context);
-        let accounts = Accounts { source: &*context.accounts, registry: &self.registry_ahead, leg: context.us };
+        let date = self.directions_ahead.base().map_or_else(|| context.today(), |base| base.business_date);
+        let accounts = Accounts { registry: &self.registry_ahead, leg: context.us, date };
         let checked = proposal.check(&Standing {
             directions: &self.directions_ahead,
             accounts: &OfMember { directory: &accounts, member: key.member.as_ref() },

@@ -5,6 +5,7 @@
 mod commits;
 mod directions;
 mod effects;
+mod programme;
 mod received;
 mod requests;
 mod views;
@@ -17,7 +18,7 @@ use std::{
 use jiff::{Timestamp, civil::Date};
 use tokio::sync::{mpsc, oneshot};
 
-use self::commits::spawn_commits;
+use self::{commits::spawn_commits, programme::ProgrammeRequest};
 use super::{
     context::Context,
     drafts,
@@ -145,7 +146,10 @@ impl Core {
             Input::SubmitMarket { request_id, business_date, items, reply } => {
                 self.submit_market(request_id, business_date, &items, reply);
             }
-            Input::RecordLinks { request_id, links, reply } => self.record_links(request_id, links, reply),
+            Input::RecordChanges { request_id, changes, by, today, validate_only, reply } => {
+                let asked = ProgrammeRequest { request_id, changes, by, today, validate_only };
+                self.record_changes(asked, reply);
+            }
             Input::OpenCycle { cycle, as_of, cut_off, reply } => self.open_cycle(cycle, as_of, cut_off, reply),
             Input::CutOff { cycle, reply } => self.cut_off(cycle, reply),
             Input::Received { held, reply } => self.receive(*held, reply),

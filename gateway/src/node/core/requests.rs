@@ -1,4 +1,4 @@
-//! Requests of the house's own systems: books, market data, links, cycles.
+//! Requests of the house's own systems: books, market data, cycles.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use super::{Core, answer, refuse};
 use crate::{
     arrangement::{
         cycle_id::CycleId,
-        evidence::{CycleOpening, Evidence, MarketItemRef, MarketManifest, RegistryContent, RegistryEntry},
+        evidence::{CycleOpening, Evidence, MarketItemRef, MarketManifest},
         fact::Event,
     },
     book::Submission,
@@ -19,11 +19,8 @@ use crate::{
         entry::{Entry, Keeping},
         input::{HeldAgainst, Pending, Reply, RequestError, Waiting},
     },
-    problem::{Collector, Problems},
+    problem::Problems,
 };
-
-/// Bytes of the links of one registry entry: it must fit a message to the other house with what is around it.
-const LINKS_BYTES_MAX: usize = 3 << 20;
 
 impl Core {
     pub(super) fn submit_book(
@@ -85,62 +82,6 @@ impl Core {
     /// The newest market manifest of this house: of the business date, else of an earlier one.
     pub(super) fn newest_market(&self, business_date: Date) -> Option<MarketManifest> {
         self.context.catalog.read().market_manifest(self.context.us, business_date).cloned()
-    }
-
-    pub(super) fn record_links(&mut self, request_id: String, links: Vec<v1::LinkTerms>, reply: Reply<Answer>) {
-        let Some(reply) = self.unless_asked_before(&request_id, reply) else { return };
-        let Some(reply) = self.unless_refusing(reply) else { return };
-        let size: usize = links.iter().map(prost::Message::encoded_len).sum();
-        if size > LINKS_BYTES_MAX {
-            let text =
-                format!("they take {size} bytes, at most {LINKS_BYTES_MAX} fit one entry; record them in several");
-            refuse(reply, Problems::one("links", text).into());
-            return;
-        }
-        if let Err(found) = self.registry_ahead.check_links(self.context.us, &links) {
-            let mut problems = Collector::default();
-            for problem in &found {
-                problems.add(format!("links[{}].{}", problem.row, problem.field), &problem.reason);
-            }
-            if let Err(problems) = problems.finish(()) {
-                refuse(reply, problems.into());
-            }
-            return;
-        }
-        self.requests.insert(request_id.clone());
-        let keeping = Keeping { request_id, ..Keeping::default() };
-        self.append_registry(RegistryContent::Links(links), keeping, |sequence| {
-            Waiting::Caller(reply, Answer::Links { sequence })
-        });
-    }
-
-    /// Signs the next entry of this house's registry log.
-    pub(super) fn append_registry(
-        &mut self,
-        content: RegistryContent,
-        keeping: Keeping,
-        waiting: impl FnOnce(u64) -> Waiting,
-    ) {
-        let us = self.context.us;
-        let (sequence, previous) = self.registry_ahead.next(us);
-        let held = self
-            .context
-            .sign(Evidence::RegistryEntry(RegistryEntry { sequence, previous, content: content.clone() }), keeping);
-        let entry = RegistryEntry { sequence, previous, content };
-        // Invariant: the content was checked against the log ahead, and the entry continues it.
-        if let Err(error) = self.registry_ahead.record(us, &entry, held.digest) {
-            tracing::error!(%error, "an entry of this house's registry log does not apply");
-        }
-        self.append_held(held, waiting(sequence));
-    }
-
-    /// The first entry of the registry log: this house adopts the arrangement that it is configured with.
-    pub(super) fn adopt_arrangement(&mut self) {
-        let may_sign = self.context.catalog.read().refusal_to_sign.is_none();
-        if may_sign && self.registry_ahead.sequence(self.context.us) == 0 {
-            let content = RegistryContent::Adoption(self.context.arrangement.digest());
-            self.append_registry(content, Keeping::default(), |_| Waiting::Nobody);
-        }
     }
 
     pub(super) fn open_cycle(

@@ -29,7 +29,9 @@ impl Core {
                 | Fact::CutOff { cycle }
                 | Fact::Outcome { cycle, .. }
                 | Fact::Contradiction { cycle } => self.refresh(*cycle),
-                Fact::Adopted { .. } | Fact::Registry { .. } | Fact::Market { .. } | Fact::Book { .. } => {}
+                // Nobody watching is fine.
+                Fact::Registry { .. } => drop(self.context.registry_news.send(())),
+                Fact::Adopted { .. } | Fact::LinksChanged { .. } | Fact::Market { .. } | Fact::Book { .. } => {}
             }
         }
     }

@@ -13,7 +13,7 @@ const PEER: Leg = Leg::Futures;
 fn shown(record: Cycle, change: impl FnOnce(&mut CycleView)) -> v1::Cycle {
     let mut view = CycleView { phase: Some(record.phase(US)), record, ..CycleView::default() };
     change(&mut view);
-    to_wire("2026-02-13/ITD/1".parse().unwrap(), &view, US, &Arrangement::default().parties)
+    to_wire("2026-02-13/ITD/1".parse().unwrap(), &view, US, &Arrangement::default())
 }
 
 fn opened() -> Cycle {

@@ -1,3 +1,5 @@
+mod advance;
+
 use super::*;
 use crate::arrangement::{leg::Pair, link::LinkKind};
 
@@ -29,6 +31,7 @@ fn leaf() -> v1::MarginLeaf {
         futures_requirement_cents: 20_001,
         treasury_charges_cents: 1_050,
         futures_charges_cents: 7,
+        override_bp: 10_000,
         ..Default::default()
     }
 }
@@ -41,19 +44,25 @@ fn requirement(standing: Standing, change: impl FnOnce(&mut Basis<'_>)) -> v1::R
 /// What follows from a basis of that kind.
 fn with_basis<T>(standing: Standing, change: impl FnOnce(&mut Basis<'_>), read: impl FnOnce(&Basis<'_>) -> T) -> T {
     let (terms, leaf) = (terms(), leaf());
-    let mut basis = Basis {
+    let mut basis = basis_of(&terms, Figures::Joint(&leaf), standing);
+    change(&mut basis);
+    read(&basis)
+}
+
+fn basis_of<'a>(terms: &'a LinkTerms, figures: Figures<'a>, standing: Standing) -> Basis<'a> {
+    Basis {
         us: Leg::Treasury,
         kind: Some(CycleKind::Eod),
         round: Some(ROUND),
+        arrangement: "A-B",
         arrangement_mode: ArrangementMode::Live,
-        terms: &terms,
+        terms,
         mode: LinkMode::Live,
-        figures: Figures::Joint(&leaf),
+        figures,
         standing,
         break_cause: None,
-    };
-    change(&mut basis);
-    read(&basis)
+        advance: None,
+    }
 }
 
 /// Whether the reduction, or else the stand-alone margin, is charged at both houses.
@@ -127,24 +136,51 @@ fn without_the_other_houses_positions_its_amounts_and_all_reductions_are_unknown
     let leaf = leaf();
     for (us, own, other) in [(Leg::Treasury, "1000.00", ""), (Leg::Futures, "", "400.01")] {
         let terms = terms();
-        let found = Basis {
-            us,
-            kind: Some(CycleKind::Itd),
-            round: None,
-            arrangement_mode: ArrangementMode::Live,
-            terms: &terms,
-            mode: LinkMode::Live,
-            figures: Figures::OwnLeg(&leaf),
-            standing: FELL_BACK,
-            break_cause: None,
-        }
-        .requirement();
+        let basis = basis_of(&terms, Figures::OwnLeg(&leaf), FELL_BACK);
+        let found = Basis { us, kind: Some(CycleKind::Itd), round: None, ..basis }.requirement();
         assert_eq!((found.treasury_standalone.as_str(), found.futures_standalone.as_str()), (own, other));
         assert_eq!((found.treasury_requirement.as_str(), found.futures_requirement.as_str()), (own, other));
         assert_eq!((found.treasury_factor_bp, found.futures_factor_bp, found.would_be_factor_bp), (0, 0, 0));
         assert_eq!(found.would_be_treasury_requirement, "");
         assert_eq!(found.round, 0);
     }
+}
+
+#[test]
+fn an_override_is_shown_and_it_is_said_whose_limit_binds() {
+    for (override_bp, factors, applied, shown, reason) in [
+        (10_000, [6_000, 5_000], 5_000, None, "agreed in round 2"),
+        (
+            2_500,
+            [6_000, 5_000],
+            2_500,
+            Some(2_500),
+            "at most 25.00 % be granted, which binds: the lesser factor is 50.00 %",
+        ),
+        (5_500, [6_000, 5_000], 5_000, Some(5_500), "but the futures house's factor, 50.00 %, binds"),
+        (5_000, [5_000, 6_000], 5_000, Some(5_000), "but the Treasury house's factor, 50.00 %, binds"),
+        (7_000, [5_000, 5_000], 5_000, Some(7_000), "but both houses' factors, 50.00 %, binds"),
+        (9_000, [9_500, 9_500], 8_000, Some(9_000), "but the arrangement's bounds bind"),
+        (99, [6_000, 5_000], 0, Some(99), "at most 0.99 % be granted, less than the arrangement grants at all"),
+        (0, [6_000, 5_000], 0, Some(0), "at most 0.00 % be granted, which binds: the lesser factor is 50.00 %"),
+        (2_500, [0, 5_000], 0, Some(2_500), "but the Treasury house's factor, 0.00 %, binds"),
+    ] {
+        let [treasury, futures] = factors.map(|factor_bp| Some(v1::ModelFigures { factor_bp, ..Default::default() }));
+        let changed = v1::MarginLeaf {
+            treasury_house: treasury,
+            futures_house: futures,
+            applied_factor_bp: applied,
+            override_bp,
+            ..leaf()
+        };
+        let terms = terms();
+        let found = basis_of(&terms, Figures::Joint(&changed), ON_TIME).requirement();
+        assert_eq!(found.override_bp, shown);
+        assert!(found.reason.ends_with(reason), "{}", found.reason);
+    }
+    // What is not charged by the figures says nothing of their limits.
+    let fallen = requirement(FELL_BACK, |_| {});
+    assert!(!fallen.reason.contains("override"), "{}", fallen.reason);
 }
 
 #[test]
@@ -175,18 +211,7 @@ fn a_link_that_an_agreed_round_does_not_hold_is_not_agreed() {
     let leaf = leaf();
     for figures in [Figures::OwnLeg(&leaf), Figures::Unknown("")] {
         let terms = terms();
-        let found = Basis {
-            us: Leg::Treasury,
-            kind: Some(CycleKind::Eod),
-            round: Some(ROUND),
-            arrangement_mode: ArrangementMode::Live,
-            terms: &terms,
-            mode: LinkMode::Live,
-            figures,
-            standing: ON_TIME,
-            break_cause: None,
-        }
-        .requirement();
+        let found = basis_of(&terms, figures, ON_TIME).requirement();
         assert_eq!(found.status(), RequirementStatus::FallenBack);
         assert_eq!(found.applied_factor_bp, 0);
     }
@@ -196,14 +221,6 @@ fn a_link_that_an_agreed_round_does_not_hold_is_not_agreed() {
 fn a_cycle_for_information_says_that_it_charges_nothing() {
     let found = requirement(ON_TIME, |basis| basis.kind = Some(CycleKind::Cur));
     assert!(found.reason.contains("a CUR cycle charges nothing"), "{}", found.reason);
-}
-
-#[test]
-fn dollars_have_two_digits_and_a_sign() {
-    for (cents, text) in [(0, "0.00"), (5, "0.05"), (-5, "-0.05"), (123_456, "1234.56"), (-100, "-1.00")] {
-        assert_eq!(usd(cents), text);
-    }
-    assert_eq!(usd(i64::MIN), "-92233720368547758.08");
 }
 
 #[test]
@@ -227,5 +244,7 @@ fn figures_are_charged_as_agreed_only_where_their_round_is_in_force() {
     ];
     for (standing, change, expected) in cases {
         assert_eq!(with_basis(standing, change, |basis| basis.charged()), expected, "{standing:?}");
+        let decides = standing != OPEN && matches!(expected, Charged::Agreed | Charged::StandAlone);
+        assert_eq!(with_basis(standing, change, |basis| basis.has_ended()), decides, "{standing:?}");
     }
 }
