@@ -73,7 +73,7 @@ impl Node {
         let handle = &self.0.handle;
         let cross_margin: Vec<String> = (0..links).map(|place| accounts(place).0).collect();
         let regular: Vec<String> = (0..PAIRS).map(|place| accounts(place).1).collect();
-        let changes = cross_margin.iter().map(|account| link(account));
+        let changes = std::iter::once(member()).chain(cross_margin.iter().map(|account| link(account)));
         let changes: Vec<Change> = changes.chain(regular.iter().map(|account| regular_account(account))).collect();
         for (batch, changes) in changes.chunks(CHANGES_EACH).enumerate() {
             let changes = changes.iter().cloned();
@@ -153,5 +153,15 @@ fn regular_account(account: &str) -> Change {
         member: "M1".to_owned(),
         owner: "M1".to_owned(),
         r#use: v1::AccountUse::Regular.into(),
+    })
+}
+
+fn member() -> Change {
+    let since = || Some(v1::DateRange { from: "2020-01-02".to_owned(), until: String::new() });
+    Change::Member(v1::MemberRecord {
+        member: "M1".to_owned(),
+        broker_dealer: since(),
+        futures_commission_merchant: since(),
+        membership: since(),
     })
 }
