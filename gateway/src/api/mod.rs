@@ -2,6 +2,7 @@
 
 mod admission;
 mod analysis;
+mod directions;
 mod gate;
 mod margin;
 mod market_data;

@@ -121,3 +121,39 @@ pub async fn changes(node: &Node, house: &str) -> Result<Vec<v1::LoggedChange>, 
         page_token = page.next_page_token;
     }
 }
+
+/// Every direction that is wanted, ascending by number.
+///
+/// # Errors
+/// What the node said.
+pub async fn directions(node: &Node, wanted: v1::ListDirectionsRequest) -> Result<Vec<v1::Direction>, Failure> {
+    let mut all = Vec::new();
+    let mut request = wanted;
+    loop {
+        let page = node.directions().list_directions(request.clone()).await.told("listing directions")?;
+        all.extend(page.directions);
+        if page.next_page_token.is_empty() {
+            return Ok(all);
+        }
+        request.page_token = page.next_page_token;
+    }
+}
+
+/// Every reconciliation item, or every open one, ascending.
+///
+/// # Errors
+/// What the node said.
+pub async fn items(node: &Node, open_only: bool) -> Result<Vec<v1::ReconciliationState>, Failure> {
+    let mut all = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = v1::ListReconciliationItemsRequest { page_size: 0, page_token, open_only };
+        let answer = node.directions().list_reconciliation_items(request).await;
+        let page = answer.told("listing reconciliation items")?;
+        all.extend(page.items);
+        if page.next_page_token.is_empty() {
+            return Ok(all);
+        }
+        page_token = page.next_page_token;
+    }
+}

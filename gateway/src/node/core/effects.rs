@@ -85,7 +85,7 @@ impl Core {
             }
             Draft::CutOff { cycle } => {
                 let entry = Entry::CutOff { cycle, at: self.context.clock.now() };
-                self.append(vec![Pending { entry, book: None, waiting: Waiting::Nobody }]);
+                self.append(vec![Pending { entry, version: None, waiting: Waiting::Nobody }]);
             }
             Draft::Outcome { cycle, outcome } => {
                 let has_claim = self
