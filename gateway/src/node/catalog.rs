@@ -110,6 +110,8 @@ pub struct CycleView {
     pub agreed_at: BTreeMap<Round, Timestamp>,
     /// When this house recorded first that it falls back, and why; a late agreement takes nothing of it away.
     pub fell_back: Option<(Timestamp, FallBackCause)>,
+    /// Revision of the other house's newest manifest of which everything is here; 0 before the first.
+    pub complete_peer_revision: u64,
     /// Whether margins are being computed.
     pub is_computing: bool,
     /// Why something is missing, for an operator.

@@ -19,7 +19,10 @@ impl Core {
         let effects = self.machine.on_event(event);
         self.carry_out(effects);
         match event {
-            Event::Held(_) => {}
+            Event::Held(_) => {
+                let open = self.machine.on_record().open_cycles(self.context.us);
+                open.into_iter().for_each(|cycle| self.refresh(cycle));
+            }
             Event::Computed { cycle, .. }
             | Event::NotComputable { cycle, .. }
             | Event::Matched { cycle, .. }
