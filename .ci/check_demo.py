@@ -4,7 +4,7 @@ import json
 import sys
 from decimal import ROUND_CEILING, Decimal
 
-STATUSES = {"agreed", "rehearsal", "break", "fallen_back"}
+STATUSES = {"agreed", "rehearsal", "suspended", "break", "fallen_back"}
 CENT = Decimal("0.01")
 
 

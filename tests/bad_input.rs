@@ -23,6 +23,7 @@ fn snapshot(account: &str, rows: &[(&str, i64)]) -> (v1::SnapshotHeader, v1::Pos
         book_version: 10,
         scope: v1::SnapshotScope::Amendment.into(),
         flat_accounts: Vec::new(),
+        directions_through: 0,
     };
     let columns = v1::PositionColumns {
         instruments: rows.iter().map(|(instrument, _)| (*instrument).to_owned()).collect(),

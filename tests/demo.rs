@@ -25,7 +25,7 @@ fn statuses(cycle: &Value, status: &str) -> usize {
 }
 
 #[test]
-fn one_command_shows_two_houses_agree_break_and_fall_back() {
+fn one_command_shows_two_houses_agree_break_and_fall_back_and_a_customers_first_day() {
     let folder = tempfile::tempdir().unwrap();
     let dir = folder.path().join("demo");
     let (is_ok, out, err) = run(&dir, &["--json"]);
@@ -46,9 +46,24 @@ fn one_command_shows_two_houses_agree_break_and_fall_back() {
             ("EOD", 1, "agreed"),
             ("ITD", 1, "break"),
             ("ITD", 2, "agreed"),
-            ("EOD", 0, "fallen_back")
+            ("EOD", 0, "fallen_back"),
+            ("CUR", 1, "agreed"),
+            ("ITD", 1, "agreed"),
+            ("ITD", 1, "agreed"),
+            ("EOD", 1, "agreed"),
+            ("EODXM", 1, "agreed"),
+            ("EODXM", 1, "agreed"),
+            ("EODXM", 1, "agreed")
         ]
     );
+    let steps = demo["day"]["steps"].as_array().unwrap();
+    let stages: Vec<&str> = steps.iter().map(|step| step["stage"].as_str().unwrap()).collect();
+    assert_eq!(stages, ["rehearsal", "live", "live", "live", "live", "suspended", "live"]);
+    let applied: Vec<f64> = steps.iter().map(|step| step["account"]["applied_factor"].as_f64().unwrap()).collect();
+    assert!(applied[2] > applied[1], "what is directed at noon counts in the next cycle: {applied:?}");
+    assert!(applied[4] < applied[3], "and what is directed back: {applied:?}");
+    assert_eq!((applied[0], applied[5]), (0.0, 0.0), "a rehearsed and a suspended link are charged stand-alone");
+    assert!(cents(&steps[4]["adjustment"]) > 0 && steps[3]["adjustment"].is_null());
     for cycle in cycles {
         let [ficc, cme] = &cycle["houses"].as_array().unwrap()[..] else { panic!("two houses: {cycle}") };
         assert_eq!((&ficc["house"], &cme["house"]), (&"FICC".into(), &"CME".into()));

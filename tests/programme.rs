@@ -1,5 +1,6 @@
 //! A customer's way through the programme: documents, rehearsal, approvals, live, suspension; what each step charges, and
 //! who sees what of it.
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a failure is a panic")]
 
 #[path = "support/mod.rs"]
 mod support;
@@ -74,9 +75,10 @@ async fn a_customer_goes_from_rehearsal_to_live_and_back_and_is_charged_reduced_
     }
 
     // One house suspends, alone and at once; lifting takes both.
-    clients.record_changes("suspend", vec![suspend_link(LINK)]).await.unwrap();
+    let recorded = clients.record_changes("suspend", vec![suspend_link(LINK)]).await.unwrap();
     let suspended = wait_stage(&houses, LINK, LinkStage::Suspended).await;
     let [id] = &suspended.suspension_ids[..] else { panic!("{suspended:?}") };
+    assert_eq!(recorded.suspension_ids, std::slice::from_ref(id));
     for row in requirement(&houses, 3, LINK).await {
         assert_eq!(row.status(), RequirementStatus::Suspended);
         assert!(is_stand_alone(&row) && row.would_be_factor_bp > 0, "{row:?}");
@@ -84,7 +86,7 @@ async fn a_customer_goes_from_rehearsal_to_live_and_back_and_is_charged_reduced_
     clients.record_changes("lift", vec![lift(id)]).await.unwrap();
     let again = clients.record_changes("lift-twice", vec![lift(id)]).await.unwrap_err();
     assert!(problems(&again)[0].contains("the other house has to"), "{again}");
-    assert_eq!(wait_stage(&houses, LINK, LinkStage::Suspended).await.suspension_ids, [id.clone()]);
+    assert_eq!(wait_stage(&houses, LINK, LinkStage::Suspended).await.suspension_ids, std::slice::from_ref(id));
     houses.clients(Leg::Futures).record_changes("lift", vec![lift(id)]).await.unwrap();
     wait_stage(&houses, LINK, LinkStage::Live).await;
 

@@ -197,7 +197,7 @@ async fn a_watcher_is_told_once_of_each_result_and_lists_come_in_pages() {
     let mut sizes = Vec::new();
     loop {
         let cycle = Some(cycles[0].clone());
-        let request = v1::ListRequirementsRequest { cycle, round: 0, page_size: 10, page_token };
+        let request = v1::ListRequirementsRequest { cycle, page_size: 10, page_token, ..Default::default() };
         let page = clients.margin().list_requirements(request).await.unwrap().into_inner();
         sizes.push(page.requirements.len());
         links.extend(page.requirements.into_iter().map(|row| row.link.unwrap().link_id));
@@ -207,6 +207,14 @@ async fn a_watcher_is_told_once_of_each_result_and_lists_come_in_pages() {
         }
     }
     assert_eq!(sizes, [10, 10, 8]);
+    let customers_of = v1::ListRequirementsRequest {
+        cycle: Some(cycles[0].clone()),
+        member: "alder-point".into(),
+        kind: v1::LinkKind::Customer.into(),
+        ..Default::default()
+    };
+    let filtered = clients.margin().list_requirements(customers_of).await.unwrap().into_inner().requirements;
+    assert_eq!(filtered.len(), 5, "the customers of one member");
     assert!(links.is_sorted(), "ascending by link: {links:?}");
     let mut operations = OperationsServiceClient::new(clients.channel("operator"));
     let mut list = async |page_size: i32, page_token: String| {

@@ -28,7 +28,7 @@ pub async fn break_in_round_1(houses: &mut Houses, cycle: &v1::CycleId) {
         houses.clients(leg).open(cycle, 120).await;
     }
     for leg in Leg::BOTH {
-        let exchanged = |c: &v1::Cycle| c.own_manifest_revision == 1 && c.peer_manifest_revision == 1;
+        let exchanged = |c: &v1::Cycle| c.own_manifest_revision == 1 && c.complete_peer_manifest_revision == 1;
         houses.clients(leg).wait(cycle, "both books frozen", exchanged).await;
     }
 

@@ -3,10 +3,10 @@
 use std::{path::PathBuf, time::Instant};
 
 use crossmargin::v1::{
-    self, analysis_service_client::AnalysisServiceClient, margin_service_client::MarginServiceClient,
-    market_data_service_client::MarketDataServiceClient, operations_service_client::OperationsServiceClient,
-    position_keeping_service_client::PositionKeepingServiceClient, programme_service_client::ProgrammeServiceClient,
-    submit_snapshot_request::Part,
+    self, analysis_service_client::AnalysisServiceClient, direction_service_client::DirectionServiceClient,
+    margin_service_client::MarginServiceClient, market_data_service_client::MarketDataServiceClient,
+    operations_service_client::OperationsServiceClient, position_keeping_service_client::PositionKeepingServiceClient,
+    programme_service_client::ProgrammeServiceClient, submit_snapshot_request::Part,
 };
 use gateway::{
     csv_book::Book,
@@ -70,6 +70,11 @@ impl Clients {
         AnalysisServiceClient::new(self.channel(role)).max_decoding_message_size(MESSAGE_BYTES)
     }
 
+    /// Calls about directed positions as a role.
+    pub fn directions(&self, role: &str) -> DirectionServiceClient<Channel> {
+        DirectionServiceClient::new(self.channel(role)).max_decoding_message_size(MESSAGE_BYTES)
+    }
+
     pub fn positions(&self) -> PositionKeepingServiceClient<Channel> {
         PositionKeepingServiceClient::new(self.channel("position-source"))
     }
@@ -120,6 +125,18 @@ impl Clients {
         version: u64,
         scope: v1::SnapshotScope,
     ) -> Result<v1::SubmitSnapshotResponse, Status> {
+        self.submit_book_through(book, business_date, version, scope, 0).await
+    }
+
+    /// The same, with the last direction that the positions include.
+    pub async fn submit_book_through(
+        &self,
+        book: Book,
+        business_date: Date,
+        version: u64,
+        scope: v1::SnapshotScope,
+        directions_through: u64,
+    ) -> Result<v1::SubmitSnapshotResponse, Status> {
         let header = v1::SnapshotHeader {
             request_id: format!("book-{version}"),
             business_date: business_date.to_string(),
@@ -127,6 +144,7 @@ impl Clients {
             book_version: version,
             scope: scope.into(),
             flat_accounts: Vec::new(),
+            directions_through,
         };
         let parts = std::iter::once(Part::Header(header)).chain(book.into_wire(50_000));
         let requests: Vec<_> = parts.map(|part| v1::SubmitSnapshotRequest { part: Some(part) }).collect();
@@ -180,7 +198,8 @@ impl Clients {
         let mut all = Vec::new();
         let mut page_token = String::new();
         loop {
-            let request = v1::ListRequirementsRequest { cycle: Some(cycle.clone()), round, page_size: 0, page_token };
+            let request =
+                v1::ListRequirementsRequest { cycle: Some(cycle.clone()), round, page_token, ..Default::default() };
             let page = self.margin().list_requirements(request).await.unwrap().into_inner();
             all.extend(page.requirements);
             page_token = page.next_page_token;

@@ -19,6 +19,14 @@ const PROGRAMME_AND_OWNERS: &[RoleKind] =
     &[RoleKind::Administrator, RoleKind::Operator, RoleKind::Auditor, RoleKind::Member, RoleKind::Customer];
 /// Who reads cycles.
 const CYCLES: &[RoleKind] = &[RoleKind::Operator, RoleKind::Auditor, RoleKind::MarginReader, RoleKind::Administrator];
+/// Who reads what is directed; a member's administration is shown its own accounts alone.
+const DIRECTIONS: &[RoleKind] = &[
+    RoleKind::Administrator,
+    RoleKind::MemberAdministrator,
+    RoleKind::PositionSource,
+    RoleKind::Operator,
+    RoleKind::Auditor,
+];
 /// Who asks whether the node is well.
 const HEALTH: &[RoleKind] = &RoleKind::ALL;
 /// Who reads the contract from the node.
@@ -54,6 +62,13 @@ const ROWS: &[(&str, &[RoleKind])] = &[
     ("/crossmargin.v1.DefaultService/RecordLossAllocation", &[RoleKind::Administrator]),
     ("/crossmargin.v1.DefaultService/GetDefault", PROGRAMME),
     ("/crossmargin.v1.DefaultService/ListDefaults", PROGRAMME),
+    ("/crossmargin.v1.DirectionService/DirectPositions", &[RoleKind::Administrator, RoleKind::MemberAdministrator]),
+    ("/crossmargin.v1.DirectionService/ListDirections", DIRECTIONS),
+    ("/crossmargin.v1.DirectionService/GetComposedPositions", DIRECTIONS),
+    ("/crossmargin.v1.DirectionService/ListReconciliationItems", DIRECTIONS),
+    ("/crossmargin.v1.DirectionService/ResolveReconciliationItem", &[RoleKind::Administrator, RoleKind::Operator]),
+    ("/crossmargin.v1.DirectionService/ListExclusions", DIRECTIONS),
+    ("/crossmargin.v1.DirectionService/WatchDirections", DIRECTIONS),
     ("/crossmargin.v1.MarginService/GetRequirement", MARGIN_AND_OWNERS),
     ("/crossmargin.v1.MarginService/ListRequirements", MARGIN_AND_OWNERS),
     (

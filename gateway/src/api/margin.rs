@@ -14,6 +14,7 @@ use super::{
 use crate::{
     arrangement::{
         cycle_id::{CycleId, Round},
+        link::LinkKind,
         name::{AccountId, LinkId, MemberId},
     },
     identity::caller,
@@ -65,12 +66,16 @@ impl MarginService for MarginApi {
         let page = Page::<RowKey>::read(size, &request.page_token, REQUIREMENTS_DEFAULT, REQUIREMENTS_MAX)?;
         // A listing stays in the round that it began in, though another may come into force meanwhile.
         let round = page.after.as_ref().map_or(request.round, |after| after.round);
+        let kind = LinkKind::from_wire(request.kind());
+        let member = request.member;
         let reader = Arc::clone(&self.reader);
         let response = blocking(move || {
             let selected = reader.select(cycle, round_of(round))?;
             let round = selected.round().map_or(0, |round| round.0);
             let after = page.after.as_ref().map(|after| &after.link);
-            let links = selected.links(after, &visibility);
+            let links = selected.links(after, &visibility).filter(|terms| {
+                kind.is_none_or(|kind| terms.kind == kind) && (member.is_empty() || terms.member.as_str() == member)
+            });
             let (links, next_page_token) = page.take(links, |terms| RowKey { round, link: terms.link.clone() });
             let requirements = links.into_iter().map(|terms| selected.requirement(terms)).collect();
             Ok::<_, ReadError>(v1::ListRequirementsResponse { requirements, next_page_token })

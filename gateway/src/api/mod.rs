@@ -3,6 +3,7 @@
 mod admission;
 mod analysis;
 mod default;
+mod directions;
 mod gate;
 mod margin;
 mod market_data;

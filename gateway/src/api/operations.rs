@@ -140,6 +140,10 @@ impl OperationsService for OperationsApi {
             undelivered_count: context.peer.undelivered() as u64,
             contradiction_count,
             book_version: catalog.book().map_or(0, |book| book.version),
+            arrangement: context.parties.arrangement.to_string(),
+            leg: context.us.name().to_owned(),
+            registry_sequence: catalog.registry.sequence(context.us),
+            peer_registry_sequence: catalog.registry.sequence(context.us.other()),
         }))
     }
 }

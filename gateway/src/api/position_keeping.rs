@@ -32,7 +32,7 @@ impl PositionKeepingService for PositionKeepingApi {
         let snapshot = gathered.finish()?;
         let request_id = snapshot.header.request_id.clone();
         let (answer, is_replay) = self.handle.submit_snapshot(snapshot).await?;
-        let Answer::Book { version, account_count, position_count } = answer else {
+        let Answer::Book { version, account_count, position_count, items } = answer else {
             return Err(other_request(&request_id));
         };
         Ok(Response::new(v1::SubmitSnapshotResponse {
@@ -40,6 +40,7 @@ impl PositionKeepingService for PositionKeepingApi {
             account_count,
             position_count,
             is_replay,
+            item_ids: items.iter().map(ToString::to_string).collect(),
         }))
     }
 

@@ -4,9 +4,10 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use crossmargin::v1::{
     analysis_service_server::AnalysisServiceServer, default_service_server::DefaultServiceServer,
-    margin_service_server::MarginServiceServer, market_data_service_server::MarketDataServiceServer,
-    operations_service_server::OperationsServiceServer, peer_service_server::PeerServiceServer,
-    position_keeping_service_server::PositionKeepingServiceServer, programme_service_server::ProgrammeServiceServer,
+    direction_service_server::DirectionServiceServer, margin_service_server::MarginServiceServer,
+    market_data_service_server::MarketDataServiceServer, operations_service_server::OperationsServiceServer,
+    peer_service_server::PeerServiceServer, position_keeping_service_server::PositionKeepingServiceServer,
+    programme_service_server::ProgrammeServiceServer,
 };
 use tokio::{
     net::TcpListener,
@@ -18,8 +19,9 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use tracing::{Instrument, Span};
 
 use super::{
-    admission, analysis::AnalysisApi, default::DefaultApi, gate::Gate, margin::MarginApi, market_data::MarketDataApi,
-    operations::OperationsApi, position_keeping::PositionKeepingApi, programme::ProgrammeApi,
+    admission, analysis::AnalysisApi, default::DefaultApi, directions::DirectionApi, gate::Gate, margin::MarginApi,
+    market_data::MarketDataApi, operations::OperationsApi, position_keeping::PositionKeepingApi,
+    programme::ProgrammeApi,
 };
 use crate::{
     analysis::Analyst,
@@ -107,6 +109,7 @@ fn services(handle: &Handle, limits: &Limits) -> Result<(Routes, Vec<&'static st
     offer!(PeerServiceServer, PeerApi { context: Arc::clone(context), requests: handle.requests.clone() });
     offer!(PositionKeepingServiceServer, PositionKeepingApi { handle: handle.clone() });
     offer!(MarketDataServiceServer, MarketDataApi { handle: handle.clone() });
+    offer!(DirectionServiceServer, DirectionApi { handle: handle.clone() });
     offer!(ProgrammeServiceServer, ProgrammeApi { handle: handle.clone(), reader: Arc::clone(&reader) });
     offer!(DefaultServiceServer, DefaultApi { handle: handle.clone(), reader: Arc::clone(&reader) });
     let analyst = Arc::new(Analyst::new(Arc::clone(context), Arc::clone(&reader)));

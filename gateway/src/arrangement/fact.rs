@@ -145,7 +145,7 @@ pub enum Fact {
         /// The entry.
         sequence: u64,
     },
-    /// An entry of a house's registry log may change the stage, terms or limits of links that take part in cycles.
+    /// An entry of a house's registry log changes the stage, terms or limits of a link that takes part in an open cycle.
     LinksChanged {
         /// The house.
         by: Leg,

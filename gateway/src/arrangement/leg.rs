@@ -24,6 +24,15 @@ impl Leg {
         }
     }
 
+    /// The leg as configurations and answers name it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Treasury => "treasury",
+            Self::Futures => "futures",
+        }
+    }
+
     /// 0 for the Treasury leg, 1 for the futures leg: the order of every pair in `risk`.
     #[must_use]
     pub fn index(self) -> usize {

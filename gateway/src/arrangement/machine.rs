@@ -164,6 +164,12 @@ impl Machine {
         self.flight.underway.iter().any(|effect| matches!(effect, Effect::Compute { cycle, .. } if *cycle == id))
     }
 
+    /// Whether everything behind a manifest of the other house is here and verified.
+    #[must_use]
+    pub fn is_held(&self, manifest: &Digest) -> bool {
+        self.flight.held.contains(manifest)
+    }
+
     /// What the claim of a cycle's next round would be computed from; `None` while something is missing.
     #[must_use]
     pub fn ready_inputs(&self, id: CycleId) -> Option<Inputs> {

@@ -67,10 +67,22 @@ pub struct Arrangement {
 pub struct House {
     /// The zone of its own clock.
     pub zone: Zone,
+    /// How positions come into its cross-margin accounts.
+    pub allocation: Allocation,
     /// The kinds of market data that it is the authority of, ascending.
     pub authority: Vec<v1::MarketItemKind>,
     /// Weekdays on which it is closed, ascending.
     pub holidays: Vec<Date>,
+}
+
+/// How positions come into the designated cross-margin accounts of a house.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Allocation {
+    /// Members direct quantities from a regular account of the same owner into the cross-margin account, and back.
+    Directed,
+    /// Every eligible position of a cross-margin account counts; nothing is directed.
+    Passive,
 }
 
 /// A time zone by its IANA name.

@@ -54,6 +54,10 @@ pub(super) struct History {
     pub(super) logs: Pair<Vec<Word>>,
     /// Both logs so far.
     registry: Registry,
+    /// Number of the last direction so far.
+    pub(super) directions: u64,
+    /// Reconciliation items so far.
+    pub(super) items: HashSet<String>,
     /// Content that was found whole.
     pub(super) whole: HashSet<Digest>,
     pub(super) rounds: BTreeMap<(CycleId, Round), RoundWords>,
@@ -117,6 +121,8 @@ impl History {
             places: BTreeMap::new(),
             logs: Pair::default(),
             registry: Registry::new(Arc::clone(rules)),
+            directions: 0,
+            items: HashSet::new(),
             whole: HashSet::new(),
             rounds: BTreeMap::new(),
             outcomes: Vec::new(),

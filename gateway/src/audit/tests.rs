@@ -1,5 +1,6 @@
 //! A ledger made by hand, as a node would have written it, and everything that can be wrong with one.
 
+mod directions;
 mod story;
 
 use std::{collections::BTreeSet, sync::Arc};

@@ -52,6 +52,27 @@ pub(super) fn take(
             for chunk in &book.chunks {
                 check_blob(subject, sequence, &chunk.digest, &mut history.whole, findings, counts);
             }
+            if book.directions_through > history.directions {
+                let (through, last) = (book.directions_through, history.directions);
+                let meaning =
+                    format!("the book includes directions up to {through}, but the last one before it is {last}");
+                findings.problem(sequence, "direction", meaning);
+            }
+            history.items.extend(book.items.iter().map(|item| item.item_id.clone()));
+        }
+        Entry::Direction(direction) => {
+            let expected = history.directions + 1;
+            if direction.number != expected {
+                let meaning = format!("direction {} stands where number {expected} comes next", direction.number);
+                findings.problem(sequence, "direction", meaning);
+            }
+            history.directions = direction.number;
+        }
+        Entry::Resolution(settled) => {
+            if !history.items.contains(&settled.item.to_string()) {
+                let meaning = format!("it settles item {}, which no book before it brought", settled.item);
+                findings.problem(sequence, "direction", meaning);
+            }
         }
         Entry::CutOff { cycle, .. } => {
             history.cut_offs.entry(cycle).or_insert(sequence);
@@ -105,6 +126,10 @@ fn check_content(
         Evidence::PositionManifest(manifest) => {
             for chunk in manifest.chunks.iter().filter(|_| is_ours) {
                 check_blob(subject, sequence, chunk.digest.as_bytes(), whole, findings, counts);
+            }
+            // What was left out of the frozen book.
+            if let Some(digest) = held.keeping.attachment {
+                check_blob(subject, sequence, digest.as_bytes(), whole, findings, counts);
             }
         }
         _ => {}

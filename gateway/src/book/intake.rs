@@ -22,7 +22,7 @@ pub const ACCOUNTS_MAX: usize = 200_000;
 
 /// What may be held: the house's newest reference data and the arrangement's eligibility.
 pub trait Eligibility {
-    /// Whether the account is a cross-margin account of this house.
+    /// Whether the account is this house's: the account of a link, or a regular one.
     ///
     /// # Errors
     /// Why not, and what to do.
@@ -143,6 +143,7 @@ fn check_header(header: &v1::SnapshotHeader, standing_version: u64, problems: &m
         business_date: business_date?,
         as_of: as_of?,
         scope: scope?,
+        directions_through: header.directions_through,
         accounts: Accounts::new(),
         flat_accounts: Vec::new(),
     })

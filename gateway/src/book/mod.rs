@@ -4,6 +4,7 @@
 //! submission makes the next one, which shares the accounts that did not change.
 
 pub mod columns;
+pub mod direction;
 pub(crate) mod frozen;
 pub mod intake;
 
@@ -12,6 +13,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::{Timestamp, civil::Date};
 use risk::instrument::Instrument;
 
+use self::direction::overlay::Overlay;
 use crate::arrangement::name::AccountId;
 
 /// One position: an instrument and a quantity in the instrument's unit, positive long, never zero.
@@ -35,6 +37,8 @@ pub struct Book {
     pub business_date: Date,
     /// The instant at which they were taken.
     pub as_of: Timestamp,
+    /// Number of the last direction that the positions include; 0 where they include none.
+    pub directions_through: u64,
     /// The accounts; one that is not here is flat.
     pub accounts: Accounts,
 }
@@ -61,6 +65,8 @@ pub struct Submission {
     pub as_of: Timestamp,
     /// What it replaces.
     pub scope: Scope,
+    /// Number of the last direction that the positions include; 0 where they include none.
+    pub directions_through: u64,
     /// The accounts with positions.
     pub accounts: Accounts,
     /// Accounts that become flat.
@@ -73,20 +79,50 @@ impl Book {
     pub fn position_count(&self) -> u64 {
         self.accounts.values().map(|holdings| holdings.len() as u64).sum()
     }
+
+    /// What an account holds of an instrument; zero where it holds none.
+    #[must_use]
+    pub fn quantity(&self, account: &AccountId, instrument: Instrument) -> i64 {
+        let held = self.accounts.get(account).map_or(&[][..], AsRef::as_ref);
+        let place = held.binary_search_by(|holding| holding.instrument.cmp(&instrument));
+        place.map_or(0, |place| held[place].quantity)
+    }
 }
 
 impl Submission {
-    /// The book that follows on `before` with this submission.
+    /// The book that follows on `before` with this submission. `included` is what the directions move that this
+    /// submission includes and `before` does not: an account that an amendment does not name has them in its positions
+    /// from now on.
     #[must_use]
-    pub fn apply_to(&self, before: Option<&Book>) -> Book {
+    pub fn apply_to(&self, before: Option<&Book>, included: &Overlay) -> Book {
         let mut accounts = match (self.scope, before) {
-            (Scope::Amendment, Some(book)) => book.accounts.clone(),
+            (Scope::Amendment, Some(book)) => with_included(book, included),
             _ => Accounts::new(),
         };
         for account in &self.flat_accounts {
             accounts.remove(account);
         }
         accounts.extend(self.accounts.iter().map(|(account, holdings)| (account.clone(), Arc::clone(holdings))));
-        Book { version: self.version, business_date: self.business_date, as_of: self.as_of, accounts }
+        Book {
+            version: self.version,
+            business_date: self.business_date,
+            as_of: self.as_of,
+            directions_through: self.directions_through,
+            accounts,
+        }
     }
+}
+
+/// The accounts of a book with what directions move.
+fn with_included(book: &Book, included: &Overlay) -> Accounts {
+    let mut accounts = book.accounts.clone();
+    for account in included.accounts() {
+        let holdings = included.compose(book, account);
+        if holdings.is_empty() {
+            accounts.remove(account);
+        } else {
+            accounts.insert(account.clone(), holdings);
+        }
+    }
+    accounts
 }

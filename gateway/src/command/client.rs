@@ -3,9 +3,9 @@
 use clap::Args;
 use crossmargin::v1::{
     analysis_service_client::AnalysisServiceClient, default_service_client::DefaultServiceClient,
-    margin_service_client::MarginServiceClient, market_data_service_client::MarketDataServiceClient,
-    operations_service_client::OperationsServiceClient, position_keeping_service_client::PositionKeepingServiceClient,
-    programme_service_client::ProgrammeServiceClient,
+    direction_service_client::DirectionServiceClient, margin_service_client::MarginServiceClient,
+    market_data_service_client::MarketDataServiceClient, operations_service_client::OperationsServiceClient,
+    position_keeping_service_client::PositionKeepingServiceClient, programme_service_client::ProgrammeServiceClient,
 };
 use tonic::transport::Channel;
 
@@ -101,6 +101,14 @@ impl Node {
     #[must_use]
     pub fn market(&self) -> MarketDataServiceClient<Channel> {
         MarketDataServiceClient::new(self.channel.clone())
+            .max_decoding_message_size(self.limits.message_received_bytes_max)
+            .max_encoding_message_size(self.limits.message_sent_bytes_max)
+    }
+
+    /// Calls about directed positions.
+    #[must_use]
+    pub fn directions(&self) -> DirectionServiceClient<Channel> {
+        DirectionServiceClient::new(self.channel.clone())
             .max_decoding_message_size(self.limits.message_received_bytes_max)
             .max_encoding_message_size(self.limits.message_sent_bytes_max)
     }

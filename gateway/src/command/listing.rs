@@ -16,7 +16,8 @@ pub async fn requirements(node: &Node, cycle: CycleId, round: u32) -> Result<Vec
     let mut all = Vec::new();
     let mut page_token = String::new();
     loop {
-        let request = v1::ListRequirementsRequest { cycle: Some(node.cycle(cycle)), round, page_size: 0, page_token };
+        let request =
+            v1::ListRequirementsRequest { cycle: Some(node.cycle(cycle)), round, page_token, ..Default::default() };
         let answer = node.margins().list_requirements(request).await;
         let page = answer.told(&format!("listing the requirements of {cycle}"))?;
         all.extend(page.requirements);
@@ -114,6 +115,42 @@ pub async fn changes(node: &Node, house: &str) -> Result<Vec<v1::LoggedChange>, 
         let request = v1::ListChangesRequest { page_size: 0, page_token, house: house.to_owned() };
         let page = node.programme().list_changes(request).await.told("listing the changes of the programme")?;
         all.extend(page.changes);
+        if page.next_page_token.is_empty() {
+            return Ok(all);
+        }
+        page_token = page.next_page_token;
+    }
+}
+
+/// Every direction that is wanted, ascending by number.
+///
+/// # Errors
+/// What the node said.
+pub async fn directions(node: &Node, wanted: v1::ListDirectionsRequest) -> Result<Vec<v1::Direction>, Failure> {
+    let mut all = Vec::new();
+    let mut request = wanted;
+    loop {
+        let page = node.directions().list_directions(request.clone()).await.told("listing directions")?;
+        all.extend(page.directions);
+        if page.next_page_token.is_empty() {
+            return Ok(all);
+        }
+        request.page_token = page.next_page_token;
+    }
+}
+
+/// Every reconciliation item, or every open one, ascending.
+///
+/// # Errors
+/// What the node said.
+pub async fn items(node: &Node, open_only: bool) -> Result<Vec<v1::ReconciliationState>, Failure> {
+    let mut all = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = v1::ListReconciliationItemsRequest { page_size: 0, page_token, open_only };
+        let answer = node.directions().list_reconciliation_items(request).await;
+        let page = answer.told("listing reconciliation items")?;
+        all.extend(page.items);
         if page.next_page_token.is_empty() {
             return Ok(all);
         }

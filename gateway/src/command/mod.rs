@@ -8,6 +8,7 @@ pub mod client;
 pub mod cycle;
 pub mod default;
 pub mod demo;
+pub mod directions;
 pub mod explain;
 pub mod failure;
 pub mod ledger;
@@ -62,6 +63,8 @@ pub enum Command {
     Links(links::LinksArgs),
     /// Record who takes part, on which approvals, and what is suspended or limited; list and watch what was recorded.
     Programme(programme::ProgrammeArgs),
+    /// Direct positions into cross-margin accounts and back, and show what became of them.
+    Directions(directions::DirectionsArgs),
     /// Open margin cycles, cut them off, show how they stand.
     Cycle(cycle::CycleArgs),
     /// Show what both houses signed.
@@ -104,6 +107,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Market(args) => market::run(args).await,
         Command::Links(args) => links::run(args).await,
         Command::Programme(args) => programme::run(args).await,
+        Command::Directions(args) => directions::run(args).await,
         Command::Cycle(args) => cycle::run(args).await,
         Command::Agreements(args) => agreements::run(args).await,
         Command::Requirements(args) => requirements::run(args).await,

@@ -118,13 +118,8 @@ pub async fn record(node: &Node, changes: Vec<v1::ProgrammeChange>) -> Result<v1
 
 impl RecordedView {
     fn new(house: String, batch: &Batch, answer: v1::RecordChangesResponse, request_id: String) -> Self {
-        let v1::RecordChangesResponse { sequence, is_replay } = answer;
+        let v1::RecordChangesResponse { sequence, is_replay, suspension_ids: suspensions } = answer;
         let is_check = sequence == 0;
-        let places = batch.changes.iter().enumerate();
-        let suspensions = places
-            .filter(|(_, change)| !is_check && matches!(change.change, Some(Change::Suspension(_))))
-            .map(|(place, _)| format!("{house}/{sequence}/{place}"))
-            .collect();
         Self { house, sequence, changes: batch.changes.len(), is_check, is_replay, request_id, suspensions }
     }
 }
@@ -155,7 +150,8 @@ mod tests {
     fn recorded(sequence: u64, is_replay: bool) -> RecordedView {
         let mut batch = Batch::from(Change::Lift(v1::Lift::default()));
         batch.changes.extend(Batch::explained(suspension(), "checks".into()).changes);
-        let answer = v1::RecordChangesResponse { sequence, is_replay };
+        let suspension_ids = if sequence == 0 { Vec::new() } else { vec![format!("FICC/{sequence}/1")] };
+        let answer = v1::RecordChangesResponse { sequence, is_replay, suspension_ids };
         RecordedView::new("FICC".into(), &batch, answer, "r1".into())
     }
 

@@ -49,6 +49,10 @@ pub struct SubmitArgs {
     #[arg(long, value_name = "ACCOUNT", requires = "amendment")]
     pub flat: Vec<String>,
 
+    /// Number of the last direction that the positions include, where members direct positions at the house.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub directions_through: u64,
+
     /// Unique for each submission; the same id answers the same again. A new UUID where it is not given.
     #[arg(long, value_name = "ID")]
     pub request_id: Option<String>,
@@ -75,6 +79,8 @@ pub struct Heading {
     pub scope: v1::SnapshotScope,
     /// Accounts of an amendment that become flat.
     pub flat: Vec<String>,
+    /// Number of the last direction that the positions include.
+    pub directions_through: u64,
     /// The request.
     pub request_id: String,
 }
@@ -90,6 +96,8 @@ pub struct Accepted {
     pub position_count: u64,
     /// Whether the request had been accepted before.
     pub is_replay: bool,
+    /// Reconciliation items that it brought.
+    pub items: Vec<String>,
     /// The request.
     pub request_id: String,
 }
@@ -105,6 +113,7 @@ impl Heading {
             version: u64::try_from(as_of.as_microsecond()).unwrap_or(1),
             scope,
             flat: vec![],
+            directions_through: 0,
             request_id: Uuid::new_v4().to_string(),
         }
     }
@@ -126,6 +135,7 @@ pub async fn run(args: SubmitArgs) -> Result<(), Failure> {
     let scope = if args.amendment { v1::SnapshotScope::Amendment } else { v1::SnapshotScope::Full };
     let mut heading = Heading::now(args.business_date, scope);
     heading.flat = args.flat;
+    heading.directions_through = args.directions_through;
     if let Some(as_of) = args.as_of {
         heading.as_of = as_of;
     }
@@ -154,6 +164,7 @@ pub async fn send(node: &Node, book: Book, heading: Heading) -> Result<Accepted,
         account_count: answer.account_count,
         position_count: answer.position_count,
         is_replay: answer.is_replay,
+        items: answer.item_ids,
         request_id,
     })
 }
@@ -167,6 +178,7 @@ fn snapshot(book: Book, heading: Heading) -> Vec<Part> {
         book_version: heading.version,
         scope: heading.scope.into(),
         flat_accounts: heading.flat,
+        directions_through: heading.directions_through,
     };
     let mut parts = vec![Part::Header(header)];
     parts.extend(book.into_wire(POSITIONS_PER_MESSAGE));
@@ -174,11 +186,15 @@ fn snapshot(book: Book, heading: Heading) -> Vec<Part> {
 }
 
 fn text(accepted: &Accepted) -> String {
-    let Accepted { book_version, account_count, position_count, is_replay, .. } = accepted;
+    let Accepted { book_version, account_count, position_count, is_replay, items, .. } = accepted;
     let before = if *is_replay { " (it had been accepted before)" } else { "" };
-    format!(
+    let text = format!(
         "accepted{before}: the book stands at version {book_version}, {account_count} accounts, {position_count} positions"
-    )
+    );
+    if items.is_empty() {
+        return text;
+    }
+    format!("{text}\nit contradicts directions: `crossmargin directions items` shows {}", items.join(", "))
 }
 
 #[cfg(test)]

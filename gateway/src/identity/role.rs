@@ -25,6 +25,8 @@ pub enum Role {
     MarginReader,
     /// A member firm: reads its own accounts alone.
     Member(MemberId),
+    /// The administration of a member firm: directs positions of its own accounts alone.
+    MemberAdministrator(MemberId),
     /// A customer: reads its own link alone.
     Customer(CustomerId),
     /// The programme's administration: participants, links, approvals.
@@ -45,6 +47,7 @@ impl Role {
             Self::MarketSource => RoleKind::MarketSource,
             Self::MarginReader => RoleKind::MarginReader,
             Self::Member(_) => RoleKind::Member,
+            Self::MemberAdministrator(_) => RoleKind::MemberAdministrator,
             Self::Customer(_) => RoleKind::Customer,
             Self::Administrator => RoleKind::Administrator,
             Self::Operator => RoleKind::Operator,
@@ -62,6 +65,7 @@ impl Role {
         match kind {
             RoleKind::Peer => Ok(Self::Peer(HouseId::new(id()?)?)),
             RoleKind::Member => Ok(Self::Member(MemberId::new(id()?)?)),
+            RoleKind::MemberAdministrator => Ok(Self::MemberAdministrator(MemberId::new(id()?)?)),
             RoleKind::Customer => Ok(Self::Customer(CustomerId::new(id()?)?)),
             RoleKind::PositionSource => plain(Self::PositionSource),
             RoleKind::MarketSource => plain(Self::MarketSource),
@@ -79,7 +83,7 @@ impl fmt::Display for Role {
         let kind = self.kind();
         match self {
             Self::Peer(id) => write!(f, "{kind}/{id}"),
-            Self::Member(id) => write!(f, "{kind}/{id}"),
+            Self::Member(id) | Self::MemberAdministrator(id) => write!(f, "{kind}/{id}"),
             Self::Customer(id) => write!(f, "{kind}/{id}"),
             _ => write!(f, "{kind}"),
         }
@@ -112,6 +116,8 @@ pub enum RoleKind {
     MarginReader,
     /// See [`Role::Member`].
     Member,
+    /// See [`Role::MemberAdministrator`].
+    MemberAdministrator,
     /// See [`Role::Customer`].
     Customer,
     /// See [`Role::Administrator`].
@@ -124,12 +130,13 @@ pub enum RoleKind {
 
 impl RoleKind {
     /// Every role there is.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Peer,
         Self::PositionSource,
         Self::MarketSource,
         Self::MarginReader,
         Self::Member,
+        Self::MemberAdministrator,
         Self::Customer,
         Self::Administrator,
         Self::Operator,
@@ -145,6 +152,7 @@ impl RoleKind {
             Self::MarketSource => "market-source",
             Self::MarginReader => "margin-reader",
             Self::Member => "member",
+            Self::MemberAdministrator => "member-administrator",
             Self::Customer => "customer",
             Self::Administrator => "administrator",
             Self::Operator => "operator",
@@ -155,7 +163,7 @@ impl RoleKind {
     /// Whether the role needs an id behind it.
     #[must_use]
     pub const fn has_id(self) -> bool {
-        matches!(self, Self::Peer | Self::Member | Self::Customer)
+        matches!(self, Self::Peer | Self::Member | Self::MemberAdministrator | Self::Customer)
     }
 }
 

@@ -90,6 +90,36 @@ impl Reference {
         check_remaining(terms.maturity, business_date, i32::try_from(months).unwrap_or(i32::MAX))
     }
 
+    /// Why an instrument that was eligible once does not count on a business date any more; `None` while it does. Prices are
+    /// no question here: a position without one is told when margins are computed.
+    #[must_use]
+    pub fn lost(&self, instrument: &Instrument, business_date: Date) -> Option<String> {
+        let checked = match instrument {
+            Instrument::Treasury(cusip) => self.check_maturity(cusip, business_date),
+            Instrument::ForwardTreasury { cusip, settle } => {
+                after(*settle, business_date).and_then(|()| self.check_maturity(cusip, business_date))
+            }
+            Instrument::Cash { date } => after(*date, business_date),
+            Instrument::Future(contract) => self
+                .specifications
+                .get(&contract.product)
+                .map_or(Ok(()), |specification| check_expiry(specification, *contract, business_date)),
+        };
+        checked.err()
+    }
+
+    fn check_maturity(&self, cusip: &Cusip, business_date: Date) -> Result<(), String> {
+        let Some(Issue::Coupon(terms)) = self.issues.get(cusip) else { return Ok(()) };
+        let months = self.arrangement.eligible.treasury_remaining_months_above;
+        check_remaining(terms.issue().maturity, business_date, i32::try_from(months).unwrap_or(i32::MAX))
+    }
+
+    /// Whether positions of an account are taken: the house has recorded it, as the account of a link or as a regular one.
+    #[must_use]
+    pub fn is_own_account(&self, account: &AccountId) -> bool {
+        self.registry.is_own_account(self.leg, account)
+    }
+
     /// A model in force that cannot margin a position without a price.
     fn model_without_proxy(&self, business_date: Date) -> Option<&ModelVersion> {
         let mut models = self.arrangement.models.iter().map(|(_, models)| models.in_force(business_date));
@@ -106,10 +136,7 @@ impl Reference {
                 contract.product
             ));
         };
-        let last = specification.last_trading(contract.month);
-        if last < business_date {
-            return Err(format!("expired: it last traded on {last}"));
-        }
+        check_expiry(specification, contract, business_date)?;
         if !self.priced.contains(&contract) {
             return Err(format!(
                 "{contract} has no settlement price here; check the contract month, or submit its price first"
@@ -121,7 +148,7 @@ impl Reference {
 
 impl Eligibility for Reference {
     fn check_account(&self, account: &AccountId) -> Result<(), String> {
-        if self.registry.is_own_account(self.leg, account) {
+        if self.is_own_account(account) {
             return Ok(());
         }
         Err(format!(
@@ -171,6 +198,12 @@ pub(crate) fn check_remaining(maturity: Date, business_date: Date, months: i32) 
     Err(format!("not eligible: it matures on {maturity}, within {months} months of {business_date}"))
 }
 
+/// Whether a contract still trades on a date.
+fn check_expiry(specification: &ContractSpecification, contract: Contract, business_date: Date) -> Result<(), String> {
+    let last = specification.last_trading(contract.month);
+    if last < business_date { Err(format!("expired: it last traded on {last}")) } else { Ok(()) }
+}
+
 /// Whether what settles on a date is still to come.
 pub(crate) fn after(date: Date, business_date: Date) -> Result<(), String> {
     if date > business_date { Ok(()) } else { Err(format!("{date} is not after the business date {business_date}")) }
@@ -196,6 +229,45 @@ mod tests {
         let arrangement = Arc::new(Arrangement::from_toml(arrangement).unwrap());
         let registry = Arc::new(Registry::new(Arc::clone(&arrangement.programme)));
         (Reference::new(Leg::Treasury, &items, arrangement, registry), Instrument::Treasury(cusip))
+    }
+
+    #[test]
+    fn a_position_loses_its_eligibility_by_maturity_expiry_and_payment() {
+        let reference = |leg: Leg| {
+            let mut items = Items::default();
+            sample::market()
+                .into_items(leg)
+                .into_iter()
+                .filter_map(|item| item.item)
+                .for_each(|item| items.insert(item));
+            let arrangement = Arc::new(Arrangement::default());
+            let registry = Arc::new(Registry::new(Arc::clone(&arrangement.programme)));
+            Reference::new(leg, &items, arrangement, registry)
+        };
+        let (treasury, futures) = (reference(Leg::Treasury), reference(Leg::Futures));
+        let (cusip, maturity) = treasury
+            .issues
+            .iter()
+            .find_map(|(cusip, issue)| match issue {
+                Issue::Coupon(terms) => Some((*cusip, terms.issue().maturity)),
+                Issue::Other(_) => None,
+            })
+            .unwrap();
+        let (last, first_out) = (add_months(maturity, -12).yesterday().unwrap(), add_months(maturity, -12));
+        let note = Instrument::Treasury(cusip);
+        assert_eq!(treasury.lost(&note, last), None);
+        assert!(treasury.lost(&note, first_out).unwrap().contains("within 12 months"));
+        let forward = Instrument::ForwardTreasury { cusip, settle: last };
+        assert_eq!(treasury.lost(&forward, last.yesterday().unwrap()), None);
+        assert!(treasury.lost(&forward, last).unwrap().contains("is not after"));
+        let cash = Instrument::Cash { date: last };
+        assert_eq!(treasury.lost(&cash, last.yesterday().unwrap()), None);
+        assert!(treasury.lost(&cash, last).is_some());
+        let contract = "FUT:ZN:2026-03".parse::<Instrument>().unwrap();
+        assert_eq!(futures.lost(&contract, sample::BUSINESS_DATE), None);
+        assert!(futures.lost(&contract, jiff::civil::date(2026, 4, 1)).unwrap().starts_with("expired"));
+        // What has no terms here is not judged: margins tell that they are missing.
+        assert_eq!(treasury.lost(&contract, jiff::civil::date(2026, 4, 1)), None);
     }
 
     #[test]

@@ -25,7 +25,14 @@ use crate::{
         programme::Rules,
         registry::Registry,
     },
-    book::Book,
+    book::{
+        Book,
+        direction::{
+            Direction,
+            item::{Item, ItemId},
+            state::Directions,
+        },
+    },
     ledger::{RecordHash, Sequence},
 };
 
@@ -40,6 +47,8 @@ pub enum Answer {
         account_count: u64,
         /// Positions in it.
         position_count: u64,
+        /// Reconciliation items that it brought.
+        items: Vec<ItemId>,
     },
     /// A version of market data.
     Market(Digest),
@@ -48,6 +57,38 @@ pub enum Answer {
         /// The entry.
         sequence: u64,
     },
+    /// A direction.
+    Direction {
+        /// Its number; 0 for one that was only checked.
+        number: u64,
+        /// When it was recorded; `None` for one that was only checked.
+        recorded_at: Option<Timestamp>,
+        /// The cycle in which it is expected to count first.
+        expected: Option<CycleId>,
+    },
+    /// A reconciliation item that was settled.
+    Resolution(ItemId),
+}
+
+/// A version of the book as its record makes it.
+#[derive(Clone, Debug)]
+pub struct BookVersion {
+    /// The book; `None` where it was replaced and only its items are left.
+    pub book: Option<Arc<Book>>,
+    /// The reconciliation items that it brings.
+    pub items: Vec<Item>,
+}
+
+impl Answer {
+    /// What a request to direct positions led to.
+    #[must_use]
+    pub fn of(direction: &Direction) -> Self {
+        Self::Direction {
+            number: direction.number,
+            recorded_at: Some(direction.recorded_at),
+            expected: direction.expected,
+        }
+    }
 }
 
 /// A cycle for reading.
@@ -63,10 +104,14 @@ pub struct CycleView {
     pub as_of: Option<Timestamp>,
     /// Its cut-off.
     pub cut_off: Option<Timestamp>,
+    /// Number of the last direction before this house opened it: those up to it count.
+    pub directions_through: u64,
     /// When the agreement in force was complete here.
     pub agreed_at: BTreeMap<Round, Timestamp>,
     /// When this house recorded first that it falls back, and why; a late agreement takes nothing of it away.
     pub fell_back: Option<(Timestamp, FallBackCause)>,
+    /// Revision of the other house's newest manifest of which everything is here; 0 before the first.
+    pub complete_peer_revision: u64,
     /// Whether margins are being computed.
     pub is_computing: bool,
     /// Why something is missing, for an operator.
@@ -86,6 +131,8 @@ pub struct Catalog {
     newest_book: Option<Arc<Book>>,
     /// The join of both registry logs.
     pub registry: Arc<Registry>,
+    /// What was directed, and what stands with it.
+    pub directions: Directions,
     /// The cycles.
     pub cycles: BTreeMap<CycleId, CycleView>,
     /// Contradictions of the other house.
@@ -114,6 +161,7 @@ impl Catalog {
             books: BTreeMap::new(),
             newest_book: None,
             registry: Arc::new(Registry::new(Arc::clone(rules))),
+            directions: Directions::default(),
             cycles: BTreeMap::new(),
             contradictions: Vec::new(),
             head: None,
@@ -124,8 +172,8 @@ impl Catalog {
         }
     }
 
-    /// Takes in a durable record with the facts that follow from it, and the book where it is one.
-    pub fn apply(&mut self, entry: &Entry, facts: &[Fact], book: Option<Arc<Book>>, recorded_at: Timestamp) {
+    /// Takes in a durable record with the facts that follow from it, and the version of the book where it is one.
+    pub fn apply(&mut self, entry: &Entry, facts: &[Fact], version: Option<BookVersion>, recorded_at: Timestamp) {
         match entry {
             Entry::Evidence(held) => {
                 for fact in facts {
@@ -135,23 +183,46 @@ impl Catalog {
                 self.apply_evidence(held, recorded_at);
             }
             Entry::Book(record) => {
-                if let Some(book) = book {
-                    let answer = Answer::Book {
-                        version: book.version,
-                        account_count: book.accounts.len() as u64,
-                        position_count: book.position_count(),
-                    };
-                    self.requests.insert(record.request_id.clone(), answer);
-                    self.books.insert(book.business_date, Arc::clone(&book));
-                    while self.books.len() > BOOK_DATES {
-                        self.books.pop_first();
-                    }
-                    self.newest_book = Some(book);
+                if let Some(version) = version {
+                    self.apply_book(record, version);
                 }
+            }
+            Entry::Direction(direction) => {
+                self.requests.insert(direction.request.text(), Answer::of(direction));
+                self.directions.record(Arc::clone(direction));
+            }
+            Entry::Resolution(settled) => {
+                self.requests.insert(settled.request_id.clone(), Answer::Resolution(settled.item));
+                self.directions.resolve(settled.item, settled.resolution.clone());
             }
             Entry::CutOff { .. } => {}
             Entry::Contradiction { record, .. } => self.contradictions.push(Arc::clone(record)),
         }
+    }
+
+    fn apply_book(&mut self, record: &v1::RecordedBook, version: BookVersion) {
+        let BookVersion { book, items } = version;
+        let Some(book) = book else { return self.directions.note(&items) };
+        let answer = Answer::Book {
+            version: book.version,
+            account_count: book.accounts.len() as u64,
+            position_count: book.position_count(),
+            items: items.iter().map(|item| item.id).collect(),
+        };
+        self.requests.insert(record.request_id.clone(), answer);
+        self.directions.accept(&book, &items);
+        self.books.insert(book.business_date, Arc::clone(&book));
+        while self.books.len() > BOOK_DATES {
+            self.books.pop_first();
+        }
+        self.newest_book = Some(book);
+        self.directions.forget(self.included_by_all());
+    }
+
+    /// Number of the last direction that every book includes that can still be frozen.
+    #[must_use]
+    pub(crate) fn included_by_all(&self) -> u64 {
+        self.books.values().map(|book| book.directions_through).min().unwrap_or(0)
     }
 
     fn apply_evidence(&mut self, held: &Arc<Held>, recorded_at: Timestamp) {
@@ -190,6 +261,10 @@ impl Catalog {
                     view.as_of = Some(opening.as_of);
                     view.cut_off = Some(opening.cut_off);
                     view.opened_at = (held.by == self.us).then_some(recorded_at);
+                }
+                if held.by == self.us {
+                    view.directions_through = held.keeping.directions_through;
+                    self.directions.open(opening.cycle, held.keeping.directions_through);
                 }
             }
             Evidence::Outcome(outcome) if held.by == self.us => {

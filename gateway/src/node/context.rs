@@ -47,6 +47,8 @@ pub(crate) struct Context {
     pub(crate) peer: Link,
     pub(crate) computer: Computer,
     pub(crate) changes: broadcast::Sender<CycleId>,
+    /// Told at each new direction and each new version of the book.
+    pub(crate) directed: watch::Sender<()>,
     /// Told whenever an entry of either registry log has become part of the catalog.
     pub(crate) registry_news: watch::Sender<()>,
     /// The node stops: its loop and its work end.

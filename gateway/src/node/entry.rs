@@ -15,6 +15,7 @@ use crate::{
         leg::Leg,
         parties::Parties,
     },
+    book::direction::{Direction, item::Settled},
     ledger::{NewRecord, RecordKind},
     wire::{self, WireError},
 };
@@ -39,10 +40,13 @@ pub struct Held {
 pub struct Keeping {
     /// The request that led to it; empty without one.
     pub request_id: String,
-    /// The leaves of its own claim, the breaks of its own statement, the stand-alone leaves of its own fall-back.
+    /// The leaves of its own claim, the breaks of its own statement, the stand-alone leaves of its own fall-back, what its
+    /// own position manifest leaves out.
     pub attachment: Option<Digest>,
     /// For a late agreement: whether it came before settlement and so changes a charge from then on.
     pub is_prospective: bool,
+    /// For its own opening of a cycle: number of the last direction before it.
+    pub directions_through: u64,
 }
 
 /// One record of the ledger.
@@ -66,6 +70,10 @@ pub enum Entry {
         /// The cycles in which nothing more is signed because of it.
         cycles: Vec<CycleId>,
     },
+    /// Positions that were directed.
+    Direction(Arc<Direction>),
+    /// A reconciliation item that was settled.
+    Resolution(Arc<Settled>),
 }
 
 impl Entry {
@@ -86,8 +94,12 @@ impl Entry {
                     [] => None,
                     bytes => Some(wire::digest("evidence.attachment", bytes)?),
                 };
-                let keeping =
-                    Keeping { request_id: recorded.request_id, attachment, is_prospective: recorded.is_prospective };
+                let keeping = Keeping {
+                    request_id: recorded.request_id,
+                    attachment,
+                    is_prospective: recorded.is_prospective,
+                    directions_through: recorded.directions_through,
+                };
                 Held::read(envelope, keeping, parties).map(|held| Self::Evidence(Arc::new(held)))
             }
             ledger_record::Record::Book(book) => Ok(Self::Book(Arc::new(book))),
@@ -98,6 +110,12 @@ impl Entry {
             ledger_record::Record::Contradiction(record) => {
                 let cycles = record.cycles.iter().map(|id| cycle(Some(id))).collect::<Result<_, _>>()?;
                 Ok(Self::Contradiction { record: Arc::new(record), cycles })
+            }
+            ledger_record::Record::Direction(record) => {
+                Direction::read(record, arrangement).map(|direction| Self::Direction(Arc::new(direction)))
+            }
+            ledger_record::Record::Resolution(record) => {
+                Settled::read(record).map(|settled| Self::Resolution(Arc::new(settled)))
             }
         }
     }
@@ -111,6 +129,7 @@ impl Entry {
                 request_id: held.keeping.request_id.clone(),
                 attachment: held.keeping.attachment.map(wire::bytes_of).unwrap_or_default(),
                 is_prospective: held.keeping.is_prospective,
+                directions_through: held.keeping.directions_through,
             }),
             Self::Book(book) => ledger_record::Record::Book(book.as_ref().clone()),
             Self::CutOff { cycle, at } => ledger_record::Record::CutOff(v1::RecordedCutOff {
@@ -118,6 +137,10 @@ impl Entry {
                 at: Some(wire::to_timestamp(*at)),
             }),
             Self::Contradiction { record, .. } => ledger_record::Record::Contradiction(record.as_ref().clone()),
+            Self::Direction(direction) => {
+                ledger_record::Record::Direction(direction.to_record(parties.arrangement.as_str()))
+            }
+            Self::Resolution(settled) => ledger_record::Record::Resolution(settled.to_record()),
         };
         NewRecord {
             kind: self.kind(),
@@ -132,6 +155,8 @@ impl Entry {
             Self::Book(_) => 2,
             Self::CutOff { .. } => 3,
             Self::Contradiction { .. } => 4,
+            Self::Direction(_) => 5,
+            Self::Resolution(_) => 6,
         })
     }
 
@@ -142,6 +167,8 @@ impl Entry {
     pub fn facts(&self) -> Result<Vec<Fact>, WireError> {
         Ok(match self {
             Self::Evidence(held) => held.facts(),
+            // What is left of a book that was replaced is no version of it.
+            Self::Book(book) if book.is_replaced => Vec::new(),
             Self::Book(book) => vec![Fact::Book {
                 business_date: wire::date("book.business_date", &book.business_date)?,
                 version: book.book_version,
@@ -150,6 +177,8 @@ impl Entry {
             Self::Contradiction { cycles, .. } => {
                 cycles.iter().map(|cycle| Fact::Contradiction { cycle: *cycle }).collect()
             }
+            // A direction starts nothing: it counts in cycles that are opened after it.
+            Self::Direction(_) | Self::Resolution(_) => Vec::new(),
         })
     }
 }

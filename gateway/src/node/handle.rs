@@ -10,12 +10,13 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     catalog::Answer,
     context::Context,
-    input::{Input, RequestError},
+    input::{DirectionRequest, HeldAgainst, Input, RequestError},
 };
 use crate::{
-    arrangement::{cycle_id::CycleId, digest::Digest, evidence::MarketItemRef},
+    arrangement::{cycle_id::CycleId, digest::Digest, evidence::MarketItemRef, name::MemberId, terms::Allocation},
     book::{
-        columns,
+        Book, Scope, Submission, columns,
+        direction::{Direction, RequestKey, fitting::Fitting, item::ItemId, proposal::Proposal, reconcile},
         intake::{self, Snapshot},
     },
     market::{self, reference::Reference},
@@ -25,6 +26,8 @@ use crate::{
 
 /// How long an operator waits for a cycle that has no scheduled cut-off and none given.
 const CUT_OFF_DEFAULT: SignedDuration = SignedDuration::from_mins(15);
+/// Characters of the note on a reconciliation item, at most.
+const NOTE_CHARACTERS_MAX: usize = 1_000;
 
 /// A handle to a running node. Cheap to clone.
 #[derive(Clone)]
@@ -51,16 +54,16 @@ impl Handle {
             let base = context.catalog.read().book().cloned();
             let base_version = base.as_ref().map_or(0, |book| book.version);
             let submission = intake::check(&snapshot, base_version, &reference)?;
-            let book = Arc::new(submission.apply_to(base.as_deref()));
+            let held = held_against(&context, &submission, base.as_deref())?;
             let chunks = columns::chunks_of(&submission.accounts);
             let bytes: Vec<Bytes> = chunks.iter().map(|chunk| chunk.bytes.clone().into()).collect();
             context.blobs.put_many(&bytes).map_err(unavailable)?;
             let references = chunks.into_iter().map(|chunk| chunk.reference).collect();
-            Ok((submission, book, base_version, references))
+            Ok((submission, held, references))
         });
-        let (submission, book, base_version, chunks) = prepared.await?;
-        let submission = Box::new(submission);
-        let answer = self.ask(|reply| Input::SubmitBook { submission, book, base_version, chunks, reply }).await?;
+        let (submission, held, chunks) = prepared.await?;
+        let (submission, held) = (Box::new(submission), Box::new(held));
+        let answer = self.ask(|reply| Input::SubmitBook { submission, held, chunks, reply }).await?;
         Ok((answer, false))
     }
 
@@ -137,6 +140,62 @@ impl Handle {
         Ok((self.ask(ask).await?, false))
     }
 
+    /// Directs positions, all legs or none; with `validate_only` they are checked and nothing is recorded. It is durable
+    /// when this returns. `member` is the member whose administration asks: other accounts do not exist for it.
+    ///
+    /// # Errors
+    /// Every problem by row and field; or nothing is directed at this house.
+    pub async fn direct(
+        &self,
+        request: &v1::DirectPositionsRequest,
+        member: Option<MemberId>,
+        by: String,
+    ) -> Result<(Answer, bool), RequestError> {
+        let context = &self.context;
+        if context.arrangement.houses[context.us].allocation == Allocation::Passive {
+            let house = &context.parties.houses[context.us];
+            return Err(RequestError::Precondition(format!(
+                "nothing is directed at {house}: its allocation is passive, every eligible position of a cross-margin \
+                 account counts. Book the position into that account; the next snapshot of the house brings it"
+            )));
+        }
+        let key = RequestKey { member, id: request.request_id.clone() };
+        if let Some(answer) = self.answered(&key.text()) {
+            return Ok((answer, true));
+        }
+        let proposal = Proposal::read(request, context.parties.arrangement.as_str());
+        let request = Box::new(DirectionRequest { key, by, proposal, validate_only: request.validate_only });
+        let answer = self.ask(|reply| Input::Direct { request, reply }).await?;
+        Ok((answer, false))
+    }
+
+    /// Settles a reconciliation item. It is durable when this returns.
+    ///
+    /// # Errors
+    /// There is no such item, or it is settled; or the note is missing or too long.
+    pub async fn resolve(
+        &self,
+        request: &v1::ResolveReconciliationItemRequest,
+        by: String,
+    ) -> Result<(Answer, bool), RequestError> {
+        if let Some(answer) = self.answered(&request.request_id) {
+            return Ok((answer, true));
+        }
+        let mut problems = Collector::default();
+        if let Err(problem) = check_request_id(&request.request_id) {
+            problem.list().iter().for_each(|problem| problems.add(&problem.field, &problem.description));
+        }
+        let item = problems.check(|| "item_id".into(), request.item_id.parse::<ItemId>());
+        let length = request.note.trim().chars().count();
+        if length == 0 || length > NOTE_CHARACTERS_MAX {
+            problems.add("note", format!("1 to {NOTE_CHARACTERS_MAX} characters are needed: what was found and done"));
+        }
+        let item = problems.finish(item.unwrap_or(ItemId(0)))?;
+        let (request_id, note) = (request.request_id.clone(), request.note.trim().to_owned());
+        let answer = self.ask(|reply| Input::Resolve { request_id, item, by, note, reply }).await?;
+        Ok((answer, false))
+    }
+
     /// Opens a cycle. Where no cut-off is given the schedule decides, and for a re-run fifteen minutes from now.
     ///
     /// # Errors
@@ -178,6 +237,49 @@ impl Handle {
         self.requests.send(input(reply)).await.map_err(|_| stopping())?;
         answer.await.map_err(|_| stopping())?
     }
+}
+
+/// The book that a submission makes, held against the directions that are on record.
+fn held_against(
+    context: &Context,
+    submission: &Submission,
+    before: Option<&Book>,
+) -> Result<HeldAgainst, RequestError> {
+    let wrong = |reason| Problems::one("header.directions_through", reason);
+    let (date, through) = (submission.business_date, submission.directions_through);
+    // What is read here cannot change but at the end: a new book would be told by its version.
+    let (base, is_base, touching, beyond, included) = {
+        let catalog = context.catalog.read();
+        let directions = &catalog.directions;
+        let base = directions.base().filter(|base| base.business_date <= date).cloned();
+        let is_base = directions.base().is_none() || base.is_some();
+        let standing = base.as_ref().or_else(|| catalog.book_of(date)).map_or(0, |book| book.directions_through);
+        directions.check_through(date, through, standing).map_err(wrong)?;
+        if submission.scope == Scope::Amendment
+            && let Some(book) = before.filter(|book| book.directions_through > through)
+        {
+            let included = book.directions_through;
+            return Err(wrong(format!(
+                "{through} is below {included}, which the amended book of {} includes: submit a full snapshot",
+                book.business_date
+            ))
+            .into());
+        }
+        let included = directions.included(before, through);
+        let after = base.as_ref().map_or(0, |base| base.directions_through);
+        let touching: Vec<Arc<Direction>> = directions.counting(after, through).cloned().collect();
+        let beyond: Vec<Arc<Direction>> = directions.counting(through, directions.last()).cloned().collect();
+        (base, is_base, touching, beyond, included)
+    };
+    let book = Arc::new(submission.apply_to(before, &included));
+    let between = touching.iter().map(AsRef::as_ref);
+    let differences = base.map_or_else(Vec::new, |base| reconcile::differences(&base, &book, between));
+    let fitting = is_base.then(|| {
+        let mut fitting = Fitting::new(Arc::clone(&book));
+        beyond.iter().for_each(|direction| fitting.take(direction));
+        fitting
+    });
+    Ok(HeldAgainst { book, base_version: before.map_or(0, |book| book.version), differences, fitting })
 }
 
 fn check_market(context: &Context, request: &v1::SubmitMarketDataRequest) -> Result<Date, RequestError> {

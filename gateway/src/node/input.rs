@@ -7,7 +7,7 @@ use jiff::{Timestamp, civil::Date};
 use tokio::sync::oneshot;
 
 use super::{
-    catalog::Answer,
+    catalog::{Answer, BookVersion},
     entry::{Entry, Held},
 };
 use crate::{
@@ -17,7 +17,10 @@ use crate::{
         evidence::{ChunkRef, MarketItemRef, Statement},
         fact::{Event, Outcome},
     },
-    book::{Book, Submission},
+    book::{
+        Book, Submission,
+        direction::{RequestKey, fitting::Fitting, item::ItemId, proposal::Proposal, reconcile::Difference},
+    },
     compute::Computed,
     ledger::{Appended, LedgerError},
     problem::Problems,
@@ -63,13 +66,11 @@ pub(crate) enum Receipt {
 #[derive(Debug)]
 pub(crate) enum Input {
     /// A checked submission; the book that it makes, its chunks durable.
-    SubmitBook {
-        submission: Box<Submission>,
-        book: Arc<Book>,
-        base_version: u64,
-        chunks: Vec<v1::ChunkRef>,
-        reply: Reply<Answer>,
-    },
+    SubmitBook { submission: Box<Submission>, held: Box<HeldAgainst>, chunks: Vec<v1::ChunkRef>, reply: Reply<Answer> },
+    /// Positions to direct.
+    Direct { request: Box<DirectionRequest>, reply: Reply<Answer> },
+    /// A reconciliation item to settle.
+    Resolve { request_id: String, item: ItemId, by: String, note: String, reply: Reply<Answer> },
     /// Checked market items, durable.
     SubmitMarket { request_id: String, business_date: Date, items: Vec<MarketItemRef>, reply: Reply<Answer> },
     /// Changes of the programme to record, asked for by `by` on a date.
@@ -103,7 +104,15 @@ pub(crate) enum Input {
     /// An outcome of work for the rules.
     Event(Event),
     /// A book was frozen; its chunks are durable.
-    Frozen { cycle: CycleId, revision: u64, book_version: u64, chunks: Vec<ChunkRef>, started: Timestamp },
+    Frozen {
+        cycle: CycleId,
+        revision: u64,
+        book_version: u64,
+        chunks: Vec<ChunkRef>,
+        /// What was left out, stored; `None` where nothing was.
+        exclusions: Option<Digest>,
+        started: Timestamp,
+    },
     /// Margins were computed; the leaves are durable.
     Computed { cycle: CycleId, round: Round, computed: Arc<Computed>, started: Timestamp },
     /// Margins cannot be computed.
@@ -116,11 +125,34 @@ pub(crate) enum Input {
     Note { cycle: CycleId, topic: &'static str, text: String },
 }
 
+/// A book that a submission makes, held against the directions that were on record when it was checked.
+#[derive(Debug)]
+pub(crate) struct HeldAgainst {
+    pub(crate) book: Arc<Book>,
+    /// The version of the book that it was made from.
+    pub(crate) base_version: u64,
+    /// The positions that differ from what the directions make of the book before.
+    pub(crate) differences: Vec<Difference>,
+    /// Whether the directions that it does not include fit it, as far as they were on record; `None` where none is
+    /// composed over it.
+    pub(crate) fitting: Option<Fitting>,
+}
+
+/// A request to direct positions.
+#[derive(Debug)]
+pub(crate) struct DirectionRequest {
+    pub(crate) key: RequestKey,
+    /// Role and certificate of the caller.
+    pub(crate) by: String,
+    pub(crate) proposal: Proposal,
+    pub(crate) validate_only: bool,
+}
+
 /// A record on its way to the disk, and who waits for it.
 #[derive(Debug)]
 pub(crate) struct Pending {
     pub(crate) entry: Entry,
-    pub(crate) book: Option<Arc<Book>>,
+    pub(crate) version: Option<BookVersion>,
     pub(crate) waiting: Waiting,
 }
 

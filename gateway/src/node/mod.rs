@@ -1,10 +1,12 @@
 //! A running node: drives the rules, carries their effects out, recovers by replay.
 
+pub(crate) mod accounts;
 pub mod catalog;
 pub(crate) mod context;
 mod core;
 mod drafts;
 pub mod entry;
+pub(crate) mod freezing;
 pub mod handle;
 pub(crate) mod input;
 mod inputs;

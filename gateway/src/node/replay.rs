@@ -5,7 +5,13 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use prost::bytes::Bytes;
 
-use super::{NodeError, catalog::Catalog, core::Replayed, entry::Entry, links_changed, snapshot};
+use super::{
+    NodeError,
+    catalog::{BookVersion, Catalog},
+    core::Replayed,
+    entry::Entry,
+    links_changed, snapshot,
+};
 use crate::{
     arrangement::{
         digest::Digest,
@@ -15,7 +21,7 @@ use crate::{
         programme,
     },
     blobs::BlobStore,
-    book::{Accounts, Book, Scope, Submission, columns},
+    book::{Accounts, Book, Scope, Submission, columns, direction::item::Item},
     ledger::{Ledger, Sequence},
     wire,
 };
@@ -40,6 +46,7 @@ pub(crate) async fn replay(
         }
         last = kept.at;
     }
+    let snapshot_at = last;
     loop {
         let records = ledger.read_from(last.next(), BATCH).await?;
         let Some(newest) = records.last() else { break };
@@ -51,7 +58,7 @@ pub(crate) async fn replay(
     let head = ledger.head().head;
     let Fold { machine, mut catalog, .. } = fold;
     catalog.head = (head.seq > Sequence::GENESIS).then_some((head.seq, head.hash));
-    Ok((Replayed { machine, next: last.next() }, catalog))
+    Ok((Replayed { machine, next: last.next(), snapshot_at }, catalog))
 }
 
 /// A fold over records.
@@ -67,16 +74,15 @@ impl Fold<'_> {
         let at = |error: &dyn std::fmt::Display| NodeError::Record { sequence, reason: error.to_string() };
         let entry = Entry::decode(body, self.parties).map_err(|error| at(&error))?;
         let mut facts = entry.facts().map_err(|error| at(&error))?;
-        let book = match &entry {
+        let version = match &entry {
             Entry::Book(recorded) => {
-                let book = read_book(recorded, self.blobs, self.catalog.book());
-                Some(book.map_err(|error| at(&error))?)
+                Some(read_version(recorded, self.blobs, &self.catalog).map_err(|error| at(&error))?)
             }
             _ => None,
         };
         let recorded_at = Timestamp::from_millisecond(recorded_at_ms).map_err(|error| at(&error))?;
         let before = Arc::clone(&self.catalog.registry);
-        self.catalog.apply(&entry, &facts, book, recorded_at);
+        self.catalog.apply(&entry, &facts, version, recorded_at);
         let us = self.machine.us();
         facts.extend(links_changed::fact(&entry, &before, &self.catalog.registry, self.machine.on_record(), us));
         for fact in &facts {
@@ -87,11 +93,22 @@ impl Fold<'_> {
     }
 }
 
+/// The version of the book that a record makes.
+fn read_version(
+    recorded: &crossmargin::v1::RecordedBook,
+    blobs: &dyn BlobStore,
+    catalog: &Catalog,
+) -> Result<BookVersion, wire::WireError> {
+    let items = recorded.items.iter().map(Item::read).collect::<Result<_, _>>()?;
+    let book = if recorded.is_replaced { None } else { Some(read_book(recorded, blobs, catalog)?) };
+    Ok(BookVersion { book, items })
+}
+
 /// The book that a record makes, read from its chunks.
 fn read_book(
     recorded: &crossmargin::v1::RecordedBook,
     blobs: &dyn BlobStore,
-    before: Option<&Arc<Book>>,
+    catalog: &Catalog,
 ) -> Result<Arc<Book>, wire::WireError> {
     let wrong = |error: &dyn std::fmt::Display| wire::WireError::new("book", error);
     let mut accounts = Accounts::new();
@@ -109,10 +126,13 @@ fn read_book(
             crossmargin::v1::SnapshotScope::Amendment => Scope::Amendment,
             _ => Scope::Full,
         },
+        directions_through: recorded.directions_through,
         accounts,
         flat_accounts: flat.collect::<Result<_, _>>().map_err(|error| wrong(&error))?,
     };
-    Ok(Arc::new(submission.apply_to(before.map(AsRef::as_ref))))
+    let before = catalog.book();
+    let included = catalog.directions.included(before.map(AsRef::as_ref), submission.directions_through);
+    Ok(Arc::new(submission.apply_to(before.map(AsRef::as_ref), &included)))
 }
 
 fn blob(blobs: &dyn BlobStore, digest: Digest) -> Result<Bytes, wire::WireError> {

@@ -10,8 +10,8 @@ use prost::Message;
 
 use crate::ledger::{Ledger, LedgerError, Sequence};
 
-/// Records between two snapshots.
-pub(crate) const INTERVAL: u64 = 2_000;
+/// Records between two snapshots, at least.
+const INTERVAL_LEAST: u64 = 2_000;
 /// Records read at a time.
 const BATCH: usize = 1_024;
 /// Business dates whose books count.
@@ -23,6 +23,13 @@ pub(crate) struct Kept {
     pub(crate) at: Sequence,
     /// The records that still count.
     pub(crate) records: Vec<v1::KeptRecord>,
+}
+
+/// Whether a ledger that ends at `last` has grown enough since the snapshot at `taken`: by half, and by 2,000 records at
+/// least. A snapshot copies every record that is kept, so snapshots at equal distances would cost the square of a day;
+/// at growing ones all of them together copy a bounded number of times what the ledger holds.
+pub(crate) fn is_due(taken: Sequence, last: Sequence) -> bool {
+    last.0.saturating_sub(taken.0) >= INTERVAL_LEAST.max(taken.0 / 2)
 }
 
 /// The newest snapshot; `None` without one that can be read.
@@ -68,25 +75,64 @@ pub(crate) async fn take(ledger: &dyn Ledger) -> Result<(), LedgerError> {
 
 /// The records from which something still follows.
 fn compact(records: Vec<v1::KeptRecord>) -> Vec<v1::KeptRecord> {
-    let books: Vec<Option<v1::RecordedBook>> = records.iter().map(book_of).collect();
+    let contents: Vec<Content> = records.iter().map(content_of).collect();
+    let books: Vec<Option<&v1::RecordedBook>> = contents.iter().map(Content::book).collect();
     let dates: BTreeSet<&str> = books.iter().flatten().map(|book| book.business_date.as_str()).collect();
     // The newest book of a date is made from the last full book up to it.
     let base_of = |date: &&str| {
         let is_of_date = |book: &v1::RecordedBook| book.business_date == **date;
-        let newest = books.iter().rposition(|book| book.as_ref().is_some_and(is_of_date))?;
+        let newest = books.iter().rposition(|book| book.is_some_and(is_of_date))?;
         let is_full = |book: &v1::RecordedBook| book.scope() == v1::SnapshotScope::Full;
-        books[..=newest].iter().rposition(|book| book.as_ref().is_some_and(is_full))
+        books[..=newest].iter().rposition(|book| book.is_some_and(is_full))
     };
     let newest_dates = dates.iter().rev().take(BOOK_DATES);
     let Some(base) = newest_dates.map(|date| base_of(date).unwrap_or(0)).min() else { return records };
-    let is_kept = |place: usize| books[place].is_none() || place >= base;
-    records.into_iter().enumerate().filter(|(place, _)| is_kept(*place)).map(|(_, record)| record).collect()
+    // A direction counts until every book that is kept includes it; one of the newest day also answers its request again.
+    let kept_books = books[base..].iter().flatten();
+    let included = kept_books.map(|book| book.directions_through).min().unwrap_or(0);
+    let today = dates.last().map(|date| (*date).to_owned()).unwrap_or_default();
+    let kept = records.into_iter().zip(contents).enumerate().filter_map(|(place, (record, content))| match content {
+        Content::Book(book) if place < base => items_of(record, book),
+        Content::Direction { number, business_date } if number <= included && business_date < today => None,
+        _ => Some(record),
+    });
+    kept.collect()
 }
 
-fn book_of(record: &v1::KeptRecord) -> Option<v1::RecordedBook> {
-    match v1::LedgerRecord::decode(&record.body[..]).ok()?.record? {
-        ledger_record::Record::Book(book) => Some(book),
-        _ => None,
+/// What is left of a book that a later one replaced: the reconciliation items that it brought.
+fn items_of(record: v1::KeptRecord, book: v1::RecordedBook) -> Option<v1::KeptRecord> {
+    if book.items.is_empty() {
+        return None;
+    }
+    let left = v1::RecordedBook { chunks: Vec::new(), flat_accounts: Vec::new(), is_replaced: true, ..book };
+    let body = v1::LedgerRecord { record: Some(ledger_record::Record::Book(left)) }.encode_to_vec();
+    Some(v1::KeptRecord { body: body.into(), ..record })
+}
+
+/// What a record holds, as far as it may stop counting.
+enum Content {
+    Book(v1::RecordedBook),
+    Direction { number: u64, business_date: String },
+    Other,
+}
+
+impl Content {
+    /// The book, where it is one that still stands for positions.
+    fn book(&self) -> Option<&v1::RecordedBook> {
+        match self {
+            Self::Book(book) if !book.is_replaced => Some(book),
+            _ => None,
+        }
+    }
+}
+
+fn content_of(record: &v1::KeptRecord) -> Content {
+    match v1::LedgerRecord::decode(&record.body[..]).ok().and_then(|record| record.record) {
+        Some(ledger_record::Record::Book(book)) => Content::Book(book),
+        Some(ledger_record::Record::Direction(direction)) => {
+            Content::Direction { number: direction.number, business_date: direction.business_date }
+        }
+        _ => Content::Other,
     }
 }
 
@@ -123,12 +169,83 @@ mod tests {
         assert_eq!(kept, [2, 3, 4, 5, 6, 7]);
     }
 
+    fn direction(sequence: u64, number: u64, business_date: &str) -> v1::KeptRecord {
+        let direction = v1::RecordedDirection { number, business_date: business_date.into(), ..Default::default() };
+        let record = v1::LedgerRecord { record: Some(ledger_record::Record::Direction(direction)) };
+        v1::KeptRecord { sequence, recorded_at_ms: 0, body: record.encode_to_vec().into() }
+    }
+
+    fn book_through(sequence: u64, business_date: &str, through: u64, items: usize) -> v1::KeptRecord {
+        let book = v1::RecordedBook {
+            business_date: business_date.into(),
+            scope: v1::SnapshotScope::Full.into(),
+            directions_through: through,
+            chunks: vec![v1::ChunkRef::default()],
+            items: vec![v1::ReconciliationItem::default(); items],
+            ..Default::default()
+        };
+        let record = v1::LedgerRecord { record: Some(ledger_record::Record::Book(book)) };
+        v1::KeptRecord { sequence, recorded_at_ms: 0, body: record.encode_to_vec().into() }
+    }
+
+    fn sequences(records: &[v1::KeptRecord]) -> Vec<u64> {
+        records.iter().map(|record| record.sequence).collect()
+    }
+
+    #[test]
+    fn a_direction_is_kept_until_every_kept_book_includes_it_and_its_day_is_over() {
+        let mut records = vec![
+            book_through(1, "2026-02-02", 0, 0),
+            direction(2, 1, "2026-02-02"),
+            direction(3, 2, "2026-02-02"),
+            book_through(4, "2026-02-02", 1, 0),
+        ];
+        assert_eq!(sequences(&compact(records.clone())), [2, 3, 4], "of the day");
+        records.push(book_through(5, "2026-02-03", 2, 0));
+        assert_eq!(sequences(&compact(records.clone())), [3, 4, 5], "the book of the 2nd can be frozen still");
+        records.extend([direction(6, 3, "2026-02-03"), book_through(7, "2026-02-04", 3, 0)]);
+        records.extend([book_through(8, "2026-02-05", 3, 0), book_through(9, "2026-02-06", 3, 0)]);
+        assert_eq!(sequences(&compact(records)), [5, 6, 7, 8, 9]);
+    }
+
+    #[test]
+    fn of_a_replaced_book_the_items_are_kept_and_nothing_else() {
+        let records = vec![
+            book_through(1, "2026-02-02", 0, 0),
+            book_through(2, "2026-02-02", 0, 2),
+            book_through(3, "2026-02-02", 0, 0),
+        ];
+        let kept = compact(records);
+        assert_eq!(sequences(&kept), [2, 3]);
+        let Content::Book(left) = content_of(&kept[0]) else { panic!("it is a book") };
+        assert_eq!((left.is_replaced, left.chunks.len(), left.items.len()), (true, 0, 2));
+        // And again: what is left stays left, and makes no book.
+        assert_eq!(compact(kept.clone()), kept);
+    }
+
     #[test]
     fn a_correction_of_an_earlier_day_takes_no_later_day_with_it() {
         let full = v1::SnapshotScope::Full;
         let records = vec![book(1, "2026-02-02", full), book(2, "2026-02-03", full), book(3, "2026-02-02", full)];
         let kept: Vec<u64> = compact(records).iter().map(|record| record.sequence).collect();
         assert_eq!(kept, [2, 3], "the book of the 3rd counts still");
+    }
+
+    #[test]
+    fn snapshots_of_a_million_records_copy_a_bounded_number_of_times_what_the_ledger_holds() {
+        let mut taken = Sequence::GENESIS;
+        let mut places = Vec::new();
+        for last in (1..=1_000_000).map(Sequence) {
+            if is_due(taken, last) {
+                taken = last;
+                places.push(last.0);
+            }
+        }
+        assert_eq!(places[..4], [2_000, 4_000, 6_000, 9_000]);
+        assert!(places.len() < 20, "{places:?}");
+        assert!(places.iter().sum::<u64>() <= 3 * 1_000_000, "{places:?}");
+        // What a start reads behind the newest snapshot is never more than half of what lies before it.
+        assert!(places.windows(2).all(|pair| pair[1] - pair[0] <= (pair[0] / 2).max(INTERVAL_LEAST)));
     }
 
     #[test]

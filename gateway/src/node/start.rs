@@ -164,6 +164,7 @@ pub async fn start(parts: Parts) -> Result<Running, NodeError> {
         peer: link,
         computer,
         changes,
+        directed: watch::Sender::new(()),
         registry_news,
         stop: stop.clone(),
         farewell: stop.child_token(),

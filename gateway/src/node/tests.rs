@@ -1,5 +1,7 @@
 //! Two nodes in one process, over real mutual TLS on loopback.
 
+mod directions;
+
 use std::{sync::Arc, time::Duration};
 
 use crossmargin::v1;
@@ -122,6 +124,17 @@ impl Houses {
     }
 
     async fn submit_book(&self, leg: Leg, book: Book, version: u64, scope: v1::SnapshotScope) {
+        self.submit_book_through(leg, book, version, scope, 0).await;
+    }
+
+    async fn submit_book_through(
+        &self,
+        leg: Leg,
+        book: Book,
+        version: u64,
+        scope: v1::SnapshotScope,
+        directions_through: u64,
+    ) {
         let mut snapshot = Snapshot {
             header: v1::SnapshotHeader {
                 request_id: format!("book-{leg:?}-{version}"),
@@ -130,6 +143,7 @@ impl Houses {
                 book_version: version,
                 scope: scope.into(),
                 flat_accounts: Vec::new(),
+                directions_through,
             },
             ..Snapshot::default()
         };

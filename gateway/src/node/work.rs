@@ -2,10 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
+use prost::Message;
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
-use super::{context::Context, input::Input, snapshot, trees};
+use super::{context::Context, freezing::ToFreeze, input::Input, snapshot, trees};
 use crate::{
     arrangement::{
         cycle_id::{CycleId, Round},
@@ -16,7 +17,6 @@ use crate::{
         matching::{self, NamedClaim},
         walk::{Progress, Walk},
     },
-    book::frozen,
     compute::{ComputeError, Computed, StandAloneJob},
     peer::link::FetchError,
     telemetry,
@@ -37,21 +37,24 @@ impl Workshop {
         Self { context, internal }
     }
 
-    /// Freezes the newest book of the cycle's business date.
+    /// Freezes the newest book of the cycle's business date with the directions that were recorded before its opening.
     pub(crate) fn freeze(&self, cycle: CycleId, revision: u64) {
         let context = Arc::clone(&self.context);
         let started = context.clock.now();
         self.blocking(cycle, "freeze", move || {
-            let (book, registry) = {
-                let catalog = context.catalog.read();
-                (catalog.book_of(cycle.business_date).cloned(), Arc::clone(&catalog.registry))
-            };
-            let Some(book) = book else {
+            let Some(to_freeze) = to_freeze(&context, cycle) else {
                 return note(cycle, "freeze", "the book of this date is no longer in memory: submit it again");
             };
-            let chunks = loop {
-                match frozen::freeze(&book, context.us, &registry, &*context.blobs) {
-                    Ok(chunks) => break chunks,
+            let frozen = || {
+                let frozen = context.freeze(&to_freeze)?;
+                let excluded = &frozen.exclusions;
+                let stored =
+                    (!excluded.exclusions.is_empty()).then(|| context.blobs.put(&excluded.encode_to_vec().into()));
+                Ok::<_, ComputeError>((frozen.chunks, stored.transpose().map_err(ComputeError::new)?))
+            };
+            let (chunks, exclusions) = loop {
+                match frozen() {
+                    Ok(frozen) => break frozen,
                     Err(error) if context.stop.is_cancelled() => return note(cycle, "freeze", error.to_string()),
                     Err(error) => {
                         tracing::error!(%cycle, %error, "the frozen book cannot be stored; it is tried again");
@@ -59,7 +62,8 @@ impl Workshop {
                     }
                 }
             };
-            Input::Frozen { cycle, revision, book_version: book.version, chunks, started }
+            let book_version = to_freeze.book.version;
+            Input::Frozen { cycle, revision, book_version, chunks, exclusions, started }
         });
     }
 
@@ -292,6 +296,15 @@ fn claim_of(context: &Context, by: Leg, digest: Digest) -> Option<Claim> {
         Evidence::Claim(claim) => Some(claim.clone()),
         _ => None,
     }
+}
+
+/// The book of a cycle with the directions that count in it.
+fn to_freeze(context: &Context, cycle: CycleId) -> Option<ToFreeze> {
+    let catalog = context.catalog.read();
+    let book = Arc::clone(catalog.book_of(cycle.business_date)?);
+    let through = catalog.cycles.get(&cycle).map_or(0, |view| view.directions_through);
+    let directed = catalog.directions.over(&book, through);
+    Some(ToFreeze { book, directed, registry: Arc::clone(&catalog.registry) })
 }
 
 /// What this house's stand-alone margins can be computed from: its own frozen book and market data, and the newest

@@ -54,6 +54,7 @@ pub(crate) fn to_wire(id: CycleId, view: &CycleView, us: Leg, arrangement: &Arra
         explanation: explain(id, view, us, arrangement),
         own_manifest_revision: revision(us),
         peer_manifest_revision: revision(us.other()),
+        complete_peer_manifest_revision: u32::try_from(view.complete_peer_revision).unwrap_or(u32::MAX),
         peer_round: round(record.claimed_round(us.other())),
         is_cut_off: record.is_cut_off,
         timings: timings.collect(),

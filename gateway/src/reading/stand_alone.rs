@@ -8,11 +8,9 @@ use crate::{
         digest::Digest,
         evidence::{MarketManifest, PositionManifest},
         leg::Pair,
-        registry::Registry,
     },
-    book::{Book, frozen},
     compute::{ComputeError, StandAloneJob},
-    node::context::Context,
+    node::{context::Context, freezing::ToFreeze},
 };
 
 /// Computes this house's stand-alone margins once for the same inputs, however many ask.
@@ -59,21 +57,30 @@ fn key_of(job: &StandAloneJob) -> Key {
 
 fn job(context: &Context, cycle: Option<CycleId>) -> Result<StandAloneJob, ComputeError> {
     let us = context.us;
-    let (frozen, book, registry) = {
+    let (frozen, to_freeze, registry) = {
         let catalog = context.catalog.read();
         let frozen = cycle.and_then(|cycle| catalog.newest_manifest(us, cycle).cloned());
         let book = cycle.map_or_else(|| catalog.book(), |cycle| catalog.book_of(cycle.business_date)).cloned();
-        (frozen, book, Arc::clone(&catalog.registry))
+        let registry = Arc::clone(&catalog.registry);
+        let opened = cycle.and_then(|cycle| catalog.cycles.get(&cycle)).filter(|view| view.record.opened[us]);
+        let through = opened.map_or(catalog.directions.last(), |view| view.directions_through);
+        let to_freeze = book.map(|book| ToFreeze {
+            directed: catalog.directions.over(&book, through),
+            registry: Arc::clone(&registry),
+            book,
+        });
+        (frozen, to_freeze, registry)
     };
-    let (business_date, manifest) = match (frozen, book) {
+    let (business_date, manifest) = match (frozen, to_freeze) {
         (Some(frozen), _) => (frozen.cycle.business_date, frozen),
-        (None, Some(book)) => {
+        (None, Some(to_freeze)) => {
+            let book = &to_freeze.book;
             let cycle = cycle.unwrap_or(CycleId {
                 business_date: book.business_date,
                 kind: crate::arrangement::cycle_id::CycleKind::Cur,
                 run: 1,
             });
-            (book.business_date, freeze(context, &registry, &book, cycle)?)
+            (book.business_date, freeze(context, &to_freeze, cycle)?)
         }
         (None, None) => return Err(ComputeError::new("this house has not submitted its positions")),
     };
@@ -93,13 +100,9 @@ fn job(context: &Context, cycle: Option<CycleId>) -> Result<StandAloneJob, Compu
 }
 
 /// The book as it would be frozen now. Nobody signs it.
-fn freeze(
-    context: &Context,
-    registry: &Registry,
-    book: &Book,
-    cycle: CycleId,
-) -> Result<PositionManifest, ComputeError> {
-    let chunks = frozen::freeze(book, context.us, registry, &*context.blobs).map_err(ComputeError::new)?;
+fn freeze(context: &Context, to_freeze: &ToFreeze, cycle: CycleId) -> Result<PositionManifest, ComputeError> {
+    let chunks = context.freeze(to_freeze)?.chunks;
+    let book = &to_freeze.book;
     Ok(PositionManifest {
         cycle,
         revision: 1,

@@ -20,7 +20,7 @@ impl Visibility {
     /// What a role may see.
     pub(crate) fn of(role: &Role) -> Self {
         match role {
-            Role::Member(member) => Self::Member(member.clone()),
+            Role::Member(member) | Role::MemberAdministrator(member) => Self::Member(member.clone()),
             Role::Customer(customer) => Self::Owner(customer.clone()),
             _ => Self::All,
         }

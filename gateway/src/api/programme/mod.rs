@@ -49,9 +49,11 @@ impl ProgrammeService for ProgrammeApi {
         let by = who(caller(&request)?);
         let request = request.into_inner();
         let request_id = request.request_id.clone();
+        let is_checked_only = request.validate_only;
         let (answer, is_replay) = self.handle.record_changes(request, by).await?;
         let Answer::Changes { sequence } = answer else { return Err(other_request(&request_id)) };
-        Ok(Response::new(v1::RecordChangesResponse { sequence, is_replay }))
+        let suspension_ids = if is_checked_only { Vec::new() } else { self.suspensions_of(sequence) };
+        Ok(Response::new(v1::RecordChangesResponse { sequence, is_replay, suspension_ids }))
     }
 
     async fn list_links(
@@ -99,7 +101,12 @@ impl ProgrammeService for ProgrammeApi {
         let standing = registry.standing(&link, date).ok_or_else(unknown)?;
         let view = views::link(&registry, terms, &standing, date);
         let catalog = self.handle.context.catalog.read();
-        let history = history::of_link(&catalog, &self.handle.context.parties, &link, joined.entries);
+        // A member that a link left does not read what became of it.
+        let today = registry.terms_on(&link, self.handle.context.today());
+        let history = match today.is_none_or(|now| visibility.shows(now)) {
+            true => history::of_link(&catalog, &self.handle.context.parties, &link, joined.entries),
+            false => Vec::new(),
+        };
         Ok(Response::new(v1::GetLinkResponse { link: Some(view), history }))
     }
 
@@ -223,6 +230,15 @@ impl ProgrammeApi {
     fn registry(&self) -> (Leg, Arc<Registry>) {
         let context = &self.handle.context;
         (context.us, Arc::clone(&context.catalog.read().registry))
+    }
+
+    /// The suspensions of an entry of this house's log, by id.
+    fn suspensions_of(&self, sequence: u64) -> Vec<String> {
+        let (us, registry) = self.registry();
+        let own = registry.suspensions().filter(|joined| joined.id.by == us && joined.id.sequence == sequence);
+        let mut ids: Vec<_> = own.map(|joined| joined.id).collect();
+        ids.sort_unstable();
+        ids.iter().map(|id| id.text(registry.programme())).collect()
     }
 
     /// The date of a request; today by the house's clock where none is given.

@@ -11,7 +11,7 @@ use risk::instrument::ProductCode;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Arrangement, Calendar, Eligible, FallBack, House, Problem, Run, Runs, Settlement, Timing, Zone,
+    Allocation, Arrangement, Calendar, Eligible, FallBack, House, Problem, Run, Runs, Settlement, Timing, Zone,
     models::{ModelSchedule, ModelSection},
     requires::ProgrammeSection,
 };
@@ -58,6 +58,7 @@ struct Legs<T> {
 struct HouseSection {
     name: String,
     zone: String,
+    allocation: Allocation,
     authority: Vec<Authority>,
     holidays: Vec<Date>,
 }
@@ -278,6 +279,7 @@ impl Check {
         }
         Some(House {
             zone: self.zone(&format!("{key}.zone"), &house.zone)?,
+            allocation: house.allocation,
             authority: house.authority.iter().copied().map(v1::MarketItemKind::from).collect(),
             holidays: house.holidays.clone(),
         })

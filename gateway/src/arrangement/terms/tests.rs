@@ -60,6 +60,7 @@ fn every_value_is_under_the_digest() {
         ("max_rounds = 16", "max_rounds = 17"),
         ("name = \"FICC\"", "name = \"FICB\""),
         ("zone = \"America/New_York\"", "zone = \"America/Toronto\""),
+        ("allocation = \"passive\"", "allocation = \"directed\""),
         ("\"2026-02-16\", ", ""),
         ("last = \"2027-12-31\"", "last = \"2027-12-30\""),
         ("max_factor_bp = 8000", "max_factor_bp = 7999"),

@@ -27,6 +27,7 @@ use crate::{
     blobs::{BlobStore, MemoryBlobStore},
     book::{
         Holding, columns,
+        direction::overlay::Overlay,
         intake::{self, Eligibility, Snapshot},
     },
     compute::{Computed, Computer, Job},
@@ -305,6 +306,7 @@ fn position_manifest(leg: Leg, registry: &Registry, blobs: &mut Vec<Bytes>) -> P
             book_version: 1,
             scope: v1::SnapshotScope::Full.into(),
             flat_accounts: Vec::new(),
+            directions_through: 0,
         },
         ..Snapshot::default()
     };
@@ -315,7 +317,7 @@ fn position_manifest(leg: Leg, registry: &Registry, blobs: &mut Vec<Bytes>) -> P
             v1::submit_snapshot_request::Part::Header(_) => unreachable!("a book has no header"),
         }
     }
-    let book = intake::check(&snapshot, 0, &Anything).unwrap().apply_to(None);
+    let book = intake::check(&snapshot, 0, &Anything).unwrap().apply_to(None, &Overlay::default());
     let flat: Arc<[Holding]> = Arc::from([]);
     let mut accounts: Vec<_> = registry
         .links_on(cycle().business_date)

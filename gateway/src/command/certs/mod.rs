@@ -31,7 +31,8 @@ pub struct CertsArgs {
     #[arg(long = "house", value_name = "NAME", default_values_t = default_houses())]
     pub houses: Vec<HouseId>,
 
-    /// A member firm that gets a client certificate from each house; repeat for more.
+    /// A member firm that gets client certificates from each house, one to read and one to direct positions; repeat for
+    /// more.
     #[arg(long = "member", value_name = "ID")]
     pub members: Vec<MemberId>,
 

@@ -53,6 +53,7 @@ impl Plan {
         }
         let mut roles = STAFF.to_vec();
         roles.extend(args.members.iter().cloned().map(Role::Member));
+        roles.extend(args.members.iter().cloned().map(Role::MemberAdministrator));
         roles.extend(args.customers.iter().cloned().map(Role::Customer));
         refuse_twice(args.houses.iter())?;
         refuse_twice(roles.iter())?;

@@ -64,6 +64,7 @@ fn what_is_made_serves_both_nodes_and_every_client() {
         "customer/C2",
         "margin-reader",
         "market-source",
+        "member-administrator/M1",
         "member/M1",
         "operator",
         "position-source",

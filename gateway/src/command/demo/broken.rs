@@ -57,7 +57,7 @@ pub(super) async fn show(stage: &mut Stage, id: CycleId) -> Result<Vec<CycleRepo
         stage.open(leg, id, cut_off).await?;
     }
     for leg in Leg::BOTH {
-        let is_so = |cycle: &v1::Cycle| cycle.own_manifest_revision == 1 && cycle.peer_manifest_revision == 1;
+        let is_so = |cycle: &v1::Cycle| cycle.own_manifest_revision == 1 && cycle.complete_peer_manifest_revision == 1;
         stage.until(leg, id, "positions of both houses", is_so).await?;
     }
 

@@ -57,6 +57,8 @@ impl Stage {
             format!("requirements {date}/ITD/1"),
             format!("agreements show {date}/ITD/1"),
             "explain GSD-1005".to_owned(),
+            "links show LNK-2001".to_owned(),
+            format!("totals {date}/ITD/1 --member alder-point"),
             "try positions --account GSD-1005 --change add:FUT:ZN:2026-03:-500".to_owned(),
             "market show baskets".to_owned(),
             format!("ledger verify --config {}", self.folder.config(&house.name).display()),

@@ -1,4 +1,4 @@
-//! `crossmargin demo`: two nodes on this machine agree, break and fall back.
+//! `crossmargin demo`: two nodes on this machine agree, break and fall back, and carry a customer through its first day.
 //!
 //! The demo is a client like any other: it starts the shipped binary twice, and does everything else through the public
 //! services, over mutual TLS, with the certificate of the role that each call needs. What goes wrong in it is done to
@@ -7,6 +7,7 @@
 mod agreed;
 mod broken;
 mod by_hand;
+mod day;
 mod fall_back;
 mod folder;
 mod house;
@@ -89,6 +90,12 @@ async fn show(args: &DemoArgs) -> Result<(), Failure> {
     let cycle = fall_back::show(&mut stage, first(next, CycleKind::Eod)).await?;
     tell(&table::shown(&cycle, |account| account.kind == "house"))?;
     report.cycles.push(cycle);
+
+    tell(day::STORY)?;
+    let (day, cycles) = day::show(&mut stage, next).await?;
+    tell(&day::table(&day))?;
+    report.cycles.extend(cycles);
+    report.day = Some(day);
 
     let left = stage.close(args.keep_running).await?;
     if args.json {

@@ -10,7 +10,7 @@ use crossmargin::v1::{self, RequirementStatus};
 use rust_decimal::Decimal;
 use serde::Serialize;
 
-use super::folder::Folder;
+use super::{day::Day, folder::Folder};
 use crate::{
     arrangement::{
         cycle_id::CycleId,
@@ -41,6 +41,8 @@ pub(super) struct Report {
     folder: PathBuf,
     history: Vec<PathBuf>,
     pub(super) cycles: Vec<CycleReport>,
+    /// The customer's day.
+    pub(super) day: Option<Day>,
 }
 
 /// One round of one cycle.
@@ -89,7 +91,7 @@ pub(super) struct Account {
     pub(super) cme_total: Option<Decimal>,
     pub(super) saving: Option<Decimal>,
     pub(super) would_be_saving: Option<Decimal>,
-    /// `agreed`, `rehearsal`, `break` or `fallen_back`.
+    /// `agreed`, `rehearsal`, `suspended`, `break` or `fallen_back`.
     pub(super) status: String,
     pub(super) reason: String,
 }
@@ -131,7 +133,7 @@ pub(super) struct Signature {
 
 impl Report {
     pub(super) fn new(folder: &Folder, history: &[PathBuf]) -> Self {
-        Self { folder: Path::to_owned(folder.root()), history: history.to_vec(), cycles: vec![] }
+        Self { folder: Path::to_owned(folder.root()), history: history.to_vec(), cycles: vec![], day: None }
     }
 }
 
@@ -200,7 +202,10 @@ fn merge(what: &str, found: Pair<Option<&v1::Requirement>>) -> Result<Account, F
         (None, None) => return Err(Failure::new(format!("{what}: neither house knows it"))),
     };
     let is_agreed = |requirement: &v1::Requirement| {
-        matches!(requirement.status(), RequirementStatus::Agreed | RequirementStatus::Rehearsal)
+        matches!(
+            requirement.status(),
+            RequirementStatus::Agreed | RequirementStatus::Rehearsal | RequirementStatus::Suspended
+        )
     };
     if is_agreed(own) && is_agreed(other) {
         // The words and the portfolio differential are each house's own.

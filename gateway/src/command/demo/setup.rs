@@ -6,7 +6,7 @@ use jiff::civil::Date;
 use risk::history::CurveHistory;
 use toml::{Table, Value};
 
-use super::folder::Folder;
+use super::{day, folder::Folder};
 use crate::{
     arrangement::{
         leg::{Leg, Pair},
@@ -95,8 +95,8 @@ fn make_pki(out: &Path, houses: &Pair<String>) -> Result<(), Failure> {
     let args = CertsArgs {
         out: out.to_owned(),
         houses: houses.map_err(|error| Failure::of("making the PKI", &error))?,
-        members: vec![],
-        customers: vec![],
+        members: vec![day::MEMBER.parse().map_err(|error| Failure::of("making the PKI", &error))?],
+        customers: vec![day::CUSTOMER.parse().map_err(|error| Failure::of("making the PKI", &error))?],
         hosts: vec![],
         ca_days: 730,
         node_days: 365,

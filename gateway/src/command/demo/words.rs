@@ -13,6 +13,7 @@ pub(super) fn headline(report: &CycleReport) -> String {
     let states = [
         ("agreed", "agreed and charged"),
         ("rehearsal", "agreed in rehearsal"),
+        ("suspended", "agreed and suspended"),
         ("break", "in a break"),
         ("fallen_back", "fallen back to stand-alone"),
         ("advance_grant", "fallen back to what was granted in advance"),

@@ -11,6 +11,7 @@ use crate::{
     arrangement::{evidence::Evidence, fact::Fact},
     ledger::{Epoch, Ticket},
     node::{
+        catalog::BookVersion,
         context::Context,
         entry::{Entry, Held, Keeping},
         input::{Input, Pending, Receipt, RequestError, Waiting},
@@ -31,7 +32,7 @@ impl Core {
     }
 
     pub(super) fn append_held(&mut self, held: Held, waiting: Waiting) {
-        self.append(vec![Pending { entry: Entry::Evidence(Arc::new(held)), book: None, waiting }]);
+        self.append(vec![Pending { entry: Entry::Evidence(Arc::new(held)), version: None, waiting }]);
     }
 
     pub(super) fn append(&mut self, pending: Vec<Pending>) {
@@ -46,14 +47,14 @@ impl Core {
     }
 
     pub(super) fn on_durable(&mut self, pending: Pending, recorded_at: Timestamp) {
-        let Pending { entry, book, waiting } = pending;
+        let Pending { entry, version, waiting } = pending;
         let mut facts = match entry.facts() {
             Ok(facts) => facts,
             // Invariant: the record was made here from checked parts.
             Err(error) => return tracing::error!(%error, "a record of this node cannot be read"),
         };
         let before = Arc::clone(&self.context.catalog.read().registry);
-        self.context.catalog.write().apply(&entry, &facts, book, recorded_at);
+        self.take_in(&entry, &facts, version, recorded_at);
         let after = Arc::clone(&self.context.catalog.read().registry);
         let us = self.context.us;
         facts.extend(links_changed::fact(&entry, &before, &after, self.machine.on_record(), us));
@@ -74,6 +75,20 @@ impl Core {
         self.forget_what_is_over(&facts);
         self.tell_who_cut_off(&facts);
         waiting.tell();
+    }
+
+    /// Lets readers see a record.
+    fn take_in(&mut self, entry: &Entry, facts: &[Fact], version: Option<BookVersion>, recorded_at: Timestamp) {
+        let mut catalog = self.context.catalog.write();
+        catalog.apply(entry, facts, version, recorded_at);
+        if let Entry::Book(_) = entry {
+            self.directions_ahead.forget(catalog.included_by_all());
+        }
+        drop(catalog);
+        if let Entry::Book(_) | Entry::Direction(_) = entry {
+            // Nobody listening is fine.
+            self.context.directed.send_replace(());
+        }
     }
 
     /// Lets go of what was computed or matched for a cycle that is cut off.

@@ -19,7 +19,10 @@ impl Core {
         let effects = self.machine.on_event(event);
         self.carry_out(effects);
         match event {
-            Event::Held(_) => {}
+            Event::Held(_) => {
+                let open = self.machine.on_record().open_cycles(self.context.us);
+                open.into_iter().for_each(|cycle| self.refresh(cycle));
+            }
             Event::Computed { cycle, .. }
             | Event::NotComputable { cycle, .. }
             | Event::Matched { cycle, .. }
@@ -85,7 +88,7 @@ impl Core {
             }
             Draft::CutOff { cycle } => {
                 let entry = Entry::CutOff { cycle, at: self.context.clock.now() };
-                self.append(vec![Pending { entry, book: None, waiting: Waiting::Nobody }]);
+                self.append(vec![Pending { entry, version: None, waiting: Waiting::Nobody }]);
             }
             Draft::Outcome { cycle, outcome } => {
                 let has_claim = self

@@ -3,6 +3,7 @@
 //! One task owns the rules. Everything else talks to it by [`Input`]s, and reads the catalog.
 
 mod commits;
+mod directions;
 mod effects;
 mod programme;
 mod received;
@@ -35,6 +36,7 @@ use crate::{
         machine::Machine,
         registry::Registry,
     },
+    book::direction::state::Directions,
     compute::Computed,
     ledger::{Sequence, Ticket},
 };
@@ -49,6 +51,8 @@ pub(crate) struct Core {
     workshop: Workshop,
     /// The place of the next record.
     next: Sequence,
+    /// The newest record when the last snapshot of the state was asked for.
+    snapshot_at: Sequence,
     /// Commits in order, on their way to the disk.
     commits: mpsc::UnboundedSender<(Vec<Pending>, Timestamp, Ticket)>,
     /// Evidence of the other house on its way to the disk, with more callers that delivered the same.
@@ -61,6 +65,8 @@ pub(crate) struct Core {
     markets_ahead: HashMap<Date, MarketManifest>,
     /// The newest version of the book, on the disk or on its way.
     book_version: u64,
+    /// What was directed, on the disk or on its way, and the items of books on their way.
+    directions_ahead: Directions,
     /// What was computed and matched, until it is on record.
     computed: HashMap<(CycleId, Round), Arc<Computed>>,
     matched: HashMap<Digest, (Statement, Digest)>,
@@ -74,27 +80,31 @@ pub(crate) struct Core {
 pub(crate) struct Replayed {
     pub(crate) machine: Machine,
     pub(crate) next: Sequence,
+    /// The last record of the snapshot that the replay began with.
+    pub(crate) snapshot_at: Sequence,
 }
 
 impl Core {
     pub(crate) fn new(context: Arc<Context>, replayed: Replayed, internal: mpsc::UnboundedSender<Input>) -> Self {
         let commits = spawn_commits(&context, internal.clone());
-        let (registry_ahead, book_version) = {
+        let (registry_ahead, book_version, directions_ahead) = {
             let catalog = context.catalog.read();
             let book_version = catalog.book().map_or(0, |book| book.version);
-            (catalog.registry.as_ref().clone(), book_version)
+            (catalog.registry.as_ref().clone(), book_version, catalog.directions.clone())
         };
         Self {
             workshop: Workshop::new(Arc::clone(&context), internal),
             context,
             machine: replayed.machine,
             next: replayed.next,
+            snapshot_at: replayed.snapshot_at,
             commits,
             receiving: HashMap::new(),
             requests: BTreeSet::new(),
             registry_ahead,
             markets_ahead: HashMap::new(),
             book_version,
+            directions_ahead,
             computed: HashMap::new(),
             matched: HashMap::new(),
             opening: HashMap::new(),
@@ -128,9 +138,11 @@ impl Core {
 
     fn take(&mut self, input: Input) {
         match input {
-            Input::SubmitBook { submission, book, base_version, chunks, reply } => {
-                self.submit_book(&submission, book, base_version, chunks, reply);
+            Input::SubmitBook { submission, held, chunks, reply } => {
+                self.submit_book(&submission, *held, chunks, reply);
             }
+            Input::Direct { request, reply } => self.direct(*request, reply),
+            Input::Resolve { request_id, item, by, note, reply } => self.resolve(request_id, item, by, note, reply),
             Input::SubmitMarket { request_id, business_date, items, reply } => {
                 self.submit_market(request_id, business_date, &items, reply);
             }
@@ -152,18 +164,20 @@ impl Core {
                 Ok(appended) => {
                     self.context.catalog.write().head = Some((appended.last, appended.hash));
                     pending.into_iter().for_each(|pending| self.on_durable(pending, recorded_at));
-                    if appended.first.0 / snapshot::INTERVAL < appended.last.next().0 / snapshot::INTERVAL {
+                    if snapshot::is_due(self.snapshot_at, appended.last) {
+                        self.snapshot_at = appended.last;
                         self.workshop.take_snapshot();
                     }
                 }
                 Err(error) => self.on_ledger_failure(pending, &error.to_string()),
             },
             Input::Event(event) => self.on_event(&event),
-            Input::Frozen { cycle, revision, book_version, chunks, started } => {
+            Input::Frozen { cycle, revision, book_version, chunks, exclusions, started } => {
                 let as_of = self.context.catalog.read().cycles.get(&cycle).and_then(|view| view.as_of);
                 let evidence = drafts::manifest(cycle, revision, as_of.unwrap_or(started), book_version, chunks);
                 self.time(cycle, "freeze", Round(0), started);
-                self.append_evidence(evidence, Keeping::default(), Waiting::Nobody);
+                let keeping = Keeping { attachment: exclusions, ..Keeping::default() };
+                self.append_evidence(evidence, keeping, Waiting::Nobody);
             }
             Input::Computed { cycle, round, computed, started } => {
                 for (step, micros) in &computed.steps {

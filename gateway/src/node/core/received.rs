@@ -65,7 +65,7 @@ impl Core {
                 let first = self.context.catalog.read().what_contradicts(&fact).map(|held| held.envelope.clone());
                 let entry = drafts::contradiction(&self.context.parties, first, held.envelope, cycles);
                 let waiting = Waiting::Peer(vec![reply], Receipt::Contradiction);
-                self.append(vec![Pending { entry, book: None, waiting }]);
+                self.append(vec![Pending { entry, version: None, waiting }]);
             }
         }
     }

@@ -12,12 +12,12 @@ use crate::{
         evidence::{CycleOpening, Evidence, MarketItemRef, MarketManifest},
         fact::Event,
     },
-    book::{Book, Submission},
+    book::Submission,
     node::{
-        catalog::Answer,
+        catalog::{Answer, BookVersion},
         drafts,
         entry::{Entry, Keeping},
-        input::{Pending, Reply, RequestError, Waiting},
+        input::{HeldAgainst, Pending, Reply, RequestError, Waiting},
     },
     problem::Problems,
 };
@@ -26,13 +26,12 @@ impl Core {
     pub(super) fn submit_book(
         &mut self,
         submission: &Submission,
-        book: Arc<Book>,
-        base_version: u64,
+        held: HeldAgainst,
         chunks: Vec<v1::ChunkRef>,
         reply: Reply<Answer>,
     ) {
         let Some(reply) = self.unless_asked_before(&submission.request_id, reply) else { return };
-        if base_version != self.book_version {
+        if held.base_version != self.book_version {
             let standing = self.book_version;
             refuse(
                 reply,
@@ -40,17 +39,24 @@ impl Core {
             );
             return;
         }
+        let book = Arc::clone(&held.book);
+        let items = match self.items_of(held) {
+            Ok(items) => items,
+            Err(problems) => return refuse(reply, problems.into()),
+        };
         self.book_version = book.version;
+        self.directions_ahead.accept(&book, &items);
         let answer = Answer::Book {
             version: book.version,
             account_count: book.accounts.len() as u64,
             position_count: book.position_count(),
+            items: items.iter().map(|item| item.id).collect(),
         };
-        let record = drafts::book_record(submission, chunks);
+        let record = drafts::book_record(submission, chunks, &items);
         self.requests.insert(submission.request_id.clone());
         self.append(vec![Pending {
             entry: Entry::Book(Arc::new(record)),
-            book: Some(book),
+            version: Some(BookVersion { book: Some(book), items }),
             waiting: Waiting::Caller(reply, answer),
         }]);
     }
@@ -107,8 +113,12 @@ impl Core {
             return;
         }
         self.opening.insert(cycle, Vec::new());
+        // By the order of records: what was directed before this one counts in the cycle, and nothing after it.
+        let directions_through = self.directions_ahead.last();
+        self.directions_ahead.open(cycle, directions_through);
+        let keeping = Keeping { directions_through, ..Keeping::default() };
         let evidence = Evidence::CycleOpening(CycleOpening { cycle, as_of, cut_off });
-        self.append_evidence(evidence, Keeping::default(), Waiting::Done(reply));
+        self.append_evidence(evidence, keeping, Waiting::Done(reply));
     }
 
     pub(super) fn cut_off(&mut self, cycle: CycleId, reply: Reply<()>) {
@@ -164,6 +174,8 @@ impl Core {
         match entry {
             Entry::Evidence(held) => self.requests.remove(&held.keeping.request_id),
             Entry::Book(record) => self.requests.remove(&record.request_id),
+            Entry::Direction(direction) => self.requests.remove(&direction.request.text()),
+            Entry::Resolution(settled) => self.requests.remove(&settled.request_id),
             Entry::CutOff { .. } | Entry::Contradiction { .. } => false,
         };
     }

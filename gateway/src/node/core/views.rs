@@ -39,11 +39,16 @@ impl Core {
     pub(super) fn refresh(&mut self, cycle: CycleId) {
         let us = self.context.us;
         let Some(record) = self.machine.on_record().cycle(cycle).cloned() else { return };
+        let manifest = record.manifests[us.other()];
+        let complete = manifest.filter(|manifest| self.machine.is_held(&manifest.revision.digest));
         {
             let mut catalog = self.context.catalog.write();
             let view = catalog.cycles.entry(cycle).or_default();
             view.phase = Some(record.phase(us));
             view.is_computing = self.machine.is_computing(cycle);
+            if let Some(manifest) = complete {
+                view.complete_peer_revision = manifest.revision.version;
+            }
             view.record = record;
         }
         // Nobody listening is fine.
