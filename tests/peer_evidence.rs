@@ -4,11 +4,24 @@
 mod support;
 
 use crossmargin::v1::{self, Disposition, peer_service_client::PeerServiceClient};
-use gateway::arrangement::{digest::Digest, leg::Leg};
+use gateway::{
+    arrangement::{
+        digest::Digest,
+        envelope,
+        evidence::{ChangeBatch, Evidence, RegistryContent, RegistryEntry},
+        leg::Leg,
+        terms::Arrangement,
+    },
+    identity::signing::SigningKey,
+};
 use prost::bytes::Bytes;
 use tonic::{Code, transport::Channel};
 
-use support::{Houses, books::cycle};
+use support::{
+    Houses,
+    books::cycle,
+    programme::{suspend_link, wait_stage},
+};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_crossmargin");
 
@@ -61,6 +74,41 @@ async fn forged_replayed_and_misdirected_evidence_is_refused_with_its_reason() {
     }
     let status = houses.clients(Leg::Treasury).operations().get_node_status(v1::GetNodeStatusRequest {}).await;
     assert_eq!(status.unwrap().into_inner().contradiction_count, 0);
+}
+
+#[tokio::test]
+async fn a_forked_registry_log_is_kept_as_evidence_and_nothing_more_is_agreed_on_it() {
+    let houses = Houses::running(BINARY).await;
+    for leg in Leg::BOTH {
+        houses.clients(leg).submit_sample(leg).await;
+    }
+    wait_stage(&houses, "LNK-0001", v1::LinkStage::Live).await;
+    let itd = cycle(v1::CycleKind::Itd, 1);
+    houses.clients(Leg::Treasury).open(&itd, 120).await;
+    let text = std::fs::read_to_string(houses.directory().join("arrangement.toml")).unwrap();
+    let parties = Arrangement::from_toml(&text).unwrap().parties;
+    let key = SigningKey::load(&houses.directory().join("pki/CME/statement.key")).unwrap();
+    let changes = vec![suspend_link("LNK-0001")];
+    let batch = ChangeBatch { changes, by: "somebody".into(), at: jiff::Timestamp::UNIX_EPOCH };
+    let content = RegistryContent::Changes(batch);
+    // CME recorded another entry with this number.
+    let entry = Evidence::RegistryEntry(RegistryEntry { sequence: 2, previous: Digest::of(b"another"), content });
+    let forked = envelope::seal(&entry, &parties, Leg::Futures, &key.id().to_string(), |bytes| key.sign(bytes));
+    for _ in 0..2 {
+        let request = v1::DeliverRequest { envelopes: vec![forked.clone()] };
+        let receipts = as_cme(&houses).deliver(request).await.unwrap().into_inner().receipts;
+        assert_eq!(receipts[0].disposition(), Disposition::Contradiction, "{receipts:?}");
+    }
+    let clients = houses.clients(Leg::Treasury);
+    let status = clients.operations().get_node_status(v1::GetNodeStatusRequest {}).await.unwrap().into_inner();
+    assert_eq!(status.contradiction_count, 1, "once, however often it is delivered");
+    wait_stage(&houses, "LNK-0001", v1::LinkStage::Live).await;
+    // Nothing more is signed in the cycle that was open.
+    houses.clients(Leg::Futures).open(&itd, 120).await;
+    let cut_off = v1::CutOffCycleRequest { cycle: Some(itd.clone()) };
+    clients.operations().cut_off_cycle(cut_off).await.unwrap();
+    let ended = clients.cycle(&itd).await.unwrap();
+    assert_eq!(ended.fall_back_cause(), v1::FallBackCause::PeerEquivocated, "{ended:?}");
 }
 
 #[tokio::test]

@@ -110,6 +110,9 @@ pub struct CycleView {
     pub agreed_at: BTreeMap<Round, Timestamp>,
     /// When this house recorded first that it falls back, and why; a late agreement takes nothing of it away.
     pub fell_back: Option<(Timestamp, FallBackCause)>,
+    /// The registry as it was when the cycle was cut off here, or agreed after that: what is recorded later changes no
+    /// charge of it. `None` before the cut-off.
+    pub closing_registry: Option<Arc<Registry>>,
     /// Revision of the other house's newest manifest of which everything is here; 0 before the first.
     pub complete_peer_revision: u64,
     /// Whether margins are being computed.
@@ -195,7 +198,10 @@ impl Catalog {
                 self.requests.insert(settled.request_id.clone(), Answer::Resolution(settled.item));
                 self.directions.resolve(settled.item, settled.resolution.clone());
             }
-            Entry::CutOff { .. } => {}
+            Entry::CutOff { cycle, .. } => {
+                let closing = Some(Arc::clone(&self.registry));
+                self.cycles.entry(*cycle).or_default().closing_registry = closing;
+            }
             Entry::Contradiction { record, .. } => self.contradictions.push(Arc::clone(record)),
         }
     }
@@ -268,10 +274,14 @@ impl Catalog {
                 }
             }
             Evidence::Outcome(outcome) if held.by == self.us => {
+                let view = self.cycles.entry(outcome.cycle).or_default();
+                // A late agreement is charged from then on, by the registry of then.
+                if view.closing_registry.is_some() {
+                    view.closing_registry = Some(Arc::clone(&self.registry));
+                }
                 if let End::FellBack(cause) = outcome.end
                     && let Ok(cause) = FallBackCause::try_from(cause)
                 {
-                    let view = self.cycles.entry(outcome.cycle).or_default();
                     view.fell_back.get_or_insert((recorded_at, cause));
                 }
             }
@@ -362,6 +372,7 @@ impl Catalog {
             (Fact::Manifest { cycle, revision, .. }, Fact::Manifest { by, cycle: c, revision: r, .. }) => {
                 *by == peer && cycle == c && revision.version == r.version
             }
+            (Fact::Registry { sequence, .. }, Fact::Registry { by, sequence: s }) => *by == peer && sequence == s,
             (Fact::Market { business_date, version, .. }, Fact::Market { by, business_date: d, version: v }) => {
                 *by == peer && business_date == d && version.version == v.version
             }

@@ -139,7 +139,10 @@ fn agreed(basis: &Basis<'_>, round: Round, effect: Effect, superseded_by: Option
         reason.push_str("; agreed at this house, but the other house fell back: a re-run closes the difference");
     }
     if effect != Effect::Informs && basis.mode == LinkMode::Suspended {
-        reason.push_str(", but the link is suspended or closing: stand-alone margin is charged; `links show` says why");
+        reason.push_str(
+            ", but the link is suspended or closing, or a house took it back since: stand-alone margin is charged; \
+             `links show` says why",
+        );
     } else if effect != Effect::Informs && basis.is_rehearsal() {
         reason.push_str(", in rehearsal: stand-alone margin is charged and the would-be requirement shown");
     }

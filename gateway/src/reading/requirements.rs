@@ -46,7 +46,10 @@ pub(crate) struct Selected {
     /// The cycle that this one adjusts.
     adjusts: Option<Box<Selected>>,
     bounds: FactorBounds,
+    /// The registry that charges follow from: as of the cycle's cut-off, and before it the newest.
     registry: Arc<Registry>,
+    /// The newest registry.
+    registry_now: Arc<Registry>,
     /// The business date of the cycle; without one, of the newest book.
     date: Date,
     /// The newest business date at this house: who carries a link on it sees the link's past too.
@@ -113,11 +116,13 @@ impl Reader {
 
     fn without_past(&self, cycle: CycleId, round: Option<Round>) -> Result<Selected, ReadError> {
         let context = &self.context;
-        let (record, registry, newest) = {
+        let (record, registry, registry_now, newest) = {
             let catalog = context.catalog.read();
             let view = catalog.cycles.get(&cycle).ok_or_else(|| ReadError::unknown_cycle(cycle))?;
             let record = on_record(&catalog, context.us, cycle, view, round)?;
-            (record, Arc::clone(&catalog.registry), newest_date(context, &catalog))
+            let now = Arc::clone(&catalog.registry);
+            let closing = view.closing_registry.clone().unwrap_or_else(|| Arc::clone(&now));
+            (record, closing, now, newest_date(context, &catalog))
         };
         let source = match (record.claim_leaves, record.stand_alone_leaves) {
             (Some(claim), _) => Source::Claim(self.leaves(claim)?),
@@ -136,6 +141,7 @@ impl Reader {
             adjusts: None,
             bounds: context.arrangement.bounds,
             registry,
+            registry_now,
             date: cycle.business_date,
             newest,
             us: context.us,
@@ -166,6 +172,7 @@ impl Reader {
                 past: None,
                 adjusts: None,
                 bounds: context.arrangement.bounds,
+                registry_now: Arc::clone(&registry),
                 registry,
                 date: newest,
                 newest,
@@ -301,8 +308,15 @@ impl Selected {
             Figures::Joint(leaf) | Figures::OwnLeg(leaf) => mode_of(leaf),
             Figures::Unknown(_) => None,
         };
-        let by_registry = || self.registry.link_on(&terms.link, self.date).map(|(_, mode)| mode);
-        let mode = mode.or_else(by_registry).unwrap_or(LinkMode::Rehearsal);
+        let by_registry = self.registry.link_on(&terms.link, self.date).map(|(_, mode)| mode);
+        let mode = match (mode, figures) {
+            // A round may have been agreed before a house took the link back: then nothing is charged by it.
+            (Some(LinkMode::Live), Figures::Joint(leaf) | Figures::OwnLeg(leaf)) => {
+                let is_limited = self.registry.cap_bp(terms, self.date) < leaf.applied_factor_bp;
+                by_registry.filter(|_| !is_limited).unwrap_or(LinkMode::Suspended)
+            }
+            (mode, _) => mode.or(by_registry).unwrap_or(LinkMode::Rehearsal),
+        };
         let advance = self.grounds.as_ref().zip(self.cycle).map(|(grounds, cycle)| {
             let override_bp = self.registry.cap_bp(terms, cycle.business_date);
             grounds.advance(
@@ -344,7 +358,7 @@ impl Selected {
             .filter(|terms| {
                 // A link that moved shows its past to whom it moved.
                 let is_theirs_now =
-                    || self.registry.terms_on(&terms.link, self.newest).is_some_and(|now| visibility.shows(now));
+                    || self.registry_now.terms_on(&terms.link, self.newest).is_some_and(|now| visibility.shows(now));
                 visibility.shows(terms) || is_theirs_now()
             })
     }

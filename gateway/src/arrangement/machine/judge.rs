@@ -66,7 +66,8 @@ impl Machine {
         }
     }
 
-    /// The cycles that a contradiction in `fact` touches: its own, or every open one of its business date.
+    /// The cycles that a contradiction in `fact` touches: its own, or every open one of its business date; of a registry log
+    /// every open one.
     #[must_use]
     pub fn cycles_touched_by(&self, fact: &Fact) -> Vec<CycleId> {
         match (super::cycle_of(fact), fact) {
@@ -75,6 +76,8 @@ impl Machine {
                 let open = self.record.open_cycles(self.us).into_iter();
                 open.filter(|cycle| cycle.business_date == *business_date).collect()
             }
+            // A forked log may have told anything about any link.
+            (None, Fact::Registry { .. }) => self.record.open_cycles(self.us),
             _ => Vec::new(),
         }
     }

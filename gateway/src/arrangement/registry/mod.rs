@@ -159,6 +159,12 @@ impl Registry {
         (self.sequence(leg) + 1, self.logs[leg].head())
     }
 
+    /// Payload digest of an entry of a house's log; `None` where it has no such entry.
+    #[must_use]
+    pub fn entry_digest(&self, leg: Leg, sequence: u64) -> Option<Digest> {
+        self.logs[leg].entry(sequence)
+    }
+
     /// Number of the last entry of a house's log; 0 before the first.
     #[must_use]
     pub fn sequence(&self, leg: Leg) -> u64 {

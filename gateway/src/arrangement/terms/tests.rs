@@ -57,7 +57,7 @@ fn every_value_is_under_the_digest() {
     for (from, to) in [
         ("id = \"FICC-CME\"", "id = \"FICC-CMX\""),
         ("mode = \"live\"", "mode = \"rehearsal\""),
-        ("max_rounds = 16", "max_rounds = 17"),
+        ("max_rounds = 64", "max_rounds = 65"),
         ("name = \"FICC\"", "name = \"FICB\""),
         ("zone = \"America/New_York\"", "zone = \"America/Toronto\""),
         ("allocation = \"passive\"", "allocation = \"directed\""),
@@ -138,7 +138,7 @@ fn a_parameter_of_a_model_that_is_out_of_range_is_named_by_its_path() {
 
 #[test]
 fn an_unknown_key_is_refused_by_name_and_line() {
-    let found = problems("max_rounds = 16", "max_rounds = 16\nmax_round = 3");
+    let found = problems("max_rounds = 64", "max_rounds = 64\nmax_round = 3");
     assert_eq!(found.len(), 1);
     assert!(found[0].starts_with("line ") && found[0].contains("max_round"), "{found:?}");
 }
@@ -163,7 +163,7 @@ fn a_value_out_of_range_is_named_by_its_key() {
         ("\"2026-02-16\"", "\"2026-02-15\"", "houses.treasury.holidays"),
         ("\"2026-02-16\"", "\"2031-02-17\"", "houses.treasury.holidays"),
         ("first = \"2025-01-01\"", "first = \"2028-01-01\"", "calendar.last"),
-        ("max_rounds = 16", "max_rounds = 0", "max_rounds"),
+        ("max_rounds = 64", "max_rounds = 0", "max_rounds"),
         ("max_factor_bp = 8000", "max_factor_bp = 10001", "bounds.max_factor_bp"),
         ("min_factor_bp = 100", "min_factor_bp = 8001", "bounds.min_factor_bp"),
         ("\"ZT\"", "\"zt\"", "eligible.futures"),
@@ -227,6 +227,6 @@ fn a_fall_back_on_the_last_agreement_is_a_table_with_every_value_under_the_diges
 
 #[test]
 fn all_problems_are_reported_at_once() {
-    let text = DEFAULT_TOML.replacen("max_rounds = 16", "max_rounds = 0", 1).replacen("\"ZT\"", "\"zt\"", 1);
+    let text = DEFAULT_TOML.replacen("max_rounds = 64", "max_rounds = 0", 1).replacen("\"ZT\"", "\"zt\"", 1);
     assert_eq!(Arrangement::from_toml(&text).unwrap_err().len(), 2);
 }

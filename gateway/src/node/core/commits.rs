@@ -36,7 +36,9 @@ impl Core {
     }
 
     pub(super) fn append(&mut self, pending: Vec<Pending>) {
+        // As the ledger keeps it, so that a replay tells the same times.
         let now = self.context.clock.now();
+        let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
         let records: Vec<_> =
             pending.iter().map(|pending| pending.entry.to_record(&self.context.parties, now)).collect();
         let count = records.len();

@@ -37,7 +37,7 @@ impl Core {
             waiting.push(reply);
             return;
         }
-        match self.machine.judge(&fact) {
+        match self.judge(&held, &fact) {
             Verdict::Duplicate => drop(reply.send(Receipt::Duplicate)),
             Verdict::Refuse(refusal) => drop(reply.send(Receipt::Refused(refusal.to_string()))),
             Verdict::Record => {
@@ -68,6 +68,18 @@ impl Core {
                 self.append(vec![Pending { entry, version: None, waiting }]);
             }
         }
+    }
+
+    /// What to do with evidence of the other house. That an entry of its registry log has other content than the recorded
+    /// one with its number shows in the logs, which the rules do not hold.
+    fn judge(&self, held: &Held, fact: &Fact) -> Verdict {
+        if let Evidence::RegistryEntry(entry) = &held.evidence
+            && let Some(recorded) = self.registry_ahead.entry_digest(held.by, entry.sequence)
+            && recorded != held.digest
+        {
+            return Verdict::Contradiction;
+        }
+        self.machine.judge(fact)
     }
 
     /// Compares this house's ledger with its own word to the other house, and sends what the other house lacks.
