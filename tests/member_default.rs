@@ -366,6 +366,57 @@ async fn every_thing_that_an_operation_needs_is_named_where_it_is_missing() {
 }
 
 #[tokio::test]
+async fn a_round_that_one_house_claimed_with_the_suspension_is_not_the_last_one_agreed_on_the_member() {
+    let mut houses = Houses::running(BINARY).await;
+    for leg in Leg::BOTH {
+        houses.clients(leg).submit_sample(leg).await;
+    }
+    let first = run_cycle(&houses, 1).await;
+
+    // On the next day the suspending house has claimed, and the other is down until the suspension is recorded.
+    let (by, other) = (Leg::Treasury, Leg::Futures);
+    let date = "2026-02-17";
+    let second = v1::CycleId { business_date: date.into(), ..first.clone() };
+    let submit_market = async |houses: &Houses, leg: Leg| {
+        houses.clients(leg).submit_market(date.parse().unwrap(), sample::market().into_items(leg)).await;
+    };
+    submit_market(&houses, other).await;
+    for leg in Leg::BOTH {
+        let book = sample::book::book(leg).unwrap().of_accounts(|account| account.ends_with("-1014"));
+        let clients = houses.clients(leg);
+        clients.submit_book(book, date.parse().unwrap(), 2, v1::SnapshotScope::Full).await.unwrap();
+        clients.open(&second, 120).await;
+    }
+    for leg in Leg::BOTH {
+        let exchanged = |c: &v1::Cycle| c.own_manifest_revision == 1 && c.complete_peer_manifest_revision == 1;
+        houses.clients(leg).wait(&second, "both books frozen", exchanged).await;
+    }
+    houses.kill(other);
+    submit_market(&houses, by).await;
+    houses.clients(by).wait(&second, "a claim", |cycle| cycle.round == 1).await;
+    let scope = Some(v1::Scope { scope: Some(v1::scope::Scope::Member(MEMBER.into())) });
+    let suspension = change(Change::Suspension(v1::Suspension { scope, is_default: true }));
+    let recorded = houses.clients(by).record_changes("default", vec![suspension]).await.unwrap();
+    let id = format!("{}/{}/0", NAMES[by], recorded.sequence);
+    houses.start(other).await;
+    for leg in Leg::BOTH {
+        houses.clients(leg).wait(&second, "a second round", |cycle| cycle.agreed_round == 2).await;
+    }
+
+    // Which it is depends on what the other house had of the suspension when it claimed; never a round of which the
+    // member's links are breaks.
+    let is_broken = !houses.clients(by).breaks(&second, 1).await.is_empty();
+    for leg in Leg::BOTH {
+        make_package(&houses, leg, "package", &id).await.unwrap();
+    }
+    let seen = wait_default(&houses, &id, |seen| seen.is_package_signed_by_both).await;
+    let wanted = if is_broken { &first } else { &second };
+    for (_, seen) in seen.iter() {
+        assert_eq!((seen.cycle.as_ref(), seen.round), (Some(wanted), 1));
+    }
+}
+
+#[tokio::test]
 async fn what_follows_from_records_is_taken_from_no_caller_and_shown_to_no_member() {
     let houses = Houses::running(BINARY).await;
     for leg in Leg::BOTH {

@@ -11,6 +11,7 @@ use crate::{
         fact::{ClaimFact, Fact},
         leg::{Leg, Pair},
         link::LinkTerms,
+        name::LinkId,
         registry::{Registry, SuspensionId},
         tree::MarginTree,
     },
@@ -49,8 +50,8 @@ impl Reader {
         let house = &context.parties.houses[suspension.by];
         let last = last_agreed(&context.catalog.read(), context.us, suspension).ok_or_else(|| {
             let why = format!(
-                "this house agreed on no charging cycle that knows the log of {house} before entry {} alone: there are no \
-                 agreed figures to work from",
+                "this house agreed on no charging cycle that both houses claimed by the log of {house} before its entry {}: \
+                 there are no agreed figures to work from",
                 suspension.sequence
             );
             Problems::one("cycle", why)
@@ -114,15 +115,20 @@ impl Reader {
     fn agreed_tree(&self, last: &LastAgreed) -> Result<MarginTree, ReadError> {
         let claimed = trees::of_claim(&self.context, last.claim.digest).map_err(unreadable)?;
         let breaks = last.breaks.map(|digest| self.breaks(digest)).transpose()?.unwrap_or_default();
-        let agreed = claimed.leaves().iter().filter(|leaf| !breaks.contains_key(&leaf.link));
-        let agreed = agreed.map(|leaf| (leaf.link.clone(), leaf.bytes.clone()));
-        MarginTree::build(agreed).map_err(|error| ReadError::Damaged(error.to_string()))
+        without(&claimed, |link| breaks.contains_key(link))
     }
 }
 
-/// The newest agreed round of a charging cycle that was computed from the suspending house's log before the suspension. It
-/// rests on signed content alone, so that both houses come to the same: the instant is the one at which the suspending house
-/// froze its book.
+/// The tree over the leaves that are no breaks.
+fn without(claimed: &MarginTree, is_broken: impl Fn(&LinkId) -> bool) -> Result<MarginTree, ReadError> {
+    let agreed = claimed.leaves().iter().filter(|leaf| !is_broken(&leaf.link));
+    let agreed = agreed.map(|leaf| (leaf.link.clone(), leaf.bytes.clone()));
+    MarginTree::build(agreed).map_err(|error| ReadError::Damaged(error.to_string()))
+}
+
+/// The newest agreed round of a charging cycle that both houses claimed by the suspending house's log before the suspension:
+/// where one of them knew it already, they did not agree on the member's links. It rests on signed content alone, so that both
+/// houses come to the same; the instant is the one at which the suspending house froze its book.
 fn last_agreed(catalog: &Catalog, us: Leg, suspension: SuspensionId) -> Option<LastAgreed> {
     let by = suspension.by;
     let charging = catalog.cycles.iter().filter(|(cycle, _)| cycle.kind.charges());
@@ -130,7 +136,7 @@ fn last_agreed(catalog: &Catalog, us: Leg, suspension: SuspensionId) -> Option<L
     let agreed = rounds.filter_map(|(cycle, view, (round, record))| {
         let content = record.agreed()?;
         let claims = record.claims.both()?;
-        if claims[by].inputs.registry[by] >= suspension.sequence {
+        if claims.iter().any(|(_, claim)| claim.inputs.registry[by] >= suspension.sequence) {
             return None;
         }
         let Evidence::PositionManifest(manifest) = &catalog.by_digest(by, claims[by].inputs.manifests[by])?.evidence
@@ -172,4 +178,21 @@ fn envelopes(
 
 fn unreadable(error: ComputeError) -> ReadError {
     ReadError::Damaged(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::bytes::Bytes;
+
+    use super::*;
+
+    #[test]
+    fn the_agreed_tree_is_the_claim_without_the_breaks() {
+        let leaves = ["L-1", "L-2", "L-3"].map(|link| (link.parse::<LinkId>().unwrap(), Bytes::from_static(b"a leaf")));
+        let claimed = MarginTree::build(leaves.clone()).unwrap();
+        let broken = &leaves[1].0;
+        let agreed = without(&claimed, |link| link == broken).unwrap();
+        assert_eq!((agreed.len(), agreed.leaf(broken)), (2, None));
+        assert_eq!(agreed.root(), claimed.root_without([broken]), "as both houses sign it");
+    }
 }
