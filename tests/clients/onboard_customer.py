@@ -6,8 +6,8 @@
 Each house's administrator records member, customer, link, documents, approvals and consents; the requirement is read while
 the link is live; then it is suspended and lifted. A line a step; the first thing that is not as it must be ends it.
 
-It can be repeated on the same ledgers: every id ends in --suffix, by default the time, and the approvals are withdrawn at
-the end. The customer's accounts get the positions of a linked pair that is charged reduced, so the factors must be its
+It can be repeated on the same ledgers: every id ends in --suffix, by default the time. The walk begins without approvals:
+those that count, of an earlier run or of the demo, are withdrawn first, and its own at the end. The customer's accounts get the positions of a linked pair that is charged reduced, so the factors must be its
 factors. With --owners the link is read by the member and by the customer too, with certificates
 `clients/member-firm-<suffix>` and `clients/customer-C-<suffix>` of the PKI.
 """
@@ -30,7 +30,6 @@ from crossmargin.v1 import (
 CUT_OFF_SECONDS = 300
 SINCE = registry.DateRange(**{"from": "2020-01-02"})
 EFFECTIVE = "2026-01-15"
-# Names the approvals of this client, so that it finds what an earlier run left behind.
 APPROVAL = "onboarding"
 APPROVALS = ["SEC_ORDER", "CFTC_ORDER", "TREASURY_HOUSE_RULE", "FUTURES_HOUSE_RULE"]
 DOCUMENTS = ["CUSTOMER_AGREEMENT", "SUBORDINATION_AGREEMENT", "DISCLOSURE_ACKNOWLEDGEMENT"]
@@ -56,12 +55,12 @@ def approval(suffix, kind):
 
 
 def withdraw(houses, request_id):
-    """Withdraws this client's approvals of this run and earlier ones, and waits until none counts."""
+    """Withdraws every approval that counts, and waits until none does."""
     def standing(house):
-        return [one for one in house.approvals() if one.record.approval_id.startswith(APPROVAL) and one.is_effective]
+        return [one for one in house.approvals() if one.is_effective]
     for house in houses:
         changes = [registry.ProgrammeChange(
-            reason="the walk is over",
+            reason="a walk begins or ends without approvals",
             approval_withdrawal=registry.ApprovalWithdrawal(approval_id=one.record.approval_id, **{"from": EFFECTIVE}))
             for one in standing(house)]
         if changes:

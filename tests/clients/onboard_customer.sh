@@ -5,9 +5,10 @@
 #     bash onboard_customer.sh demo/FICC/node.toml demo/CME/node.toml demo/pki [SUFFIX]
 #
 # The configurations are those of the Treasury house's node and of the futures house's. Every id ends in SUFFIX, by default
-# the time, so that it can be repeated on the same ledgers. BUF is buf (https://buf.build), PYTHON a Python that reads JSON.
+# the time, so that it can be repeated on the same ledgers; no approval may count when it begins. BUF is buf
+# (https://buf.build), PYTHON a Python that reads JSON.
 set -euo pipefail
-if [ $# -lt 3 ]; then sed -n '2,8p' "$0" >&2; exit 2; fi
+if [ $# -lt 3 ]; then sed -n '2,9p' "$0" >&2; exit 2; fi
 treasury=$1 futures=$2 pki=$3 suffix=${4:-$(date +%s)}
 buf=${BUF:-buf} python=${PYTHON:-python3}
 proto=$(cd "$(dirname "$0")/../../proto" && pwd)
