@@ -1,5 +1,6 @@
 //! What a node knows of its house's own accounts.
 
+use crossmargin::v1::AccountUse;
 use jiff::civil::Date;
 
 use crate::{
@@ -25,7 +26,12 @@ impl AccountDirectory for Accounts<'_> {
         }
         let record = self.registry.own_account(self.leg, account)?;
         let (member, owner) = (record.member.clone(), record.owner.clone());
-        Some(AccountFacts { member, owner, purpose: Purpose::Regular })
+        let purpose = match record.usage {
+            AccountUse::Regular => Purpose::Regular,
+            // Records with an unspecified use are refused.
+            AccountUse::CrossMargin | AccountUse::Unspecified => Purpose::Unlinked,
+        };
+        Some(AccountFacts { member, owner, purpose })
     }
 }
 
