@@ -105,8 +105,8 @@ pub(super) fn entry(
     logged.collect()
 }
 
-/// The entries that name a link, the newest [`HISTORY_MAX`] of each house, the newest first. Each says one thing of the link
-/// at least, so no older one can be among the newest changes.
+/// The entries that name a link, the newest [`HISTORY_MAX`] of each house, the newest first. Each says one thing of the
+/// link at least, so no older one can be among the newest changes.
 pub(super) fn entries_of(catalog: &Catalog, entries: Pair<&[u64]>) -> Pair<Vec<(u64, Arc<Held>)>> {
     Pair::from_fn(|leg| {
         let newest = entries[leg].iter().rev().take(HISTORY_MAX);
@@ -114,8 +114,8 @@ pub(super) fn entries_of(catalog: &Catalog, entries: Pair<&[u64]>) -> Pair<Vec<(
     })
 }
 
-/// The changes that are about a link, by time, the newest [`HISTORY_MAX`], as far as the caller may see them. Other links that
-/// a change names are left out of it.
+/// The changes that are about a link, by time, the newest [`HISTORY_MAX`], as far as the caller may see them. Other
+/// links that a change names are left out of it.
 pub(super) fn of_link(
     sight: &Sight,
     parties: &Parties,
@@ -150,9 +150,9 @@ pub(super) fn of_link(
     found.split_off(found.len().saturating_sub(HISTORY_MAX))
 }
 
-/// What a caller sees of one house's changes of a link, ascending: its own terms and moves, and what was recorded under the
-/// terms that count for it now. What was recorded before other parties' terms, or under them, is between others; so is why a
-/// house said something of the link under the member before.
+/// What a caller sees of one house's changes of a link, ascending: its own terms and moves, and what was recorded under
+/// the terms that count for it now. What was recorded before other parties' terms, or under them, is between others; so
+/// is why a house said something of the link under the member before.
 fn seen(sight: &Sight, link: &LinkId, leg: Leg, changes: Vec<v1::LoggedChange>) -> Vec<v1::LoggedChange> {
     if sight.is_all() {
         return changes;

@@ -77,10 +77,10 @@ impl Sight {
         self.visibility.shows(terms)
     }
 
-    /// The terms of a link as the caller sees it on a date, and the date of which it is told; `None` where the link does not
-    /// exist for the caller. Who carries it now sees it, whatever the date; a date on which another carries it is answered
-    /// as of now, so that nothing is told of the other one. Until both houses recorded it alike, this house's own terms
-    /// say whose it is.
+    /// The terms of a link as the caller sees it on a date, and the date of which it is told; `None` where the link
+    /// does not exist for the caller. Who carries it now sees it, whatever the date; a date on which another carries it
+    /// is answered as of now, so that nothing is told of the other one. Until both houses recorded it alike, this
+    /// house's own terms say whose it is.
     pub(super) fn link<'a>(
         &'a self,
         link: &LinkId,
@@ -102,8 +102,8 @@ impl Sight {
         self.registry.joined_link(link).is_some_and(|joined| self.link(link, &joined, self.now).is_some())
     }
 
-    /// Whether the caller sees a move: its owner and the members on both sides do once both houses signed it; before that
-    /// it is a proposal, for who carries the link.
+    /// Whether the caller sees a move: its owner and the members on both sides do once both houses signed it; before
+    /// that it is a proposal, for who carries the link.
     pub(super) fn shows_port(&self, link: &LinkId, port: &JoinedPort<'_>) -> bool {
         if self.is_all() {
             return true;
@@ -124,8 +124,8 @@ impl Sight {
         self.registry.terms_on(link, port.effective_from.yesterday().ok()?)
     }
 
-    /// A move that the caller sees, with the figures of it that it sees: who receives a link receives its past once the move
-    /// has come, and who gives it away never sees what follows.
+    /// A move that the caller sees, with the figures of it that it sees: who receives a link receives its past once the
+    /// move has come, and who gives it away never sees what follows.
     pub(super) fn port(&self, effective_from: Date, view: v1::PortView) -> v1::PortView {
         let is_own = |requirement: &v1::Requirement| {
             let terms = requirement.link.as_ref().and_then(|terms| LinkTerms::from_wire(terms).ok());
@@ -171,8 +171,8 @@ impl Sight {
         v1::Recorded { by: role, ..recorded }
     }
 
-    /// What is in the way of a link, for the caller. A customer is not told what ails its member, nor why a house suspended
-    /// more than the customer's link.
+    /// What is in the way of a link, for the caller. A customer is not told what ails its member, nor why a house
+    /// suspended more than the customer's link.
     pub(super) fn obstacles(&self, obstacles: &[Obstacle]) -> Vec<String> {
         let mut texts: Vec<String> = Vec::new();
         for obstacle in obstacles {
