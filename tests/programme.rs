@@ -65,7 +65,11 @@ async fn a_customer_goes_from_rehearsal_to_live_and_back_and_is_charged_reduced_
     }
     record_at_both(&houses, "approvals", &sample::programme::approvals()).await;
     let listed = ProgrammeServiceClient::new(clients.channel("administrator"));
-    wait_effective(listed, 4).await;
+    wait_effective(listed.clone(), 4).await;
+    assert_eq!(
+        approvals_page_by_page(listed).await,
+        ["cftc-customers", "futures-house-customers", "sec-customers", "treasury-house-customers"]
+    );
     record_at_both(&houses, "live", &[stage(LINK, LinkStage::Live)]).await;
     let live = wait_stage(&houses, LINK, LinkStage::Live).await;
     assert!(live.missing.is_empty(), "{live:?}");
@@ -99,6 +103,21 @@ async fn a_customer_goes_from_rehearsal_to_live_and_back_and_is_charged_reduced_
     for row in requirement(&houses, 4, LINK).await {
         assert_eq!(row.status(), RequirementStatus::Rehearsal);
         assert!(is_stand_alone(&row), "{row:?}");
+    }
+}
+
+async fn approvals_page_by_page(mut programme: ProgrammeServiceClient<tonic::transport::Channel>) -> Vec<String> {
+    let mut listed = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = v1::ListApprovalsRequest { page_size: 3, page_token, ..Default::default() };
+        let page = programme.list_approvals(request).await.unwrap().into_inner();
+        assert!(page.approvals.len() <= 3);
+        listed.extend(page.approvals.into_iter().filter_map(|approval| Some(approval.record?.approval_id)));
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            return listed;
+        }
     }
 }
 
@@ -534,6 +553,22 @@ async fn a_customer_is_not_told_what_ails_its_member_nor_a_member_who_suspended_
         let wanted =
             v1::ListSuspensionsRequest { member: member.into(), link_id: link_id.into(), ..Default::default() };
         assert_eq!(list("administrator", wanted).await.unwrap().suspensions.len(), count, "{member}{link_id}");
+    }
+    // A long life is told from its newest end.
+    let limits = (1..=1_100).map(|max_factor_bp| {
+        let scope = Some(v1::Scope { scope: Some(Given::LinkId(LINK.into())) });
+        let in_force = Some(v1::DateRange { from: "2026-02-13".into(), until: String::new() });
+        change(Change::Override(v1::ReductionOverride { scope, max_factor_bp, in_force }))
+    });
+    clients.record_changes("limits", limits.collect()).await.unwrap();
+    for role in ["administrator", "member-alder-point", "customer-C-7F3A"] {
+        let history = link_as(&clients, role, LINK).await.unwrap().history;
+        let limit = |logged: &v1::LoggedChange| match logged.change.as_ref().unwrap().change.as_ref().unwrap() {
+            Change::Override(limit) => limit.max_factor_bp,
+            _ => 0,
+        };
+        let ends = (history.first().map(limit), history.last().map(limit));
+        assert_eq!((history.len(), ends), (1_000, (Some(101), Some(1_100))), "{role}");
     }
     let both = v1::ListSuspensionsRequest { member: "caldera".into(), link_id: LINK.into(), ..Default::default() };
     assert!(problems(&list("administrator", both).await.unwrap_err())[0].starts_with("link_id: a member is given"));
