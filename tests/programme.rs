@@ -65,7 +65,11 @@ async fn a_customer_goes_from_rehearsal_to_live_and_back_and_is_charged_reduced_
     }
     record_at_both(&houses, "approvals", &sample::programme::approvals()).await;
     let listed = ProgrammeServiceClient::new(clients.channel("administrator"));
-    wait_effective(listed, 4).await;
+    wait_effective(listed.clone(), 4).await;
+    assert_eq!(
+        approvals_page_by_page(listed).await,
+        ["cftc-customers", "futures-house-customers", "sec-customers", "treasury-house-customers"]
+    );
     record_at_both(&houses, "live", &[stage(LINK, LinkStage::Live)]).await;
     let live = wait_stage(&houses, LINK, LinkStage::Live).await;
     assert!(live.missing.is_empty(), "{live:?}");
@@ -102,9 +106,24 @@ async fn a_customer_goes_from_rehearsal_to_live_and_back_and_is_charged_reduced_
     }
 }
 
+async fn approvals_page_by_page(mut programme: ProgrammeServiceClient<tonic::transport::Channel>) -> Vec<String> {
+    let mut listed = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = v1::ListApprovalsRequest { page_size: 3, page_token, ..Default::default() };
+        let page = programme.list_approvals(request).await.unwrap().into_inner();
+        assert!(page.approvals.len() <= 3);
+        listed.extend(page.approvals.into_iter().filter_map(|approval| Some(approval.record?.approval_id)));
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            return listed;
+        }
+    }
+}
+
 async fn wait_effective(mut programme: ProgrammeServiceClient<tonic::transport::Channel>, wanted: usize) {
     for _ in 0..500 {
-        let request = v1::ListApprovalsRequest { date: sample::BUSINESS_DATE.to_string() };
+        let request = v1::ListApprovalsRequest { date: sample::BUSINESS_DATE.to_string(), ..Default::default() };
         let approvals = programme.list_approvals(request).await.unwrap().into_inner().approvals;
         if approvals.iter().filter(|approval| approval.is_effective).count() == wanted {
             return;
@@ -291,10 +310,14 @@ async fn a_customer_moves_to_another_member_with_its_positions_and_its_past() {
     let ports = |role: &str| {
         let mut programme = ProgrammeServiceClient::new(clients.channel(role));
         async move {
-            let request = v1::ListPortsRequest { link_id: link.into() };
+            let request = v1::ListPortsRequest { link_id: link.into(), ..Default::default() };
             programme.list_ports(request).await.unwrap().into_inner().ports
         }
     };
+    // A proposal is for who carries the link, without the figures of who would.
+    let [proposed] = &ports("member-brightwater").await[..] else { panic!("one move") };
+    assert!(proposed.before.is_some() && proposed.after.is_none() && !proposed.is_signed_by_both);
+    assert!(ports(role).await.is_empty(), "a proposal of one house is nothing to whom the link would move");
     let [half] = &ports("administrator").await[..] else { panic!("one move") };
     assert!(!half.is_signed_by_both && half.recorded_by == ["FICC"], "{half:?}");
     assert_eq!(member_on(&clients, link, next_day).await, from, "it takes both");
@@ -329,6 +352,226 @@ async fn a_customer_moves_to_another_member_with_its_positions_and_its_past() {
     let request = v1::ListRequirementsRequest { cycle: Some(cycle(v1::CycleKind::Itd, 1)), ..Default::default() };
     let past = margin.list_requirements(request).await.unwrap().into_inner().requirements;
     assert!(past.iter().any(|row| row.link.as_ref().unwrap().link_id == link));
+
+    a_chain_of_moves_is_told_to_each_member_as_far_as_it_is_its_own(&houses, link).await;
+}
+
+/// The link, which moved from brightwater to alder-point, is to move on to caldera at a date that is far away.
+async fn a_chain_of_moves_is_told_to_each_member_as_far_as_it_is_its_own(houses: &Houses, link: &str) {
+    let far = "2199-01-02";
+    let opted_in = Some(v1::DateRange { from: "2026-02-16".into(), until: String::new() });
+    let customer = v1::CustomerRecord { customer: "C-03BB".into(), member: "caldera".into(), opted_in };
+    let port = v1::Port { link_id: link.into(), to_member: "caldera".into(), effective_from: far.into() };
+    record_at_both(houses, "onwards", &[change(Change::Customer(customer)), change(Change::Port(port))]).await;
+    let clients = houses.clients(Leg::Treasury);
+    while member_on(&clients, link, far).await != "caldera" {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let list = |role: &str, request: v1::ListPortsRequest| {
+        let mut programme = ProgrammeServiceClient::new(clients.channel(role));
+        async move { programme.list_ports(request).await.unwrap().into_inner() }
+    };
+    let seen = async |role: &str| {
+        let ports = list(role, v1::ListPortsRequest::default()).await.ports;
+        ports.into_iter().map(|p| (p.to_member, p.before.is_some(), p.after.is_some())).collect::<Vec<_>>()
+    };
+    let row = |to: &str, before, after| (to.to_owned(), before, after);
+    assert_eq!(seen("administrator").await, [row("alder-point", true, true), row("caldera", true, false)]);
+    assert_eq!(seen("member-brightwater").await, [row("alder-point", true, false)], "who gave it never sees after");
+    assert_eq!(seen("member-alder-point").await, [row("alder-point", true, true), row("caldera", true, false)]);
+    assert_eq!(seen("member-caldera").await, [row("caldera", false, false)], "its past comes with the date alone");
+    assert_eq!(seen("customer-C-7F3A").await, [], "it is another customer's");
+
+    let first = v1::ListPortsRequest { page_size: 1, ..Default::default() };
+    let page = list("administrator", first.clone()).await;
+    assert_eq!((page.ports.len(), page.ports[0].to_member.as_str()), (1, "alder-point"));
+    let page = list("administrator", v1::ListPortsRequest { page_token: page.next_page_token, ..first }).await;
+    assert_eq!((page.ports.len(), page.ports[0].to_member.as_str()), (1, "caldera"));
+    assert_eq!(page.next_page_token, "");
+    for (member, moves) in [("brightwater", 1), ("alder-point", 2), ("caldera", 1), ("nobody", 0)] {
+        for link_id in ["", link] {
+            let wanted = v1::ListPortsRequest { member: member.into(), link_id: link_id.into(), ..Default::default() };
+            assert_eq!(list("administrator", wanted).await.ports.len(), moves, "{member} {link_id}");
+        }
+    }
+
+    // Who carries it now sees it whatever the date, and nobody else on any.
+    for date in ["", "2026-02-13", far] {
+        let request = v1::GetLinkRequest { link_id: link.into(), date: date.into() };
+        for member in ["member-brightwater", "member-caldera"] {
+            let mut programme = ProgrammeServiceClient::new(clients.channel(member));
+            let hidden = programme.get_link(request.clone()).await.unwrap_err();
+            assert_eq!(hidden.code(), Code::NotFound, "{member} {date}");
+            let links = v1::ListLinksRequest { date: date.into(), ..Default::default() };
+            let links = programme.list_links(links).await.unwrap().into_inner().links;
+            assert!(links.iter().all(|seen| seen.terms.as_ref().unwrap().link_id != link), "{member} {date}");
+        }
+        let mut programme = ProgrammeServiceClient::new(clients.channel("member-alder-point"));
+        let own = programme.get_link(request).await.unwrap().into_inner();
+        assert_eq!(own.link.unwrap().terms.unwrap().member, "alder-point", "{date:?}");
+        let mut moves = 0;
+        for logged in &own.history {
+            assert_eq!(logged.recorded.as_ref().unwrap().by, "administrator", "no certificate is told");
+            let told = logged.change.as_ref().unwrap();
+            match told.change.as_ref().unwrap() {
+                Change::Link(terms) => panic!("the terms of another member are told: {terms:?}"),
+                Change::Port(_) => moves += 1,
+                _ => assert_eq!(told.reason, "", "why a house did what it did under another member: {told:?}"),
+            }
+        }
+        assert_eq!(moves, 4, "two moves at each house");
+    }
+}
+
+/// What a history tells: house and kind of the change, in order.
+fn told_of(history: &[v1::LoggedChange]) -> Vec<(&str, &'static str)> {
+    let kind = |logged: &v1::LoggedChange| match logged.change.as_ref().unwrap().change.as_ref().unwrap() {
+        Change::Link(_) => "link",
+        Change::Document(_) => "document",
+        Change::Stage(_) => "stage",
+        _ => "other",
+    };
+    history.iter().map(|logged| (logged.house.as_str(), kind(logged))).collect()
+}
+
+#[tokio::test]
+async fn terms_and_documents_of_other_parties_are_in_no_history_of_a_member() {
+    let houses = Houses::running(BINARY).await;
+    let links = sample::book::links();
+    let terms = |link: &str, member: &str| {
+        let own = links.iter().find(|own| own.link_id == link).unwrap();
+        v1::LinkTerms { member: member.into(), ..own.clone() }
+    };
+    let documented = |link: &str, member: &str| {
+        let mut changes = sample::programme::onboarding(&[terms(link, member)]);
+        changes.retain(|change| !matches!(change.change, Some(Change::Stage(_))));
+        changes
+    };
+    // One link was proposed under brightwater and amended; of the other the houses recorded different members.
+    let (amended, unlike) = ("LNK-0009", "LNK-0010");
+    record_at_both(&houses, "first", &documented(amended, "brightwater")).await;
+    record_at_both(&houses, "amended", &documented(amended, "alder-point")).await;
+    houses.clients(Leg::Treasury).record_changes("own", documented(unlike, "alder-point")).await.unwrap();
+    houses.clients(Leg::Futures).record_changes("own", documented(unlike, "brightwater")).await.unwrap();
+    wait_stage(&houses, amended, LinkStage::Documented).await;
+    for leg in Leg::BOTH {
+        let clients = houses.clients(leg);
+        loop {
+            let seen = link_as(&clients, "administrator", unlike).await.unwrap().link.unwrap();
+            if seen.missing.iter().any(|text| text.contains("different terms (member)")) {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        let all = link_as(&clients, "administrator", amended).await.unwrap().history;
+        assert_eq!(told_of(&all).len(), 16, "twice the terms and three documents, at each house");
+        for role in ["member-alder-point", "customer-C-7F3A"] {
+            let own = link_as(&clients, role, amended).await.unwrap().history;
+            let of = |house: &str, kind| told_of(&own).iter().filter(|told| **told == (house, kind)).count();
+            let owned = if role.starts_with("member") { (1, 3) } else { (2, 6) };
+            for house in ["FICC", "CME"] {
+                assert_eq!((of(house, "link"), of(house, "document")), owned, "{role} {house}: {:?}", told_of(&own));
+            }
+        }
+        let hidden = link_as(&clients, "member-brightwater", amended).await.unwrap_err();
+        assert_eq!(hidden.code(), Code::NotFound);
+
+        // Whose an unlike link is, the house that answers says.
+        let (house, whose, not) = match leg {
+            Leg::Treasury => ("FICC", "member-alder-point", "member-brightwater"),
+            Leg::Futures => ("CME", "member-brightwater", "member-alder-point"),
+        };
+        let own = link_as(&clients, whose, unlike).await.unwrap().history;
+        let at_house = [(house, "link"), (house, "document"), (house, "document"), (house, "document")];
+        assert_eq!(told_of(&own), at_house);
+        assert_eq!(link_as(&clients, not, unlike).await.unwrap_err().code(), Code::NotFound);
+    }
+}
+
+#[tokio::test]
+async fn a_customer_is_not_told_what_ails_its_member_nor_a_member_who_suspended_it() {
+    use v1::scope::Scope as Given;
+    const WHY: &str = "a test asks for it";
+    let houses = Houses::running(BINARY).await;
+    for leg in Leg::BOTH {
+        houses.clients(leg).record_links(sample::book::links()).await;
+    }
+    wait_stage(&houses, LINK, LinkStage::Rehearsing).await;
+    let clients = houses.clients(Leg::Treasury);
+    let suspend = |scope: Given| {
+        let scope = Some(v1::Scope { scope: Some(scope) });
+        change(Change::Suspension(v1::Suspension { scope, is_default: false }))
+    };
+    let not_a_broker = change(Change::Member(v1::MemberRecord {
+        member: "alder-point".into(),
+        membership: Some(v1::DateRange { from: "2020-01-02".into(), until: String::new() }),
+        ..Default::default()
+    }));
+    let changes = vec![suspend(Given::Member("alder-point".into())), suspend(Given::Everything(true)), not_a_broker];
+    let ids = clients.record_changes("wide", changes).await.unwrap().suspension_ids;
+    let missing = async |role: &str| {
+        let link = link_as(&clients, role, LINK).await.unwrap().link.unwrap();
+        assert_eq!(link.suspension_ids, ids, "{role}");
+        link.missing
+    };
+    let own = missing("customer-C-7F3A").await;
+    assert_eq!(own, ["the member's links are suspended", "every link is suspended"]);
+    let of_member = missing("member-alder-point").await;
+    assert_eq!(of_member.iter().filter(|text| text.contains(WHY)).count(), 2, "{of_member:?}");
+    assert!(of_member.iter().any(|text| text.contains("broker-dealer")), "{of_member:?}");
+
+    clients.record_changes("narrow", vec![suspend_link(LINK)]).await.unwrap();
+    let own = link_as(&clients, "customer-C-7F3A", LINK).await.unwrap().link.unwrap().missing;
+    assert!(own.iter().any(|text| text.contains(WHY)), "why its own link is suspended it is told: {own:?}");
+
+    let list = |role: &str, request: v1::ListSuspensionsRequest| {
+        let mut programme = ProgrammeServiceClient::new(clients.channel(role));
+        async move { programme.list_suspensions(request).await.map(tonic::Response::into_inner) }
+    };
+    for (role, count) in [("administrator", 3), ("member-alder-point", 3), ("member-brightwater", 1)] {
+        let mut seen = Vec::new();
+        let mut page_token = String::new();
+        loop {
+            let request = v1::ListSuspensionsRequest { page_size: 1, page_token, ..Default::default() };
+            let page = list(role, request).await.unwrap();
+            assert_eq!(page.suspensions.len(), 1, "{role}");
+            seen.extend(page.suspensions);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(seen.len(), count, "{role}");
+        for suspension in seen {
+            assert_eq!(suspension.reason, WHY, "{role}");
+            let by = suspension.recorded.unwrap().by;
+            assert_eq!(by == "administrator", role != "administrator", "{role} is told {by}");
+        }
+    }
+    let filters = [("alder-point", "", 1), ("brightwater", "", 0), ("", LINK, 1), ("", "LNK-0010", 0)];
+    for (member, link_id, count) in filters {
+        let wanted =
+            v1::ListSuspensionsRequest { member: member.into(), link_id: link_id.into(), ..Default::default() };
+        assert_eq!(list("administrator", wanted).await.unwrap().suspensions.len(), count, "{member}{link_id}");
+    }
+    // A long life is told from its newest end.
+    let limits = (1..=1_100).map(|max_factor_bp| {
+        let scope = Some(v1::Scope { scope: Some(Given::LinkId(LINK.into())) });
+        let in_force = Some(v1::DateRange { from: "2026-02-13".into(), until: String::new() });
+        change(Change::Override(v1::ReductionOverride { scope, max_factor_bp, in_force }))
+    });
+    clients.record_changes("limits", limits.collect()).await.unwrap();
+    for role in ["administrator", "member-alder-point", "customer-C-7F3A"] {
+        let history = link_as(&clients, role, LINK).await.unwrap().history;
+        let limit = |logged: &v1::LoggedChange| match logged.change.as_ref().unwrap().change.as_ref().unwrap() {
+            Change::Override(limit) => limit.max_factor_bp,
+            _ => 0,
+        };
+        let ends = (history.first().map(limit), history.last().map(limit));
+        assert_eq!((history.len(), ends), (1_000, (Some(101), Some(1_100))), "{role}");
+    }
+    let both = v1::ListSuspensionsRequest { member: "caldera".into(), link_id: LINK.into(), ..Default::default() };
+    assert!(problems(&list("administrator", both).await.unwrap_err())[0].starts_with("link_id: a member is given"));
 }
 
 async fn member_on(clients: &support::clients::Clients, link: &str, date: &str) -> String {

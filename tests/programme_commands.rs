@@ -166,8 +166,11 @@ async fn a_customer_is_taken_from_nothing_to_live_and_through_its_life_by_comman
     let on_the_date = ["links", "show", LINK, "--date", &from];
     wait_for(&houses, "the move", &on_the_date, |link| link["member"] == "caldera" && link["stage"] == "live").await;
     assert_eq!(run(&houses, us, &["links", "show", LINK]).unwrap()["member"], "alder-point");
-    let former = [&on_the_date[..], &["--as", "member/alder-point"]].concat();
-    assert!(run(&houses, us, &former).unwrap_err().contains("not found"));
+    // Until then it is its member's alone, whatever date is asked for, and told as of now.
+    let own = [&on_the_date[..], &["--as", "member/alder-point"]].concat();
+    assert_eq!(run(&houses, us, &own).unwrap()["member"], "alder-point");
+    let other = [&on_the_date[..], &["--as", "member/caldera"]].concat();
+    assert!(run(&houses, us, &other).unwrap_err().contains("not found"));
 
     let life = run(&houses, us, &["links", "show", LINK]).unwrap();
     let history = life["history"].as_array().unwrap();

@@ -64,7 +64,17 @@ impl Houses {
     pub fn with_arrangement(binary: &str, arrangement: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let pki = directory.path().join("pki");
-        let args = ["certs", "--member", "alder-point", "--member", "brightwater", "--customer", "C-7F3A"];
+        let args = [
+            "certs",
+            "--member",
+            "alder-point",
+            "--member",
+            "brightwater",
+            "--member",
+            "caldera",
+            "--customer",
+            "C-7F3A",
+        ];
         make(&CertsArgs { out: pki, ..Certs::parse_from(args).args }).unwrap();
         fs::write(directory.path().join("arrangement.toml"), arrangement).unwrap();
         let listeners = Pair::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());

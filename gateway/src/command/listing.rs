@@ -104,6 +104,42 @@ pub async fn members(node: &Node, date: String) -> Result<Vec<v1::Member>, Failu
     }
 }
 
+/// Every approval on a date, ascending by id; today by the house's clock where the date is empty.
+///
+/// # Errors
+/// What the node said.
+pub async fn approvals(node: &Node, date: String) -> Result<Vec<v1::Approval>, Failure> {
+    let mut all = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = v1::ListApprovalsRequest { date: date.clone(), page_size: 0, page_token };
+        let page = node.programme().list_approvals(request).await.told("listing approvals")?;
+        all.extend(page.approvals);
+        if page.next_page_token.is_empty() {
+            return Ok(all);
+        }
+        page_token = page.next_page_token;
+    }
+}
+
+/// Every suspension, or every one in force, each house's newest first.
+///
+/// # Errors
+/// What the node said.
+pub async fn suspensions(node: &Node, in_force_only: bool) -> Result<Vec<v1::SuspensionView>, Failure> {
+    let mut all = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let request = v1::ListSuspensionsRequest { in_force_only, page_token, ..Default::default() };
+        let page = node.programme().list_suspensions(request).await.told("listing suspensions")?;
+        all.extend(page.suspensions);
+        if page.next_page_token.is_empty() {
+            return Ok(all);
+        }
+        page_token = page.next_page_token;
+    }
+}
+
 /// Every recorded change of one house's log, or of both where the house is empty, by house and entry.
 ///
 /// # Errors

@@ -1,6 +1,8 @@
 //! Administration of the programme.
 
 pub(super) mod history;
+mod ports;
+mod sight;
 pub(super) mod views;
 mod watch;
 
@@ -8,31 +10,33 @@ use std::{pin::Pin, sync::Arc};
 
 use crossmargin::v1::{self, programme_service_server::ProgrammeService};
 use futures_util::Stream;
-use jiff::civil::Date;
 use tonic::{Request, Response, Status};
 
-use self::history::ChangeKey;
+use self::{history::ChangeKey, ports::PortKey, sight::Sight};
 use super::{
     page::Page,
-    status::{blocking, invalid, other_request, unreadable},
+    status::{blocking, invalid, other_request},
 };
 use crate::{
     arrangement::{
         leg::{Leg, Pair},
         link::LinkKind,
-        name::{LinkId, MemberId},
-        registry::{Registry, Stage},
+        name::{ApprovalId, LinkId, MemberId},
+        registry::{Registry, Scope, Stage},
     },
     identity::{caller, caller::ClientIdentity},
     node::{Handle, catalog::Answer},
-    reading::{ReadError, Reader, Visibility},
-    wire,
+    reading::{ReadError, Reader},
 };
 
 /// Rows on a page where none is asked for.
 const PAGE_DEFAULT: usize = 1_000;
 /// Rows on a page, at most.
 const PAGE_MAX: usize = 10_000;
+/// Moves on a page where none is asked for: each has two requirements.
+const PORTS_DEFAULT: usize = 500;
+/// Moves on a page, at most.
+const PORTS_MAX: usize = 2_000;
 
 /// The programme.
 pub(super) struct ProgrammeApi {
@@ -60,28 +64,24 @@ impl ProgrammeService for ProgrammeApi {
         &self,
         request: Request<v1::ListLinksRequest>,
     ) -> Result<Response<v1::ListLinksResponse>, Status> {
-        let visibility = Visibility::of(&caller(&request)?.role);
+        let sight = self.sight(&request)?;
         let request = request.into_inner();
         let page = Page::<LinkId>::read(request.page_size, &request.page_token, PAGE_DEFAULT, PAGE_MAX)?;
-        let date = self.date(&request.date)?;
-        let member = match request.member.as_str() {
-            "" => None,
-            name => Some(name.parse::<MemberId>().map_err(|error| invalid("member", error))?),
-        };
+        let date = sight.date(&request.date)?;
+        let member = member_filter(&request.member)?;
         let kind = LinkKind::from_wire(request.kind());
         let stage = Stage::ALL.into_iter().find(|stage| v1::LinkStage::from(*stage) == request.stage());
-        let (us, registry) = self.registry();
+        let registry = &sight.registry;
         let rows = registry.joined(page.after.as_ref()).filter_map(|(link, joined)| {
-            let terms = registry.terms_on(link, date).or(joined.terms[us]).or(joined.terms[us.other()])?;
-            let is_wanted = visibility.shows(terms)
-                && member.as_ref().is_none_or(|member| terms.member == *member)
+            let (terms, date) = sight.link(link, &joined, date)?;
+            let is_wanted = member.as_ref().is_none_or(|member| terms.member == *member)
                 && kind.is_none_or(|kind| terms.kind == kind);
             if !is_wanted {
                 return None;
             }
             let standing = registry.standing(link, date)?;
             let is_at = stage.is_none_or(|stage| standing.stage == stage);
-            is_at.then(|| (link.clone(), views::link(&registry, terms, &standing, date)))
+            is_at.then(|| (link.clone(), views::link(&sight, terms, &standing, date)))
         });
         let (rows, next_page_token) = page.take(rows, |(link, _)| link.clone());
         let links = rows.into_iter().map(|(_, link)| link).collect();
@@ -89,39 +89,37 @@ impl ProgrammeService for ProgrammeApi {
     }
 
     async fn get_link(&self, request: Request<v1::GetLinkRequest>) -> Result<Response<v1::GetLinkResponse>, Status> {
-        let visibility = Visibility::of(&caller(&request)?.role);
+        let sight = self.sight(&request)?;
         let request = request.into_inner();
         let link: LinkId = request.link_id.parse().map_err(|error| invalid("link_id", error))?;
-        let date = self.date(&request.date)?;
-        let (us, registry) = self.registry();
-        let unknown = || Status::not_found(format!("there is no link {link}: see `crossmargin links list`"));
-        let joined = registry.joined_link(&link).ok_or_else(unknown)?;
-        let terms = registry.terms_on(&link, date).or(joined.terms[us]).or(joined.terms[us.other()]);
-        let terms = terms.filter(|terms| visibility.shows(terms)).ok_or_else(unknown)?;
-        let standing = registry.standing(&link, date).ok_or_else(unknown)?;
-        let view = views::link(&registry, terms, &standing, date);
-        let catalog = self.handle.context.catalog.read();
-        // A member that a link left does not read what became of it.
-        let today = registry.terms_on(&link, self.handle.context.today());
-        let history = match today.is_none_or(|now| visibility.shows(now)) {
-            true => history::of_link(&catalog, &self.handle.context.parties, &link, joined.entries),
-            false => Vec::new(),
-        };
-        Ok(Response::new(v1::GetLinkResponse { link: Some(view), history }))
+        let date = sight.date(&request.date)?;
+        let context = Arc::clone(&self.handle.context);
+        let found = blocking(move || {
+            let found = || {
+                let joined = sight.registry.joined_link(&link)?;
+                let (terms, date) = sight.link(&link, &joined, date)?;
+                let standing = sight.registry.standing(&link, date)?;
+                let view = views::link(&sight, terms, &standing, date);
+                let entries = history::entries_of(&context.catalog.read(), joined.entries);
+                let history = history::of_link(&sight, &context.parties, &link, &entries);
+                Some(v1::GetLinkResponse { link: Some(view), history })
+            };
+            found().ok_or_else(|| Status::not_found(format!("there is no link {link}: see `crossmargin links list`")))
+        });
+        Ok(Response::new(found.await?))
     }
 
     async fn list_members(
         &self,
         request: Request<v1::ListMembersRequest>,
     ) -> Result<Response<v1::ListMembersResponse>, Status> {
-        let visibility = Visibility::of(&caller(&request)?.role);
+        let sight = self.sight(&request)?;
         let request = request.into_inner();
         let page = Page::<MemberId>::read(request.page_size, &request.page_token, PAGE_DEFAULT, PAGE_MAX)?;
-        let date = self.date(&request.date)?;
-        let (_, registry) = self.registry();
-        let rows = registry.members(page.after.as_ref()).filter(|(member, _)| visibility.shows_member(member));
+        let date = sight.date(&request.date)?;
+        let rows = sight.registry.members(page.after.as_ref()).filter(|(member, _)| sight.shows_member(member));
         let (rows, next_page_token) = page.take(rows, |(member, _)| (*member).clone());
-        let members = rows.into_iter().map(|(member, records)| views::member(&registry, member, records, date));
+        let members = rows.into_iter().map(|(member, records)| views::member(&sight, member, records, date));
         Ok(Response::new(v1::ListMembersResponse { members: members.collect(), next_page_token }))
     }
 
@@ -129,68 +127,66 @@ impl ProgrammeService for ProgrammeApi {
         &self,
         request: Request<v1::ListApprovalsRequest>,
     ) -> Result<Response<v1::ListApprovalsResponse>, Status> {
-        let date = self.date(&request.into_inner().date)?;
-        let (_, registry) = self.registry();
-        let approvals = registry.approvals().map(|joined| views::approval(&registry, &joined, date)).collect();
-        Ok(Response::new(v1::ListApprovalsResponse { approvals }))
+        let sight = self.sight(&request)?;
+        let request = request.into_inner();
+        let page = Page::<ApprovalId>::read(request.page_size, &request.page_token, PAGE_DEFAULT, PAGE_MAX)?;
+        let date = sight.date(&request.date)?;
+        let rows = sight.registry.approvals();
+        let rows = rows.filter(|joined| page.after.as_ref().is_none_or(|after| joined.record.approval > *after));
+        let (rows, next_page_token) = page.take(rows, |joined| joined.record.approval.clone());
+        let approvals = rows.iter().map(|joined| views::approval(&sight.registry, joined, date)).collect();
+        Ok(Response::new(v1::ListApprovalsResponse { approvals, next_page_token }))
     }
 
     async fn list_suspensions(
         &self,
         request: Request<v1::ListSuspensionsRequest>,
     ) -> Result<Response<v1::ListSuspensionsResponse>, Status> {
-        let visibility = Visibility::of(&caller(&request)?.role);
-        let in_force_only = request.into_inner().in_force_only;
-        let (_, registry) = self.registry();
-        let today = self.handle.context.today();
-        let is_shown = |scope: &crate::arrangement::registry::Scope| {
-            use crate::arrangement::registry::Scope;
-            match scope {
-                Scope::Everything => true,
-                Scope::Member(member) => visibility.shows_member(member),
-                Scope::Link(link) => {
-                    registry.terms_on(link, today).map_or(visibility.is_all(), |t| visibility.shows(t))
-                }
+        let sight = self.sight(&request)?;
+        let request = request.into_inner();
+        let page = Page::<ChangeKey>::read(request.page_size, &request.page_token, PAGE_DEFAULT, PAGE_MAX)?;
+        let wanted = match (member_filter(&request.member)?, link_filter(&request.link_id)?) {
+            (None, None) => None,
+            (Some(member), None) => Some(Scope::Member(member)),
+            (None, Some(link)) => Some(Scope::Link(link)),
+            (Some(_), Some(_)) => {
+                return Err(invalid("link_id", "a member is given too: a suspension is about one or the other"));
             }
         };
-        let catalog = self.handle.context.catalog.read();
-        let suspensions = registry
+        let rows = sight
+            .registry
             .suspensions()
-            .filter(|joined| !in_force_only || joined.is_in_force())
-            .filter(|joined| is_shown(&joined.suspension.scope))
-            .map(|joined| {
-                let recorded = history::recorded(&catalog, joined.id.by, joined.id.sequence);
-                views::suspension(&registry, &joined, recorded)
-            });
-        Ok(Response::new(v1::ListSuspensionsResponse { suspensions: suspensions.collect() }))
+            .filter(|joined| page.after.is_none_or(|after| ChangeKey::from(joined.id).is_after_newest_first(after)))
+            .filter(|joined| !request.in_force_only || joined.is_in_force())
+            .filter(|joined| wanted.as_ref().is_none_or(|wanted| joined.suspension.scope == *wanted))
+            .filter(|joined| sight.shows_scope(&joined.suspension.scope));
+        let (rows, next_page_token) = page.take(rows, |joined| joined.id.into());
+        let catalog = self.handle.context.catalog.read();
+        let suspensions = rows.iter().map(|joined| {
+            let recorded = history::recorded(&catalog, joined.id.by, joined.id.sequence);
+            sight.suspension(joined, recorded)
+        });
+        Ok(Response::new(v1::ListSuspensionsResponse { suspensions: suspensions.collect(), next_page_token }))
     }
 
     async fn list_ports(
         &self,
         request: Request<v1::ListPortsRequest>,
     ) -> Result<Response<v1::ListPortsResponse>, Status> {
-        let visibility = Visibility::of(&caller(&request)?.role);
-        let wanted = match request.into_inner().link_id.as_str() {
-            "" => None,
-            link => Some(link.parse::<LinkId>().map_err(|error| invalid("link_id", error))?),
-        };
-        let (_, registry) = self.registry();
+        let sight = self.sight(&request)?;
+        let request = request.into_inner();
+        let page = Page::<PortKey>::read(request.page_size, &request.page_token, PORTS_DEFAULT, PORTS_MAX)?;
+        let (link, member) = (link_filter(&request.link_id)?, member_filter(&request.member)?);
         let reader = Arc::clone(&self.reader);
-        let ports = blocking(move || {
-            let mut ports = Vec::new();
-            for (link, joined) in registry.joined(None) {
-                let moves = registry.ports_of(link);
-                let recorded = joined.terms.iter().filter_map(|(_, terms)| *terms);
-                let mut terms = recorded.chain(moves.iter().map(|port| port.to));
-                let is_wanted = wanted.as_ref().is_none_or(|wanted| wanted == link);
-                if is_wanted && !moves.is_empty() && terms.any(|terms| visibility.shows(terms)) {
-                    let views = reader.ports(&registry, link)?;
-                    ports.extend(views.into_iter().map(|view| views::port_for(view, &visibility)));
-                }
-            }
-            Ok::<_, ReadError>(ports)
+        let response = blocking(move || {
+            let rows = ports::after(&sight, page.after.as_ref(), link.as_ref(), member.as_ref());
+            let (rows, next_page_token) = page.take(rows, |(key, _)| key.clone());
+            let moves: Vec<_> = rows.iter().map(|(key, port)| (&key.link, port)).collect();
+            let views = reader.moves(&sight.registry, &moves)?;
+            let ports = views.into_iter().zip(moves).map(|(view, (_, port))| sight.port(port.effective_from, view));
+            Ok::<_, ReadError>(v1::ListPortsResponse { ports: ports.collect(), next_page_token })
         });
-        Ok(Response::new(v1::ListPortsResponse { ports: ports.await? }))
+        Ok(Response::new(response.await?))
     }
 
     async fn list_changes(
@@ -241,13 +237,20 @@ impl ProgrammeApi {
         ids.iter().map(|id| id.text(registry.programme())).collect()
     }
 
-    /// The date of a request; today by the house's clock where none is given.
-    fn date(&self, text: &str) -> Result<Date, Status> {
-        match text {
-            "" => Ok(self.handle.context.today()),
-            text => wire::date("date", text).map_err(unreadable),
-        }
+    /// What the caller of a request sees.
+    fn sight<T>(&self, request: &Request<T>) -> Result<Sight, Status> {
+        Ok(Sight::of(&self.handle.context, &caller(request)?.role))
     }
+}
+
+/// The member of a filter; `None` where it is empty.
+fn member_filter(name: &str) -> Result<Option<MemberId>, Status> {
+    (!name.is_empty()).then(|| name.parse().map_err(|error| invalid("member", error))).transpose()
+}
+
+/// The link of a filter; `None` where it is empty.
+fn link_filter(name: &str) -> Result<Option<LinkId>, Status> {
+    (!name.is_empty()).then(|| name.parse().map_err(|error| invalid("link_id", error))).transpose()
 }
 
 /// Who asks, as a log keeps it: role and certificate.

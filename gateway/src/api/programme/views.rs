@@ -3,39 +3,34 @@
 use crossmargin::v1;
 use jiff::civil::Date;
 
-use crate::{
-    arrangement::{
-        leg::{Leg, Pair},
-        link::{LinkKind, LinkTerms},
-        name::MemberId,
-        registry::{
-            JoinedApproval, JoinedSuspension, Obstacle, Registry, Standing,
-            change::{ApprovalRecord, MemberRecord},
-        },
+use super::sight::Sight;
+use crate::arrangement::{
+    leg::{Leg, Pair},
+    link::{LinkKind, LinkTerms},
+    name::MemberId,
+    registry::{
+        JoinedApproval, JoinedSuspension, Obstacle, Registry, Standing,
+        change::{ApprovalRecord, MemberRecord},
     },
-    reading::Visibility,
 };
 
 /// A link with where it stands on a date.
-pub(super) fn link(registry: &Registry, terms: &LinkTerms, standing: &Standing, date: Date) -> v1::Link {
+pub(super) fn link(sight: &Sight, terms: &LinkTerms, standing: &Standing, date: Date) -> v1::Link {
+    let registry = &sight.registry;
     v1::Link {
         terms: Some(terms.to_wire()),
         stage: v1::LinkStage::from(standing.stage).into(),
         mode: standing.stage.mode().map(v1::LinkMode::from).unwrap_or_default().into(),
         is_linked: registry.terms_on(&terms.link, date).is_some(),
-        missing: texts(registry, &standing.obstacles),
+        missing: sight.obstacles(&standing.obstacles),
         suspension_ids: suspensions(registry, &standing.obstacles),
         override_bp: registry.cap_bp(terms, date),
     }
 }
 
 /// A member with what keeps it from linking.
-pub(super) fn member(
-    registry: &Registry,
-    member: &MemberId,
-    records: Pair<Option<&MemberRecord>>,
-    date: Date,
-) -> v1::Member {
+pub(super) fn member(sight: &Sight, member: &MemberId, records: Pair<Option<&MemberRecord>>, date: Date) -> v1::Member {
+    let registry = &sight.registry;
     let for_customers = registry.member_standing(member, LinkKind::Customer, date);
     let record = |leg: Leg| records[leg].map(member_record);
     v1::Member {
@@ -45,7 +40,7 @@ pub(super) fn member(
         may_link_customers: for_customers.is_empty(),
         may_link_house: registry.member_standing(member, LinkKind::House, date).is_empty(),
         suspension_ids: suspensions(registry, &for_customers),
-        missing: texts(registry, &for_customers),
+        missing: sight.obstacles(&for_customers),
     }
 }
 
@@ -92,21 +87,6 @@ pub(in crate::api) fn suspension(
     }
 }
 
-/// A move as a caller may see it: a member that does not carry the link on one side of it does not see that side.
-pub(super) fn port_for(view: v1::PortView, visibility: &Visibility) -> v1::PortView {
-    let is_shown = |requirement: &v1::Requirement| {
-        let terms = requirement.link.as_ref().and_then(|terms| LinkTerms::from_wire(terms).ok());
-        terms.is_none_or(|terms| visibility.shows(&terms))
-    };
-    // Who receives a link receives its past; who gave it away does not see what follows.
-    let has_received = visibility.shows_member_named(&view.to_member);
-    v1::PortView {
-        before: view.before.filter(|before| has_received || is_shown(before)),
-        after: view.after.filter(is_shown),
-        ..view
-    }
-}
-
 fn member_record(record: &MemberRecord) -> v1::MemberRecord {
     v1::MemberRecord {
         member: record.member.to_string(),
@@ -125,10 +105,6 @@ fn approval_record(record: &ApprovalRecord) -> v1::ApprovalRecord {
         effective_from: record.effective_from.to_string(),
         conditions: record.conditions.clone(),
     }
-}
-
-fn texts(registry: &Registry, obstacles: &[Obstacle]) -> Vec<String> {
-    obstacles.iter().map(|obstacle| obstacle.text(registry)).collect()
 }
 
 fn suspensions(registry: &Registry, obstacles: &[Obstacle]) -> Vec<String> {

@@ -24,6 +24,8 @@ pub struct AccountFacts {
 pub enum Purpose {
     /// Its positions take no part in cross-margining.
     Regular,
+    /// It is designated for cross-margining and stands in no link: positions are neither directed from it nor to it.
+    Unlinked,
     /// It is the account of a link: its positions are margined with those at the other house.
     CrossMargin {
         /// The link.

@@ -194,6 +194,20 @@ fn check_accounts(
         problems.add(fields.1, reason);
         return None;
     }
+    let unlinked = [(&fields.0, &leg.from, &from), (&fields.1, &leg.to, &to)];
+    let unlinked: Vec<_> = unlinked.into_iter().filter(|(_, _, facts)| facts.purpose == Purpose::Unlinked).collect();
+    for (field, account, _) in &unlinked {
+        problems.add(
+            (*field).clone(),
+            format!(
+                "account {account} is a cross-margin account that stands in no link: the house records its link, or the \
+                 account as a regular one"
+            ),
+        );
+    }
+    if !unlinked.is_empty() {
+        return None;
+    }
     match (&from.purpose, &to.purpose) {
         (Purpose::Regular, Purpose::CrossMargin { link, standing }) => {
             let reason = match standing {
@@ -220,6 +234,8 @@ fn check_accounts(
             fields.1,
             format!("{} and {} are both accounts of links: one of the two must be a regular account", leg.from, leg.to),
         ),
+        // Told above.
+        (Purpose::Unlinked, _) | (_, Purpose::Unlinked) => {}
     }
     None
 }

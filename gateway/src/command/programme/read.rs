@@ -89,16 +89,14 @@ impl ReadAction {
             }
             Self::Approvals { date, reach } => {
                 let node = reach.node.connect(Role::Administrator)?;
-                let request = v1::ListApprovalsRequest { date: on(date) };
-                let answer = node.programme().list_approvals(request).await.told("listing approvals")?;
-                let views: Vec<ApprovalView> = answer.approvals.iter().map(ApprovalView::from).collect();
+                let approvals = listing::approvals(&node, on(date)).await?;
+                let views: Vec<ApprovalView> = approvals.iter().map(ApprovalView::from).collect();
                 output::answer(reach.json, &views, |views| table::approvals(views))
             }
             Self::Suspensions { in_force, reach } => {
                 let node = reach.node.connect(Role::Administrator)?;
-                let request = v1::ListSuspensionsRequest { in_force_only: in_force };
-                let answer = node.programme().list_suspensions(request).await.told("listing suspensions")?;
-                let views: Vec<SuspensionView> = answer.suspensions.iter().map(SuspensionView::from).collect();
+                let suspensions = listing::suspensions(&node, in_force).await?;
+                let views: Vec<SuspensionView> = suspensions.iter().map(SuspensionView::from).collect();
                 output::answer(reach.json, &views, |views| table::suspensions(views))
             }
             Self::Changes { of, reach } => {

@@ -41,6 +41,8 @@ impl Directory {
         for (account, member, owner, purpose) in [
             ("REG", "M1", "C1", Purpose::Regular),
             ("REG-2", "M1", "C1", Purpose::Regular),
+            ("XM-UNLINKED", "M1", "C1", Purpose::Unlinked),
+            ("XM-UNLINKED-2", "M1", "C1", Purpose::Unlinked),
             ("XM", "M1", "C1", link("L1", LinkStanding::Open)),
             ("XM-2", "M1", "C1", link("L2", LinkStanding::Open)),
             ("REG-OTHER-OWNER", "M1", "C2", Purpose::Regular),
