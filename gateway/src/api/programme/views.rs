@@ -26,6 +26,7 @@ pub(super) fn link(registry: &Registry, terms: &LinkTerms, standing: &Standing, 
         missing: texts(registry, &standing.obstacles),
         suspension_ids: suspensions(registry, &standing.obstacles),
         override_bp: registry.cap_bp(terms, date),
+        remarks: standing.remarks.iter().map(|remark| remark.text(registry)).collect(),
     }
 }
 
