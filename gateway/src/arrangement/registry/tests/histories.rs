@@ -29,8 +29,13 @@ pub(super) static ONBOARDING: LazyLock<Vec<v1::ProgrammeChange>> = LazyLock::new
     for link in [LINK, HOUSE_LINK, AFFILIATE_LINK] {
         changes.extend(onboarding(link));
     }
-    // Where the customer's link moves to, its documents are signed anew: one of them after the first dates.
-    let documents = CUSTOMER_DOCUMENTS.into_iter().zip([SINCE, SINCE, "2026-03-01"]);
+    // Some documents are signed only after the first of the dates.
+    let affiliates = document(AFFILIATE_LINK, documents_of(AFFILIATE_LINK)[0]);
+    for own in changes.iter_mut().filter(|own| **own == affiliates) {
+        *own = document_of("", AFFILIATE_LINK, documents_of(AFFILIATE_LINK)[0], "2026-04-01");
+    }
+    // Where the customer's link moves to, its documents are signed anew.
+    let documents = CUSTOMER_DOCUMENTS.into_iter().zip([SINCE, SINCE, "2026-04-02"]);
     changes.extend(documents.map(|(kind, dated)| document_of("M2", LINK, kind, dated)));
     changes
 });
