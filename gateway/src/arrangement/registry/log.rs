@@ -77,9 +77,9 @@ impl OwnLink {
     ) -> impl Iterator<Item = v1::DocumentKind> + 'a {
         let required = programme.requires(self.terms.kind).documents.iter();
         let held = self.documents.get(member);
-        required.copied().filter(move |kind| {
-            !held.is_some_and(|held| held.range((*kind, Date::MIN)..=(*kind, date)).next().is_some())
-        })
+        required
+            .copied()
+            .filter(move |kind| held.is_none_or(|held| held.range((*kind, Date::MIN)..=(*kind, date)).next().is_none()))
     }
 
     /// The documents that the house lacks of the member of the terms, whatever their dates: what its own word needs. On

@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use super::{
     Registry,
     change::{Step, Suspension, SuspensionId},
-    log::document_name,
+    log::{OwnLink, document_name},
 };
 use crate::arrangement::{
     leg::{Leg, Pair},
@@ -158,6 +158,33 @@ impl Remark {
             ),
         }
     }
+}
+
+/// The moves that one house recorded and the other did not, apart from those that a move of both has overtaken by the date.
+pub(super) fn moves_not_in_effect(own: Pair<&OwnLink>, date: Date) -> Vec<Remark> {
+    let Pair { treasury, futures } = own.map(|own| &own.ports);
+    let overtaken = treasury.keys().rev().find(|key| key.0 <= date && futures.contains_key(key)).map(|(from, _)| *from);
+    let mut remarks = Vec::new();
+    for (leg, own) in own.iter() {
+        let others = if leg == Leg::Treasury { futures } else { treasury };
+        for key @ (from, to) in own.ports.keys() {
+            if others.contains_key(key) || overtaken.is_some_and(|overtaken| *from <= overtaken) {
+                continue;
+            }
+            // A house moves a link once on a date.
+            let on_that_date = others.keys().find(|(other, _)| other == from);
+            match on_that_date {
+                None => remarks.push(Remark::MoveAwaits(leg.other(), to.clone(), *from)),
+                Some((_, theirs)) if leg == Leg::Treasury => {
+                    let to = Pair { treasury: to.clone(), futures: theirs.clone() };
+                    remarks.push(Remark::MovesDiffer(*from, to));
+                }
+                // Told with the Treasury house's.
+                Some(_) => {}
+            }
+        }
+    }
+    remarks
 }
 
 impl fmt::Display for Step {

@@ -9,7 +9,7 @@ use super::{
     Registry,
     change::{Scope, Step, Suspension, SuspensionId},
     log::OwnLink,
-    obstacle::{Obstacle, Remark},
+    obstacle::{Obstacle, Remark, moves_not_in_effect},
     stage::Stage,
 };
 use crate::arrangement::{
@@ -275,33 +275,6 @@ impl Registry {
         });
         limits.filter(|limit| limit.in_force.contains(date)).map(|limit| limit.max_factor_bp).min().unwrap_or(10_000)
     }
-}
-
-/// The moves that one house recorded and the other did not, apart from those that a move of both has overtaken by the date.
-fn moves_not_in_effect(own: Pair<&OwnLink>, date: Date) -> Vec<Remark> {
-    let Pair { treasury, futures } = own.map(|own| &own.ports);
-    let overtaken = treasury.keys().rev().find(|key| key.0 <= date && futures.contains_key(key)).map(|(from, _)| *from);
-    let mut remarks = Vec::new();
-    for (leg, own) in own.iter() {
-        let others = if leg == Leg::Treasury { futures } else { treasury };
-        for key @ (from, to) in own.ports.keys() {
-            if others.contains_key(key) || overtaken.is_some_and(|overtaken| *from <= overtaken) {
-                continue;
-            }
-            // A house moves a link once on a date.
-            let on_that_date = others.keys().find(|(other, _)| other == from);
-            match on_that_date {
-                None => remarks.push(Remark::MoveAwaits(leg.other(), to.clone(), *from)),
-                Some((_, theirs)) if leg == Leg::Treasury => {
-                    let to = Pair { treasury: to.clone(), futures: theirs.clone() };
-                    remarks.push(Remark::MovesDiffer(*from, to));
-                }
-                // Told with the Treasury house's.
-                Some(_) => {}
-            }
-        }
-    }
-    remarks
 }
 
 fn differing_fields(ours: &LinkTerms, theirs: &LinkTerms) -> Vec<&'static str> {
