@@ -306,7 +306,9 @@ async fn a_customer_moves_to_another_member_with_its_positions_and_its_past() {
     let opted_in = Some(v1::DateRange { from: "2026-02-16".into(), until: String::new() });
     let customer = v1::CustomerRecord { customer: "C-03BB".into(), member: to.into(), opted_in };
     let customer = change(Change::Customer(customer));
-    clients.record_changes("port", vec![customer.clone(), port()]).await.unwrap();
+    // What the customer signed with its former member does not bind the new one.
+    let all = || [vec![customer.clone(), port()], documents(link, to)].concat();
+    clients.record_changes("port", all()).await.unwrap();
     let ports = |role: &str| {
         let mut programme = ProgrammeServiceClient::new(clients.channel(role));
         async move {
@@ -321,7 +323,7 @@ async fn a_customer_moves_to_another_member_with_its_positions_and_its_past() {
     let [half] = &ports("administrator").await[..] else { panic!("one move") };
     assert!(!half.is_signed_by_both && half.recorded_by == ["FICC"], "{half:?}");
     assert_eq!(member_on(&clients, link, next_day).await, from, "it takes both");
-    houses.clients(Leg::Futures).record_changes("port", vec![customer, port()]).await.unwrap();
+    houses.clients(Leg::Futures).record_changes("port", all()).await.unwrap();
     while member_on(&clients, link, next_day).await == from {
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
@@ -572,6 +574,20 @@ async fn a_customer_is_not_told_what_ails_its_member_nor_a_member_who_suspended_
     }
     let both = v1::ListSuspensionsRequest { member: "caldera".into(), link_id: LINK.into(), ..Default::default() };
     assert!(problems(&list("administrator", both).await.unwrap_err())[0].starts_with("link_id: a member is given"));
+}
+
+/// The documents of a customer's link that bind a member.
+fn documents(link: &str, member: &str) -> Vec<v1::ProgrammeChange> {
+    use v1::DocumentKind::{CustomerAgreement, DisclosureAcknowledgement, SubordinationAgreement};
+    let document = |kind: v1::DocumentKind| v1::DocumentRecord {
+        link_ids: vec![link.to_owned()],
+        kind: kind.into(),
+        digest: vec![7; 32].into(),
+        dated: "2026-01-15".to_owned(),
+        member: member.to_owned(),
+    };
+    let kinds = [CustomerAgreement, SubordinationAgreement, DisclosureAcknowledgement];
+    kinds.map(|kind| change(Change::Document(document(kind)))).into()
 }
 
 async fn member_on(clients: &support::clients::Clients, link: &str, date: &str) -> String {

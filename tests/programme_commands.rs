@@ -18,6 +18,12 @@ use support::{Houses, NAMES, PATIENCE};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_crossmargin");
 const LINK: &str = "LNK-0009";
+/// The documents that a customer's link requires, with the files that they are in.
+const DOCUMENTS: [(&str, &str); 3] = [
+    ("customer-agreement", "agreement.pdf"),
+    ("subordination-agreement", "subordination.pdf"),
+    ("disclosure-acknowledgement", "disclosure.pdf"),
+];
 const GUIDE: &str = include_str!("../docs/programme.md");
 
 fn command(houses: &Houses, leg: Leg, args: &[&str]) -> Command {
@@ -109,11 +115,7 @@ async fn a_customer_is_taken_from_nothing_to_live_and_through_its_life_by_comman
     let again = run(&houses, them, &request).unwrap();
     assert_eq!((&first["is_replay"], &again["is_replay"]), (&false.into(), &true.into()));
     assert_eq!(first["sequence"], again["sequence"]);
-    for (kind, file) in [
-        ("customer-agreement", "agreement.pdf"),
-        ("subordination-agreement", "subordination.pdf"),
-        ("disclosure-acknowledgement", "disclosure.pdf"),
-    ] {
+    for (kind, file) in DOCUMENTS {
         both(&houses, &["links", "document", LINK, "--kind", kind, "--file", file, "--dated", "2026-01-12"]);
     }
     wait_stage(&houses, "documented").await;
@@ -162,8 +164,20 @@ async fn a_customer_is_taken_from_nothing_to_live_and_through_its_life_by_comman
     // Two days ahead of the clock it is at neither house today, whatever its zone.
     let from = Zoned::now().date().saturating_add(2.days()).to_string();
     let moved = ["links", "move", LINK, "--to", "caldera", "--from", &from, "--reason", "asked for"];
-    both(&houses, &moved);
     let on_the_date = ["links", "show", LINK, "--date", &from];
+    run(&houses, us, &moved).unwrap();
+    let half = run(&houses, us, &on_the_date).unwrap();
+    assert_eq!((&half["member"], &half["stage"]), (&"alder-point".into(), &"live".into()), "{half:#}");
+    assert!(half["remarks"][0].as_str().unwrap().contains("has not recorded the move to caldera"), "{half:#}");
+    run(&houses, them, &moved).unwrap();
+    wait_for(&houses, "its documents at the new member", &on_the_date, |link| {
+        link["member"] == "caldera" && link["stage"] == "suspended" && link["missing"].as_array().unwrap().len() == 6
+    })
+    .await;
+    for (kind, file) in DOCUMENTS {
+        let document = ["links", "document", LINK, "--kind", kind, "--file", file, "--dated", "2026-01-12"];
+        both(&houses, &[&document[..], &["--member", "caldera"]].concat());
+    }
     wait_for(&houses, "the move", &on_the_date, |link| link["member"] == "caldera" && link["stage"] == "live").await;
     assert_eq!(run(&houses, us, &["links", "show", LINK]).unwrap()["member"], "alder-point");
     // Until then it is its member's alone, whatever date is asked for, and told as of now.
@@ -174,7 +188,7 @@ async fn a_customer_is_taken_from_nothing_to_live_and_through_its_life_by_comman
 
     let life = run(&houses, us, &["links", "show", LINK]).unwrap();
     let history = life["history"].as_array().unwrap();
-    for (change, count) in [("link", 2), ("document", 6), ("stage", 4), ("override", 1), ("port", 2)] {
+    for (change, count) in [("link", 2), ("document", 12), ("stage", 4), ("override", 1), ("port", 2)] {
         assert_eq!(history.iter().filter(|found| found["change"] == change).count(), count, "{change}: {life:#}");
     }
     assert!(history.iter().all(|found| found["by"].as_str().unwrap().starts_with("administrator")), "{life:#}");

@@ -255,6 +255,8 @@ pub struct LinkView {
     pub is_linked: bool,
     /// What keeps it from going further.
     pub missing: Vec<String>,
+    /// What keeps it from nothing and should be known: moves that are not in effect.
+    pub remarks: Vec<String>,
     /// Suspensions in force.
     pub suspensions: Vec<String>,
     /// The most that the houses' overrides let be granted, in basis points.

@@ -30,6 +30,7 @@ pub fn onboarding(links: &[v1::LinkTerms]) -> Vec<v1::ProgrammeChange> {
                 kind: (*document).into(),
                 digest: digest(&SHA256, document.as_str_name().as_bytes()).as_ref().to_vec().into(),
                 dated: DATED.to_owned(),
+                member: String::new(),
             }))
         }));
     }

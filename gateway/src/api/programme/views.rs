@@ -25,6 +25,7 @@ pub(super) fn link(sight: &Sight, terms: &LinkTerms, standing: &Standing, date: 
         missing: sight.obstacles(&standing.obstacles),
         suspension_ids: suspensions(registry, &standing.obstacles),
         override_bp: registry.cap_bp(terms, date),
+        remarks: standing.remarks.iter().map(|remark| remark.text(registry)).collect(),
     }
 }
 

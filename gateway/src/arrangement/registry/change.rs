@@ -57,6 +57,8 @@ pub enum Change {
     Document {
         /// The links.
         links: Vec<LinkId>,
+        /// The member that it binds; `None` for that of each link's terms as the house recorded them.
+        member: Option<MemberId>,
         /// What it is about.
         kind: v1::DocumentKind,
         /// Its content and date.
@@ -332,12 +334,13 @@ impl Change {
                 | Wire::Approval(_)
                 | Wire::ApprovalWithdrawal(_)
                 | Wire::Override(_)
-                | Wire::Port(_),
+                | Wire::Port(_)
+                // A link that moved waits for the documents of its new member.
+                | Wire::Document(_),
             ) => true,
-            // A link takes part only after a consent, and a house consents only after its documents.
+            // A link takes part only after a consent, and with it the terms are settled.
             Some(
                 Wire::Link(_)
-                | Wire::Document(_)
                 | Wire::DefaultPackage(_)
                 | Wire::CloseOut(_)
                 | Wire::Liquidation(_)

@@ -45,7 +45,8 @@ pub(super) struct Log {
     pub(super) lifts: Arc<BTreeSet<SuspensionId>>,
     pub(super) approvals: Arc<BTreeMap<ApprovalId, ApprovalRecord>>,
     pub(super) withdrawals: Arc<BTreeMap<ApprovalId, Date>>,
-    pub(super) overrides: Arc<BTreeMap<Scope, Override>>,
+    /// By scope and first day.
+    pub(super) overrides: Arc<BTreeMap<Scope, BTreeMap<Date, Override>>>,
     pub(super) packages: Arc<BTreeMap<SuspensionId, Package>>,
     pub(super) close_outs: Arc<BTreeMap<SuspensionId, v1::CloseOut>>,
     pub(super) liquidations: Arc<BTreeMap<(SuspensionId, Option<OwnerId>), i64>>,
@@ -58,7 +59,8 @@ pub(super) struct OwnLink {
     pub(super) terms: LinkTerms,
     /// The last step that the house consented to; `None` before the first.
     pub(super) word: Option<Step>,
-    pub(super) documents: BTreeMap<v1::DocumentKind, Document>,
+    /// The documents by the member that they bind, with their digests by kind and date.
+    pub(super) documents: BTreeMap<MemberId, BTreeMap<(v1::DocumentKind, Date), Digest>>,
     /// The terms from a business date on, by moves to other members.
     pub(super) ports: BTreeMap<(Date, MemberId), LinkTerms>,
     /// The entries of the log that name the link, ascending.
@@ -66,20 +68,31 @@ pub(super) struct OwnLink {
 }
 
 impl OwnLink {
-    /// The documents that its kind requires and the house does not hold.
+    /// The documents that its kind requires and that the house does not hold of a member, dated by a date.
     pub(super) fn missing_documents<'a>(
         &'a self,
         programme: &'a Programme,
+        member: &MemberId,
+        date: Date,
     ) -> impl Iterator<Item = v1::DocumentKind> + 'a {
         let required = programme.requires(self.terms.kind).documents.iter();
-        required.copied().filter(|kind| !self.documents.contains_key(kind))
+        let held = self.documents.get(member);
+        required
+            .copied()
+            .filter(move |kind| held.is_none_or(|held| held.range((*kind, Date::MIN)..=(*kind, date)).next().is_none()))
+    }
+
+    /// The documents that the house lacks of the member of the terms, whatever their dates: what its own word needs. On
+    /// which dates they count is a matter of both logs.
+    fn own_missing_documents<'a>(&'a self, programme: &'a Programme) -> impl Iterator<Item = v1::DocumentKind> + 'a {
+        self.missing_documents(programme, &self.terms.member, Date::MAX)
     }
 
     /// Where the link stands by this house's word alone.
     pub(super) fn stage(&self, programme: &Programme) -> Stage {
         match self.word {
             Some(step) => step.stage(),
-            None if self.missing_documents(programme).next().is_none() => Stage::Documented,
+            None if self.own_missing_documents(programme).next().is_none() => Stage::Documented,
             None => Stage::Proposed,
         }
     }
@@ -123,12 +136,17 @@ impl Log {
             }
             Change::Account(record) => self.take_account(record, by)?,
             Change::Link(terms) => self.take_link(terms, by, sequence, programme)?,
-            Change::Document { links, kind, document } => {
+            Change::Document { links, member, kind, document } => {
+                if let Some(member) = member {
+                    self.known_member("document.member", member)?;
+                }
                 self.each_link("document.link_ids", links, |own| {
                     if own.word == Some(Step::End) {
                         return Err(format!("{} is closed: it takes no document", own.terms.link));
                     }
-                    own.documents.insert(*kind, *document);
+                    let member = member.as_ref().unwrap_or(&own.terms.member).clone();
+                    let Document { digest, dated } = *document;
+                    own.documents.entry(member).or_default().insert((*kind, dated), digest);
                     note_entry(own, sequence);
                     Ok(())
                 })?;
@@ -161,7 +179,8 @@ impl Log {
             }
             Change::Override(limit) => {
                 self.known_scope("override.scope", &limit.scope, sequence)?;
-                put(&mut self.overrides, limit.scope.clone(), limit.clone());
+                let of_scope = Arc::make_mut(&mut self.overrides).entry(limit.scope.clone()).or_default();
+                of_scope.insert(limit.in_force.from, limit.clone());
             }
             Change::Port(port) => self.take_port(port, sequence)?,
             Change::Package { suspension, package } => {
@@ -267,7 +286,7 @@ impl Log {
         let mut ended = Vec::new();
         self.each_link("stage.link_ids", links, |own| {
             let stage = own.stage(programme);
-            let missing: Vec<String> = own.missing_documents(programme).map(document_name).collect();
+            let missing: Vec<String> = own.own_missing_documents(programme).map(document_name).collect();
             let link = &own.terms.link;
             stage.after(to).map_err(|reason| match (stage, to) {
                 (Stage::Proposed, Step::Rehearse) => {
@@ -326,8 +345,13 @@ impl Log {
             let text = format!("{} moves to {to} on {from} already: it can move on from the day after", port.link);
             return refused("port.effective_from", text);
         }
-        let before = before.map_or(&own.terms, |(_, terms)| terms);
-        if before.member == port.to {
+        // A later move to where this house's own last one leads is no repetition: that one may lack the other house, and on
+        // its date the houses may differ for good. Whether the link is there by both is a matter of both logs.
+        let is_there = match before {
+            None => own.terms.member == port.to,
+            Some(((from, to), _)) => *from == port.effective_from && *to == port.to,
+        };
+        if is_there {
             let text = format!("{} is at {} on {} already", port.link, port.to, port.effective_from);
             return refused("port.to_member", text);
         }

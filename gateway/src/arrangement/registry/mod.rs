@@ -10,6 +10,7 @@ mod chunked;
 mod effect;
 mod join;
 mod log;
+mod obstacle;
 mod parties;
 mod request;
 pub mod stage;
@@ -26,9 +27,10 @@ use self::log::Log;
 pub use self::{
     change::{Change, ChangeProblem, Scope, SuspensionId},
     join::{JoinedApproval, JoinedLink, JoinedPort, JoinedSuspension},
+    obstacle::{Obstacle, Remark},
     request::Asked,
     stage::Stage,
-    standing::{Obstacle, Standing},
+    standing::{OnDate, Standing},
 };
 use super::{
     digest::Digest,
@@ -195,15 +197,14 @@ impl Registry {
 
     /// The links that take part in the cycles of a business date with their terms and modes, ascending by link.
     pub fn links_on(&self, date: Date) -> impl Iterator<Item = (&LinkTerms, LinkMode)> {
-        let shared = self.logs.treasury.links.keys();
-        shared.filter_map(move |link| self.link_on(link, date))
+        let on = self.on(date);
+        self.logs.treasury.links.keys().filter_map(move |link| on.link(link))
     }
 
     /// A link that takes part in the cycles of a business date, with its terms and mode.
     #[must_use]
     pub fn link_on(&self, link: &LinkId, date: Date) -> Option<(&LinkTerms, LinkMode)> {
-        let mode = self.standing(link, date)?.stage.mode()?;
-        Some((self.terms_on(link, date)?, mode))
+        self.on(date).link(link)
     }
 
     /// The terms of a link on a date, at whatever stage it is; `None` unless both houses recorded the same.

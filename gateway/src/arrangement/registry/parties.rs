@@ -8,7 +8,7 @@ use jiff::civil::Date;
 use super::{
     Registry,
     change::{LossAllocation, MemberRecord, Package, Scope, SuspensionId},
-    standing::Obstacle,
+    obstacle::Obstacle,
 };
 use crate::arrangement::{
     leg::{Leg, Pair},

@@ -1,13 +1,16 @@
 //! What a house refuses to record though its log would take it: requests that cannot lead anywhere by what both logs say
 //! now. The log's own rules keep both houses' registries alike; these tell the caller early.
 
+use std::cell::OnceCell;
+
 use crossmargin::v1;
 use jiff::civil::Date;
 
 use super::{
     Registry,
     change::{self, Change, ChangeProblem, Port, Step, SuspensionId},
-    standing::Obstacle,
+    obstacle::Obstacle,
+    standing::OnDate,
 };
 use crate::arrangement::{
     leg::Leg,
@@ -36,6 +39,7 @@ impl Registry {
         let log = self.with_changes(leg, changes)?;
         let mut after = self.clone();
         after.logs[leg] = log;
+        let on = OnceCell::new();
         let mut problems = Vec::new();
         for (row, wire) in changes.iter().enumerate() {
             // Invariant: they were read a moment ago.
@@ -44,17 +48,30 @@ impl Registry {
             match &change {
                 Change::Link(terms) => after.check_link(leg, terms, date, &mut report),
                 Change::Stage { links, to: to @ (Step::Rehearse | Step::GoLive) } => {
+                    let on = on.get_or_init(|| after.on(date));
                     for (place, link) in links.iter().enumerate() {
-                        after.check_consent(leg, link, *to, date, &mut |reason| {
+                        after.check_consent(leg, link, *to, on, &mut |reason| {
                             report(format!("stage.link_ids[{place}]"), reason);
                         });
                     }
+                }
+                Change::Document { document, .. } if document.dated > date => {
+                    let text = format!("{} is to come: a document is recorded once it is signed", document.dated);
+                    report("document.dated".to_owned(), text);
                 }
                 Change::Lift(id) if after.suspension(*id).is_none() => {
                     let text = "no such suspension is recorded: see `crossmargin programme suspensions`".to_owned();
                     report("lift.suspension_id".to_owned(), text);
                 }
-                Change::Port(port) => after.check_port(port, asked, &mut report),
+                Change::Port(port) => {
+                    let terms = self.terms_on(&port.link, port.effective_from);
+                    if terms.is_some_and(|terms| terms.member == port.to) {
+                        let Port { link, to, effective_from } = port;
+                        let text = format!("{link} is at {to} on {effective_from} already, by both houses' records");
+                        report("port.to_member".to_owned(), text);
+                    }
+                    after.check_port(port, asked, &mut report);
+                }
                 Change::Package { suspension, .. } => {
                     after.check_default("default_package", *suspension, &mut report);
                     if !asked.is_derived {
@@ -85,8 +102,10 @@ impl Registry {
         for obstacle in obstacles.iter().filter(|obstacle| obstacle.left_to() == Some(leg)) {
             let field = match obstacle {
                 Obstacle::Affiliate(_) | Obstacle::Customer(_) => "link.owner",
-                Obstacle::Undesignated(_) if leg == Leg::Treasury => "link.treasury_account",
-                Obstacle::Undesignated(_) => "link.futures_account",
+                Obstacle::Undesignated(_) | Obstacle::AccountMember(_) if leg == Leg::Treasury => {
+                    "link.treasury_account"
+                }
+                Obstacle::Undesignated(_) | Obstacle::AccountMember(_) => "link.futures_account",
                 _ => "link.member",
             };
             report(field.to_owned(), format!("{} is not eligible: {}", terms.link, obstacle.text(self)));
@@ -95,8 +114,8 @@ impl Registry {
 
     /// A house consents to a live link where nothing is missing but the other house's part, and to a rehearsal where the
     /// houses recorded the same terms: its own are settled then.
-    fn check_consent(&self, leg: Leg, link: &LinkId, to: Step, date: Date, report: &mut impl FnMut(String)) {
-        let Some(standing) = self.standing(link, date) else { return };
+    fn check_consent(&self, leg: Leg, link: &LinkId, to: Step, on: &OnDate<'_>, report: &mut impl FnMut(String)) {
+        let Some(standing) = on.standing(link) else { return };
         for obstacle in standing.obstacles {
             let is_in_the_way = match &obstacle {
                 Obstacle::TermsDiffer(_) => true,

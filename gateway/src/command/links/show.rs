@@ -70,6 +70,7 @@ pub(super) fn one(details: &LinkDetails) -> String {
         ),
     ];
     lines.extend(view.missing.iter().map(|missing| format!("  missing    {missing}")));
+    lines.extend(view.remarks.iter().map(|remark| format!("  remark     {remark}")));
     lines.extend(view.suspensions.iter().map(|id| format!("  suspended  by {id}")));
     if view.override_bp < WHOLE_BP {
         lines.push(format!("  granted    at most {}", output::percent(view.override_bp)));
@@ -99,6 +100,7 @@ mod tests {
             missing: vec!["FICC suspended link L1 (FICC/12/0): checks; both houses have to lift it".into()],
             suspension_ids: vec!["FICC/12/0".into()],
             override_bp: 5_000,
+            remarks: vec!["CME has not recorded the move to BD2 from 2026-06-01 on".into()],
         };
         let change = v1::programme_change::Change::Link(terms);
         let history = vec![v1::LoggedChange {
@@ -118,6 +120,7 @@ mod tests {
             "L1  suspended",
             "stand-alone margin is charged",
             "both houses have to lift it",
+            "remark     CME has not recorded the move to BD2",
             "suspended  by FICC/12/0",
             "at most 50.00 %",
             "CME/3/2",

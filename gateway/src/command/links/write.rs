@@ -53,6 +53,10 @@ pub enum WriteAction {
         /// The document's date.
         #[arg(long, value_name = "DATE")]
         dated: Date,
+        /// The member that it binds, where it is not that of the link's terms as this house recorded them: a link that
+        /// moves needs the documents of the member that it moves to.
+        #[arg(long, value_name = "MEMBER")]
+        member: Option<MemberId>,
         /// Why, for a reader.
         #[arg(long, value_name = "TEXT", default_value = "")]
         reason: String,
@@ -107,7 +111,7 @@ impl WriteAction {
                 let changes = sample::programme::onboarding(&sample::book::links());
                 Ok((Batch { changes, places: vec![] }, writing))
             }
-            Self::Document { links, kind, file, digest, dated, reason, writing } => {
+            Self::Document { links, kind, file, digest, dated, member, reason, writing } => {
                 let digest = match (file, digest) {
                     (_, Some(digest)) => digest,
                     (Some(file), None) => sha256(&file)?,
@@ -118,6 +122,7 @@ impl WriteAction {
                     kind: v1::DocumentKind::from(kind).into(),
                     digest: wire::bytes_of(digest),
                     dated: dated.to_string(),
+                    member: member.map(String::from).unwrap_or_default(),
                 });
                 Ok((Batch::explained(change, reason), writing))
             }

@@ -132,7 +132,8 @@ fn what(change: &Change) -> String {
         Change::Document(r) => {
             let kind = small(r.kind().as_str_name(), "DOCUMENT_KIND_").replace('_', " ");
             let digest = output::short(&hex::encode(&r.digest));
-            format!("{kind} dated {} for {}, SHA-256 {digest}", r.dated, listed(&r.link_ids))
+            let at = if r.member.is_empty() { String::new() } else { format!(" at {}", r.member) };
+            format!("{kind} dated {} for {}{at}, SHA-256 {digest}", r.dated, listed(&r.link_ids))
         }
         Change::Stage(s) => format!("{} to {}", listed(&s.link_ids), small(s.to().as_str_name(), "LINK_STAGE_")),
         Change::Suspension(s) => {
@@ -207,6 +208,7 @@ fn fields(change: &Change) -> Value {
             "kind": small(r.kind().as_str_name(), "DOCUMENT_KIND_"),
             "digest": hex::encode(&r.digest),
             "dated": r.dated,
+            "member": r.member,
         }),
         Change::Stage(s) => json!({"link_ids": s.link_ids, "to": small(s.to().as_str_name(), "LINK_STAGE_")}),
         Change::Suspension(s) => json!({"scope": scope_fields(s.scope.as_ref()), "is_default": s.is_default}),

@@ -164,6 +164,7 @@ impl From<&v1::Link> for LinkView {
             },
             is_linked: from.is_linked,
             missing: from.missing.clone(),
+            remarks: from.remarks.clone(),
             suspensions: from.suspension_ids.clone(),
             override_bp: from.override_bp,
         }

@@ -151,6 +151,10 @@ impl Reader<'_> {
 
     fn document(&mut self, record: &v1::DocumentRecord) -> Option<Change> {
         let links = self.links("document.link_ids", &record.link_ids);
+        let member = match record.member.as_str() {
+            "" => Some(None),
+            name => self.name("document.member", name).map(Some),
+        };
         let kind = record.kind();
         if kind == v1::DocumentKind::Unspecified {
             self.report("document.kind", "is not given or not known here");
@@ -158,7 +162,8 @@ impl Reader<'_> {
         let digest = Digest::try_from(&record.digest[..]);
         let digest = digest.map_err(|error| self.report("document.digest", error.to_string())).ok();
         let dated = self.date("document.dated", &record.dated);
-        Some(Change::Document { links: links?, kind, document: Document { digest: digest?, dated: dated? } })
+        let document = Document { digest: digest?, dated: dated? };
+        Some(Change::Document { links: links?, member: member?, kind, document })
     }
 
     fn stage(&mut self, change: &v1::StageChange) -> Option<Change> {

@@ -16,16 +16,27 @@ pub(super) struct Sent {
     pub(super) digest: Digest,
 }
 
+/// The members that the customer's link moves to: the last one never signs its documents.
+const MOVES_TO: [&str; 3] = ["M1", "M2", "M3"];
+
 /// The dates on which a registry is looked at: before and after everything that the vocabulary dates.
 pub(super) const DATES: [&str; 5] = ["2026-01-01", "2026-03-01", "2026-04-20", "2026-05-05", "2026-06-01"];
 pub(super) const LINKS: [&str; 4] = [LINK, HOUSE_LINK, AFFILIATE_LINK, "L-other"];
 
 /// What a house records to bring three links of the three kinds to life, in order.
 pub(super) static ONBOARDING: LazyLock<Vec<v1::ProgrammeChange>> = LazyLock::new(|| {
-    let mut changes = vec![member("M2"), customer("M2", always())];
+    let mut changes = vec![member("M2"), customer("M2", always()), member("M3"), customer("M3", always())];
     for link in [LINK, HOUSE_LINK, AFFILIATE_LINK] {
         changes.extend(onboarding(link));
     }
+    // Some documents are signed only after the first of the dates.
+    let affiliates = document(AFFILIATE_LINK, documents_of(AFFILIATE_LINK)[0]);
+    for own in changes.iter_mut().filter(|own| **own == affiliates) {
+        *own = document_of("", AFFILIATE_LINK, documents_of(AFFILIATE_LINK)[0], "2026-04-01");
+    }
+    // Where the customer's link moves to, its documents are signed anew.
+    let documents = CUSTOMER_DOCUMENTS.into_iter().zip([SINCE, SINCE, "2026-04-02"]);
+    changes.extend(documents.map(|(kind, dated)| document_of("M2", LINK, kind, dated)));
     changes
 });
 
@@ -52,12 +63,15 @@ fn parties() -> Vec<v1::ProgrammeChange> {
         affiliate(MEMBER, range(SINCE, "2026-04-01")),
         affiliate("M2", always()),
         customer(MEMBER, range("2026-04-01", "")),
-        customer("M3", always()),
+        customer("M4", always()),
         account("T-customer", CUSTOMER, AccountUse::CrossMargin),
         account("F-customer", CUSTOMER, AccountUse::CrossMargin),
         account("T-customer", CUSTOMER, AccountUse::Regular),
         account("F-affiliate", AFFILIATE, AccountUse::Regular),
         account("T-other", "C-2", AccountUse::CrossMargin),
+        account_at("M2", "T-customer", CUSTOMER, AccountUse::CrossMargin),
+        account_at("M2", "F-customer", CUSTOMER, AccountUse::CrossMargin),
+        account_at("M2", "F-affiliate", AFFILIATE, AccountUse::CrossMargin),
     ];
     words.extend([MEMBER, "M2"].map(member));
     words.extend([MEMBER, "M2"].map(|member| customer(member, always())));
@@ -79,7 +93,14 @@ fn links() -> Vec<v1::ProgrammeChange> {
         limit(of_link(LINK), 500),
         limit(of_member(MEMBER), 250),
         limit(of_everything(), 1_000),
+        limit_of(of_link(LINK), 500, SINCE, "2026-04-01"),
+        limit_of(of_link(LINK), 700, "2026-04-01", ""),
+        limit_of(of_everything(), 900, "2026-05-01", ""),
+        limit_of(of_member("M2"), 100, "2026-05-01", "2026-05-10"),
     ];
+    for (kind, dated) in CUSTOMER_DOCUMENTS.into_iter().zip(["2026-04-20", "2026-05-05", SINCE]) {
+        words.extend(MEMBERS.map(|member| document_of(member, LINK, kind, dated)));
+    }
     for link_id in LINKS {
         words.push(link(terms(link_id)));
         words.extend(documents_of(link_id).iter().map(|kind| document(link_id, *kind)));
@@ -88,7 +109,7 @@ fn links() -> Vec<v1::ProgrammeChange> {
         }
     }
     for from in ["2026-04-01", "2026-05-01"] {
-        words.extend(MEMBERS.map(|to| port(LINK, to, from)));
+        words.extend(MOVES_TO.map(|to| port(LINK, to, from)));
     }
     words
 }
@@ -142,7 +163,7 @@ fn word() -> impl Strategy<Value = v1::ProgrammeChange> {
 }
 
 fn a_move() -> impl Strategy<Value = v1::ProgrammeChange> {
-    (0..MEMBERS.len(), 1..=5).prop_map(|(to, month)| port(LINK, MEMBERS[to], &format!("2026-0{month}-01")))
+    (0..MOVES_TO.len(), 1..=5).prop_map(|(to, month)| port(LINK, MOVES_TO[to], &format!("2026-0{month}-01")))
 }
 
 /// What one house asks to record, a batch for each entry: most of the onboarding, and other changes in between and after.
@@ -164,7 +185,7 @@ fn asked(left_out: &[usize], mut others: Placed) -> Vec<Vec<v1::ProgrammeChange>
 
 /// What both houses ask to record: some of it the same, the rest each its own.
 pub(super) fn asked_of_both() -> impl Strategy<Value = Pair<Vec<Vec<v1::ProgrammeChange>>>> {
-    let own = || (vec(0..3 * ONBOARDING.len(), 0..=2), placed(vec(word(), 1..=2), 14));
+    let own = || (vec(0..3 * ONBOARDING.len(), 0..=2), placed(vec(prop_oneof![9 => word(), 1 => a_move()], 1..=2), 14));
     let shared = placed(prop_oneof![word(), a_move()].prop_map(|change| vec![change]), 6);
     (own(), own(), shared).prop_map(|(treasury, futures, shared)| {
         let all = |(left_out, own): (Vec<usize>, Placed)| asked(&left_out, [own, shared.clone()].concat());

@@ -95,7 +95,7 @@ proptest! {
                 prop_assert_eq!(registry.cap_bp(terms, date), records.cap_bp(&terms.to_wire(), &on));
                 prop_assert!(Leg::BOTH.into_iter().all(|leg| records.word(leg, id).is_some()), "{} {}", id, on);
             }
-            if let Some(Standing { stage, obstacles }) = registry.standing(&link, date) {
+            if let Some(Standing { stage, obstacles, .. }) = registry.standing(&link, date) {
                 prop_assert_eq!(stage == Stage::Live, obstacles.is_empty(), "what is not live names an obstacle");
             }
         }
@@ -123,6 +123,22 @@ proptest! {
                 RegistryContent::Changes(batch) => batch.changes.iter().any(Change::is_material),
             };
             prop_assert!(is_material || taken_by_cycles(&registry) == before, "{:?}", entry);
+        }
+    }
+
+    #[test]
+    fn cycles_are_computed_again_where_and_only_where_what_they_take_changed(
+        asked in asked_of_both(), turns in turns(),
+    ) {
+        let dates = DATES.map(day);
+        let mut registry = Registry::new(rules());
+        for Sent { leg, entry, digest } in merged(&logs_of(&asked), &turns) {
+            let before = registry.clone();
+            registry.record(leg, &entry, digest).unwrap();
+            let RegistryContent::Changes(batch) = &entry.content else { continue };
+            let is_other = taken_by_cycles(&registry) != taken_by_cycles(&before);
+            prop_assert_eq!(registry.changes_cycles(&before, &batch.changes, &dates), is_other, "{:?}", entry);
+            prop_assert!(!registry.changes_cycles(&before, &batch.changes, &[]));
         }
     }
 
@@ -196,8 +212,8 @@ fn random_histories_come_to_every_stage_and_every_obstacle_of_both_houses() {
             let is_moved = registry.terms_on(&link, date).is_some_and(|terms| terms.member.as_str() == "M2");
             *seen.entry("moved and live".to_owned()).or_default() +=
                 usize::from(is_moved && standing.stage == Stage::Live);
-            for obstacle in standing.obstacles {
-                let name = format!("{obstacle:?}");
+            let obstacles = standing.obstacles.iter().map(|obstacle| format!("{obstacle:?}"));
+            for name in obstacles.chain(standing.remarks.iter().map(|remark| format!("{remark:?}"))) {
                 let name = name.split('(').next().unwrap_or_default().to_owned();
                 *seen.entry(name).or_default() += 1;
             }
@@ -217,6 +233,9 @@ fn random_histories_come_to_every_stage_and_every_obstacle_of_both_houses() {
         "Affiliate",
         "Customer",
         "Undesignated",
+        "AccountMember",
+        "MoveAwaits",
+        "MovesDiffer",
         "Approval",
         "ClosedBy",
     ];

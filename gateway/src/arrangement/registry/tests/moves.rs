@@ -7,10 +7,15 @@ const FROM: &str = "2026-05-01";
 fn movable() -> Registry {
     let mut registry = adopted();
     for leg in Leg::BOTH {
-        try_record(&mut registry, leg, &[&onboarding(LINK)[..], &[member("M2"), customer("M2", always())]].concat())
-            .unwrap();
+        let more = [&[member("M2"), customer("M2", always())][..], &documents("M2")].concat();
+        try_record(&mut registry, leg, &[onboarding(LINK), more].concat()).unwrap();
     }
     registry
+}
+
+/// The documents that a member signed for the link.
+fn documents(member: &str) -> Vec<v1::ProgrammeChange> {
+    CUSTOMER_DOCUMENTS.map(|kind| document_of(member, LINK, kind, SINCE)).into()
 }
 
 fn moved(moves: &[(Leg, &str, &str)]) -> Registry {
@@ -70,6 +75,96 @@ fn a_link_that_moved_stands_by_the_records_of_its_new_member() {
             try_record(&mut registry, leg, std::slice::from_ref(&change)).unwrap();
             let found = registry.standing(&LINK.parse().unwrap(), day(FROM)).unwrap();
             assert_eq!(found.stage, stage, "{change:?}: {:?}", found.obstacles);
+        }
+    }
+}
+
+#[test]
+fn a_link_that_moved_needs_the_documents_of_its_new_member_at_both_houses() {
+    for leg in Leg::BOTH {
+        for kind in CUSTOMER_DOCUMENTS {
+            let mut registry = adopted();
+            for by in Leg::BOTH {
+                let given = documents("M2").into_iter().zip(CUSTOMER_DOCUMENTS);
+                let given = given.filter(|(_, own)| (by, *own) != (leg, kind)).map(|(document, _)| document);
+                let more = [member("M2"), customer("M2", always())].into_iter().chain(given);
+                try_record(&mut registry, by, &onboarding(LINK).into_iter().chain(more).collect::<Vec<_>>()).unwrap();
+                try_record(&mut registry, by, &[port(LINK, "M2", FROM)]).unwrap();
+            }
+            let on = |registry: &Registry, date| registry.standing(&LINK.parse().unwrap(), day(date)).unwrap();
+            assert_eq!(on(&registry, "2026-04-30").stage, Stage::Live);
+            let lacking = on(&registry, FROM);
+            assert_eq!((lacking.stage, lacking.obstacles), (Stage::Suspended, vec![Obstacle::Document(leg, kind)]));
+            assert_eq!(lacking.stage.mode(), Some(LinkMode::Suspended), "its figures are still agreed");
+            // One that binds the former member does not help, and one that is signed later does from then on.
+            try_record(&mut registry, leg, &[document(LINK, kind), document_of("M2", LINK, kind, "2026-05-04")])
+                .unwrap();
+            let stages = [FROM, "2026-05-03", "2026-05-04"].map(|date| on(&registry, date).stage);
+            assert_eq!(stages, [Stage::Suspended, Stage::Suspended, Stage::Live]);
+        }
+    }
+}
+
+#[test]
+fn an_account_that_is_recorded_stands_at_the_member_that_carries_the_link() {
+    for leg in Leg::BOTH {
+        let at_member = |member: &str| {
+            let name = if leg == Leg::Treasury { "T-customer" } else { "F-customer" };
+            account_at(member, name, CUSTOMER, v1::AccountUse::CrossMargin)
+        };
+        let mut registry = moved(&[(Leg::Treasury, "M2", FROM), (Leg::Futures, "M2", FROM)]);
+        let on = |registry: &Registry, date| registry.standing(&LINK.parse().unwrap(), day(date)).unwrap();
+        for (member, date, elsewhere) in [("M1", FROM, "2026-04-30"), ("M2", "2026-04-30", FROM)] {
+            try_record(&mut registry, leg, &[at_member(member)]).unwrap();
+            let found = on(&registry, date);
+            assert_eq!((found.stage, found.obstacles), (Stage::Suspended, vec![Obstacle::AccountMember(leg)]));
+            assert_eq!(on(&registry, elsewhere).stage, Stage::Live);
+        }
+        assert_eq!(Obstacle::AccountMember(leg).left_to(), Some(leg));
+        let text = Obstacle::AccountMember(leg).text(&registry);
+        assert!(text.contains(rules().houses[leg].as_ref()) && text.contains("another member"), "{text}");
+    }
+}
+
+#[test]
+fn a_move_that_is_not_in_effect_is_named_and_stops_nothing() {
+    use Leg::{Futures, Treasury};
+    let (later, to) = ("2026-05-02", |member: &str| member.parse::<crate::arrangement::name::MemberId>().unwrap());
+    let awaits = |leg, member: &str, from| Remark::MoveAwaits(leg, to(member), day(from));
+    let mut registry = movable();
+    for leg in Leg::BOTH {
+        try_record(&mut registry, leg, &[member("M3"), customer("M3", always())]).unwrap();
+    }
+    let both = [(Treasury, "M2", later), (Futures, "M2", later)];
+    for (moves, on_later, wanted) in [
+        (&[][..], "M1", vec![]),
+        (&both[..], "M2", vec![]),
+        (&[(Treasury, "M2", FROM)], "M1", vec![awaits(Futures, "M2", FROM)]),
+        (&[(Futures, "M2", FROM)], "M1", vec![awaits(Treasury, "M2", FROM)]),
+        (
+            &[(Treasury, "M2", FROM), (Futures, "M2", later)],
+            "M1",
+            vec![awaits(Futures, "M2", FROM), awaits(Treasury, "M2", later)],
+        ),
+        (
+            &[(Treasury, "M2", FROM), (Futures, "M3", FROM)],
+            "M1",
+            vec![Remark::MovesDiffer(day(FROM), Pair { treasury: to("M2"), futures: to("M3") })],
+        ),
+        // The same move at both from a later date on settles it, and what it overtook is not told any more.
+        (&[&[(Treasury, "M2", FROM), (Futures, "M3", FROM)][..], &both[..]].concat(), "M2", vec![]),
+    ] {
+        let mut registry = registry.clone();
+        for (leg, to, from) in moves {
+            try_record(&mut registry, *leg, &[port(LINK, to, from)]).unwrap();
+        }
+        let found = registry.standing(&LINK.parse().unwrap(), day(later)).unwrap();
+        assert_eq!((found.stage, found.obstacles, found.remarks.clone()), (Stage::Live, vec![], wanted), "{moves:?}");
+        assert_eq!(at(&registry, later).0, on_later, "{moves:?}");
+        for remark in found.remarks {
+            let text = remark.text(&registry);
+            assert!(text.contains(FROM) || text.contains(later), "{text}");
+            assert!(text.contains("FICC") || text.contains("CME"), "{text}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Whether a link is live, straight from the list of what was recorded: as a reader of both logs would do it by hand, with
 //! texts alone. It shares nothing with the registry but the contract.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crossmargin::v1::{self, programme_change::Change as Wire};
 
@@ -73,10 +73,11 @@ impl Records {
         let Some(terms) = self.terms_on(link, date) else { return false };
         let is_met_by = |leg: Leg| {
             self.word(leg, link) == Some(v1::LinkStage::Live)
-                && self.has_documents(leg, link)
+                && self.has_documents(leg, link, &terms.member, date)
                 && self.is_member_fit(leg, &terms, date)
                 && self.is_owner_fit(leg, &terms, date)
                 && self.is_designated(leg, &terms)
+                && self.is_at_member(leg, &terms)
         };
         Leg::BOTH.into_iter().all(is_met_by)
             && !self.is_suspended(&terms)
@@ -84,26 +85,30 @@ impl Records {
                 || APPROVALS.iter().all(|kind| self.is_approved(*kind, terms.kind(), date)))
     }
 
-    /// The smallest limit in force that touches the link, of each house's last word on each scope.
+    /// The smallest limit in force that touches the link, of each house's last word on each scope and first day.
     pub(super) fn cap_bp(&self, terms: &v1::LinkTerms, date: &str) -> u32 {
         let mut cap = 10_000;
         for scope in [of_link(&terms.link_id), of_member(&terms.member), of_everything()] {
             for leg in Leg::BOTH {
-                let limit = self.last(leg, |change| match change {
-                    Wire::Override(limit) if limit.scope == scope => Some(limit.clone()),
+                let limits = self.by(leg).filter_map(|change| match change {
+                    Wire::Override(limit) if limit.scope == scope => {
+                        limit.in_force.clone().zip(Some(limit.max_factor_bp))
+                    }
                     _ => None,
                 });
-                let limit = limit.filter(|limit| holds(limit.in_force.as_ref(), date));
-                cap = limit.map_or(cap, |limit| cap.min(limit.max_factor_bp));
+                let mut words = BTreeMap::new();
+                limits.for_each(|(period, most)| drop(words.insert(period.from.clone(), (period, most))));
+                let in_force = words.into_values().filter(|(period, _)| holds(Some(period), date));
+                cap = in_force.map(|(_, most)| most).chain([cap]).min().unwrap();
             }
         }
         cap
     }
 
-    /// The documents that a house took since the parties of the link are what they are.
-    fn has_documents(&self, leg: Leg, link: &str) -> bool {
+    /// The documents of a member, signed by a date, that a house took since the parties of the link are what they are.
+    fn has_documents(&self, leg: Leg, link: &str, member: &str, date: &str) -> bool {
         let mut held = BTreeSet::new();
-        let mut parties = None;
+        let mut parties: Option<(i32, String, String)> = None;
         for change in self.by(leg) {
             match change {
                 Wire::Link(terms) if terms.link_id == link => {
@@ -114,7 +119,11 @@ impl Records {
                     parties = Some(new);
                 }
                 Wire::Document(document) if document.link_ids.iter().any(|id| id == link) => {
-                    held.insert(document.kind());
+                    let of_terms = parties.as_ref().map(|(_, member, _)| member.as_str());
+                    let binds = if document.member.is_empty() { of_terms } else { Some(document.member.as_str()) };
+                    if binds == Some(member) && document.dated.as_str() <= date {
+                        held.insert(document.kind());
+                    }
                 }
                 _ => {}
             }
@@ -159,6 +168,16 @@ impl Records {
             _ => None,
         });
         usage.is_none_or(|usage| usage == v1::AccountUse::CrossMargin)
+    }
+
+    /// Whether a house that has recorded its account of the link has recorded it at the link's member.
+    fn is_at_member(&self, leg: Leg, terms: &v1::LinkTerms) -> bool {
+        let own = if leg == Leg::Treasury { &terms.treasury_account } else { &terms.futures_account };
+        let member = self.last(leg, |change| match change {
+            Wire::Account(record) if record.account == *own => Some(record.member.clone()),
+            _ => None,
+        });
+        member.is_none_or(|member| member == terms.member)
     }
 
     fn is_suspended(&self, terms: &v1::LinkTerms) -> bool {

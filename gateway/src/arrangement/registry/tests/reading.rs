@@ -70,7 +70,16 @@ fn every_kind_of_change_reads_as_what_was_written() {
         (link(terms(LINK)), Change::Link(LinkTerms::from_wire(&terms(LINK)).unwrap())),
         (
             wire::document(LINK, DocumentKind::CustomerAgreement),
-            Change::Document { links: vec![the_link()], kind: DocumentKind::CustomerAgreement, document },
+            Change::Document { links: vec![the_link()], member: None, kind: DocumentKind::CustomerAgreement, document },
+        ),
+        (
+            document_of("M2", LINK, DocumentKind::CustomerAgreement, SINCE),
+            Change::Document {
+                links: vec![the_link()],
+                member: Some("M2".parse().unwrap()),
+                kind: DocumentKind::CustomerAgreement,
+                document,
+            },
         ),
         (stage(LINK, LinkStage::Rehearsing), step(Step::Rehearse)),
         (stage(LINK, LinkStage::Live), step(Step::GoLive)),

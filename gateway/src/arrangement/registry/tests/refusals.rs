@@ -94,6 +94,7 @@ fn rows() -> Vec<(v1::ProgrammeChange, &'static str, &'static str)> {
         (link_of(|terms| terms.futures_account = "-".into()), "link.futures_account", "starts or ends"),
         (document_of(|record| record.link_ids.clear()), "document.link_ids", "1 to 20000"),
         (document_of(|record| record.link_ids.push(String::new())), "document.link_ids[1]", "it is empty"),
+        (document_of(|record| record.member = "M 1".into()), "document.member", "another character"),
         (document_of(|record| record.kind = 77), "document.kind", "not known here"),
         (document_of(|record| record.digest = vec![0; 31].into()), "document.digest", "31 were given"),
         (document_of(|record| record.dated = "20260102".into()), "document.dated", "is not a date"),

@@ -35,6 +35,12 @@ fn movable(record: v1::MemberRecord) -> Pair<Vec<v1::ProgrammeChange>> {
     with(logs, Leg::Futures, &[member("M2"), customer("M2", always())])
 }
 
+/// The parties of the customer's link, and the Treasury house's account recorded at another member.
+fn known_at_m2() -> Pair<Vec<v1::ProgrammeChange>> {
+    let parties = [member(MEMBER), customer(MEMBER, always()), member("M2")];
+    with(both(&parties), Leg::Treasury, &[account_at("M2", "T-customer", CUSTOMER, AccountUse::CrossMargin)])
+}
+
 fn rows() -> Vec<Row> {
     let go_live = || stage(LINK, LinkStage::Live);
     let live = |change: v1::ProgrammeChange| with(rehearsing(), Leg::Treasury, &[change]);
@@ -96,11 +102,24 @@ fn rows() -> Vec<Row> {
             "port.to_member",
             "futures commission merchant",
         ),
+        (known_at_m2(), link(terms(LINK)), "link.treasury_account", "as one of another member"),
         (
             with(no(|_| {}), Leg::Futures, &[suspend(of_member("M2"))]),
             port(LINK, "M2", DAY),
             "port.to_member",
             "CME suspended member M2",
+        ),
+        (
+            both(&[&onboarding(LINK)[..], &[member("M2"), customer("M2", always()), port(LINK, "M2", DAY)]].concat()),
+            port(LINK, "M2", "2026-04-21"),
+            "port.to_member",
+            "L-customer is at M2 on 2026-04-21 already, by both houses' records",
+        ),
+        (
+            both(&onboarding(LINK)),
+            document_of("", LINK, v1::DocumentKind::CustomerAgreement, "2026-04-21"),
+            "document.dated",
+            "2026-04-21 is to come",
         ),
         (no(|_| {}), port(LINK, "M2", "2026-04-19"), "port.effective_from", "cycles of 2026-04-19 were opened already"),
         (both(&[]), package("CME/2/0"), "default_package.suspension_id", "no member was suspended in default"),

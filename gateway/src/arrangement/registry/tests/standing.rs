@@ -122,6 +122,11 @@ fn lacks_of_a_house(leg: Leg) -> Vec<(Logs, Stage, Vec<Obstacle>)> {
             Stage::Suspended,
             vec![Obstacle::Undesignated(leg)],
         ),
+        (
+            plus(leg, &[member("M2"), account_at("M2", account_of(leg), CUSTOMER, AccountUse::CrossMargin)]),
+            Stage::Suspended,
+            vec![Obstacle::AccountMember(leg)],
+        ),
         (plus(leg, &[stage(LINK, LinkStage::Closing)]), Stage::Closing, vec![Obstacle::ClosedBy(leg)]),
         (
             plus(leg, &[stage(LINK, LinkStage::Closing), stage(LINK, LinkStage::Closed)]),
@@ -191,7 +196,8 @@ fn a_link_rehearses_while_an_approval_is_not_signed_by_both_or_not_effective() {
     for leg in Leg::BOTH {
         for kind in APPROVALS {
             for (row, logs) in approvals_that_do_not_count(leg, kind).into_iter().enumerate() {
-                let wanted = Standing { stage: Stage::Rehearsing, obstacles: vec![Obstacle::Approval(kind)] };
+                let wanted =
+                    Standing { stage: Stage::Rehearsing, obstacles: vec![Obstacle::Approval(kind)], remarks: vec![] };
                 assert_eq!(standing(&logs, DAY), wanted, "{leg:?} {kind:?} row {row}");
             }
             let withdrawn = plus(leg, &[withdraw(kind, DAY)]);
@@ -231,6 +237,27 @@ fn one_house_suspends_alone_and_lifting_takes_both() {
 }
 
 #[test]
+fn a_document_counts_from_its_date_on() {
+    let kind = DocumentKind::CustomerAgreement;
+    for leg in Leg::BOTH {
+        let later = document_of("", LINK, kind, "2026-04-21");
+        let logs = instead(leg, |own| *own == document(LINK, kind), Some(&later));
+        let found = ["2026-04-20", "2026-04-21"].map(|date| standing(&logs, date).stage);
+        assert_eq!(found, [Stage::Suspended, Stage::Live], "both consented already");
+        assert_eq!(standing(&logs, DAY).obstacles, [Obstacle::Document(leg, kind)]);
+        let unconsented = instead(leg, |own| *own == document(LINK, kind), Some(&later));
+        let unconsented = Pair::from_fn(|by| {
+            let is_consent = |own: &&v1::ProgrammeChange| !matches!(own.change, Some(Wire::Stage(_))) || by != leg;
+            unconsented[by].iter().filter(is_consent).cloned().collect::<Vec<_>>()
+        });
+        let found = ["2026-04-20", "2026-04-21"].map(|date| standing(&unconsented, date).stage);
+        assert_eq!(found, [Stage::Proposed, Stage::Documented]);
+        // A renewal leaves the days before it as they were.
+        assert_eq!(standing(&plus(leg, from_ref(&later)), DAY).stage, Stage::Live);
+    }
+}
+
+#[test]
 fn an_affiliate_has_to_be_eligible_at_both_houses_and_needs_no_registration() {
     let link: LinkId = AFFILIATE_LINK.parse().unwrap();
     let unregistered = v1::MemberRecord { membership: always(), member: MEMBER.to_owned(), ..Default::default() };
@@ -239,7 +266,7 @@ fn an_affiliate_has_to_be_eligible_at_both_houses_and_needs_no_registration() {
             holding(&rules(), &and(complete(AFFILIATE_LINK), leg, &[of(Wire::Member(unregistered.clone()))]));
         assert_eq!(registry.standing(&link, day(DAY)).unwrap().stage, Stage::Live);
         let ended = and(complete(AFFILIATE_LINK), leg, &[affiliate(MEMBER, range(SINCE, "2026-04-19"))]);
-        let wanted = Standing { stage: Stage::Suspended, obstacles: vec![Obstacle::Affiliate(leg)] };
+        let wanted = Standing { stage: Stage::Suspended, obstacles: vec![Obstacle::Affiliate(leg)], remarks: vec![] };
         assert_eq!(holding(&rules(), &ended).standing(&link, day(DAY)), Some(wanted));
     }
 }
@@ -248,7 +275,10 @@ fn an_affiliate_has_to_be_eligible_at_both_houses_and_needs_no_registration() {
 fn nothing_is_live_while_the_arrangement_as_a_whole_is_in_rehearsal() {
     let rehearsed = Arc::new(Programme { mode: ArrangementMode::Rehearsal, ..Programme::clone(&rules()) });
     let found = holding(&rehearsed, &complete(LINK)).standing(&LINK.parse().unwrap(), day(DAY)).unwrap();
-    assert_eq!(found, Standing { stage: Stage::Rehearsing, obstacles: vec![Obstacle::ArrangementRehearsed] });
+    assert_eq!(
+        found,
+        Standing { stage: Stage::Rehearsing, obstacles: vec![Obstacle::ArrangementRehearsed], remarks: vec![] }
+    );
 }
 
 #[test]
@@ -268,7 +298,8 @@ fn a_link_takes_part_in_no_cycle_before_both_houses_consented_even_if_one_closes
             leg.other(),
             &[stage(LINK, LinkStage::Closing), stage(LINK, LinkStage::Closed)],
         );
-        let wanted = Standing { stage: Stage::Closed, obstacles: vec![Obstacle::ClosedBy(leg.other())] };
+        let wanted =
+            Standing { stage: Stage::Closed, obstacles: vec![Obstacle::ClosedBy(leg.other())], remarks: vec![] };
         assert_eq!(standing(&withdrawn, DAY), wanted);
     }
 }
@@ -311,5 +342,17 @@ fn the_smallest_override_of_both_houses_that_is_in_force_governs() {
     assert_eq!(capped([&[limit(of_everything(), 5), limit(of_everything(), 900)], &[]], DAY), 900, "a later replaces");
     for (date, cap) in [("2026-04-19", 10_000), (DAY, 1), ("2026-04-21", 10_000)] {
         assert_eq!(capped([&[], std::slice::from_ref(&brief)], date), cap, "{date}");
+    }
+    // One that begins later leaves the one in force; the same again, with an end, ends it.
+    let of_days = |max_factor_bp, from: &str, until: &str| limit_of(of_everything(), max_factor_bp, from, until);
+    let open = of_days(500, SINCE, "");
+    let later = of_days(700, "2026-04-21", "");
+    for (limits, wanted) in [
+        (vec![open.clone(), later.clone()], [500, 500]),
+        (vec![later.clone(), open.clone()], [500, 500]),
+        (vec![open.clone(), later.clone(), of_days(500, SINCE, DAY)], [500, 700]),
+        (vec![open, of_days(500, SINCE, "2026-04-19")], [10_000, 10_000]),
+    ] {
+        assert_eq!([DAY, "2026-04-21"].map(|date| capped([&limits, &[]], date)), wanted, "{limits:?}");
     }
 }

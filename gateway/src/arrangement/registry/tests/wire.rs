@@ -61,6 +61,15 @@ pub(super) fn account(account: &str, owner: &str, usage: v1::AccountUse) -> v1::
     of(Change::Account(v1::AccountRecord { account, member, owner, r#use: usage.into() }))
 }
 
+/// An account that a member carries.
+pub(super) fn account_at(member: &str, name: &str, owner: &str, usage: v1::AccountUse) -> v1::ProgrammeChange {
+    let mut change = account(name, owner, usage);
+    if let Some(Change::Account(record)) = &mut change.change {
+        record.member = member.to_owned();
+    }
+    change
+}
+
 /// The terms of a link of each kind; the account at each house is named after the link.
 pub(super) fn terms(link: &str) -> v1::LinkTerms {
     let (kind, owner) = match link {
@@ -85,7 +94,16 @@ pub(super) fn link(terms: v1::LinkTerms) -> v1::ProgrammeChange {
 pub(super) fn document(link: &str, kind: DocumentKind) -> v1::ProgrammeChange {
     let digest = vec![kind as u8; 32].into();
     let (link_ids, dated) = (vec![link.to_owned()], SINCE.to_owned());
-    of(Change::Document(v1::DocumentRecord { link_ids, kind: kind.into(), digest, dated }))
+    of(Change::Document(v1::DocumentRecord { link_ids, kind: kind.into(), digest, dated, member: String::new() }))
+}
+
+/// A document that binds a member, of a date.
+pub(super) fn document_of(member: &str, link_id: &str, kind: DocumentKind, dated: &str) -> v1::ProgrammeChange {
+    let mut change = document(link_id, kind);
+    if let Some(Change::Document(record)) = &mut change.change {
+        (record.member, record.dated) = (member.to_owned(), dated.to_owned());
+    }
+    change
 }
 
 pub(super) fn stage(link: &str, to: LinkStage) -> v1::ProgrammeChange {
@@ -137,7 +155,12 @@ pub(super) fn withdraw(kind: ApprovalKind, from: &str) -> v1::ProgrammeChange {
 }
 
 pub(super) fn limit(scope: Option<v1::Scope>, max_factor_bp: u32) -> v1::ProgrammeChange {
-    of(Change::Override(v1::ReductionOverride { scope, max_factor_bp, in_force: always() }))
+    limit_of(scope, max_factor_bp, SINCE, "")
+}
+
+/// A limit of some days.
+pub(super) fn limit_of(scope: Option<v1::Scope>, max_factor_bp: u32, from: &str, until: &str) -> v1::ProgrammeChange {
+    of(Change::Override(v1::ReductionOverride { scope, max_factor_bp, in_force: range(from, until) }))
 }
 
 pub(super) fn port(link: &str, to: &str, from: &str) -> v1::ProgrammeChange {

@@ -21,7 +21,9 @@ fn a_document_is_recorded_for_all_its_links_by_its_digest() {
     let line = format!("document L1 L2 --kind customer-agreement --digest {digest} --dated 2026-02-20");
     let Some(Change::Document(record)) = parse(&line).unwrap().change else { panic!("no document") };
     assert_eq!((record.link_ids, hex::encode(&record.digest)), (vec!["L1".into(), "L2".into()], digest.to_owned()));
-    assert_eq!(record.dated, "2026-02-20");
+    assert_eq!((record.dated.as_str(), record.member.as_str()), ("2026-02-20", ""));
+    let Some(Change::Document(record)) = parse(&format!("{line} --member BD2")).unwrap().change else { panic!() };
+    assert_eq!(record.member, "BD2");
 
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("agreement.txt");

@@ -143,6 +143,7 @@ fn change(kind: &str, fields: &mut Fields<'_>) -> Change {
             kind: fields.named::<DocumentName>("kind").map(v1::DocumentKind::from).unwrap_or_default().into(),
             digest: fields.digest(sha256),
             dated: fields.date("dated"),
+            member: fields.maybe_text("member").unwrap_or_default(),
         }),
         "stage" => Change::Stage(v1::StageChange {
             link_ids: fields.texts("link_ids"),

@@ -34,6 +34,7 @@ link_ids = ["northgate.C-17"]
 kind = "customer-agreement"
 file = "agreement.txt"
 dated = 2026-02-20
+member = "northgate"
 
 [[member]]
 member = "southgate"
@@ -124,7 +125,7 @@ fn changes_are_recorded_in_the_order_of_the_file() {
             "affiliate"
         ]
     );
-    assert_eq!((batch.places[0].as_str(), batch.places[5].as_str()), ("changes.toml, line 3", "changes.toml, line 34"));
+    assert_eq!((batch.places[0].as_str(), batch.places[5].as_str()), ("changes.toml, line 3", "changes.toml, line 35"));
     assert_eq!(
         views[0].what,
         "member northgate: clearing member from 2020-01-02 on, broker-dealer from 2020-01-02 on, \
@@ -134,7 +135,8 @@ fn changes_are_recorded_in_the_order_of_the_file() {
     assert_eq!((views[9].reason.as_str(), views[11].fields["max_factor_bp"].as_u64()), ("insolvent", Some(5_000)));
     // SHA-256 of `the agreement`.
     let digest = "1fcfef795f235128eae890c138002bade2a4419c25e01d30df08c52ba6a64586";
-    assert_eq!(views[4].fields["digest"], digest);
+    assert_eq!((&views[4].fields["digest"], &views[4].fields["member"]), (&digest.into(), &"northgate".into()));
+    assert!(views[4].what.contains("for link northgate.C-17 at northgate"), "{}", views[4].what);
 }
 
 #[test]
