@@ -231,12 +231,15 @@ fn about(change: &v1::ProgrammeChange, link: &str, suspensions: &HashSet<String>
     let only = |named: &[String]| named.iter().any(|named| named == link).then(|| vec![link.to_owned()]);
     let whole = change.change.as_ref()?;
     let cut = match whole {
-        Wire::Document(v1::DocumentRecord { link_ids, kind, digest, dated }) => Wire::Document(v1::DocumentRecord {
-            link_ids: only(link_ids)?,
-            kind: *kind,
-            digest: digest.clone(),
-            dated: dated.clone(),
-        }),
+        Wire::Document(v1::DocumentRecord { link_ids, kind, digest, dated, member }) => {
+            Wire::Document(v1::DocumentRecord {
+                link_ids: only(link_ids)?,
+                kind: *kind,
+                digest: digest.clone(),
+                dated: dated.clone(),
+                member: member.clone(),
+            })
+        }
         Wire::Stage(v1::StageChange { link_ids, to }) => {
             Wire::Stage(v1::StageChange { link_ids: only(link_ids)?, to: *to })
         }

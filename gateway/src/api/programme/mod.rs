@@ -72,16 +72,17 @@ impl ProgrammeService for ProgrammeApi {
         let kind = LinkKind::from_wire(request.kind());
         let stage = Stage::ALL.into_iter().find(|stage| v1::LinkStage::from(*stage) == request.stage());
         let registry = &sight.registry;
+        let on = registry.on(date);
         let rows = registry.joined(page.after.as_ref()).filter_map(|(link, joined)| {
-            let (terms, date) = sight.link(link, &joined, date)?;
+            let (terms, seen_on) = sight.link(link, &joined, date)?;
             let is_wanted = member.as_ref().is_none_or(|member| terms.member == *member)
                 && kind.is_none_or(|kind| terms.kind == kind);
             if !is_wanted {
                 return None;
             }
-            let standing = registry.standing(link, date)?;
+            let standing = if seen_on == date { on.standing(link) } else { registry.standing(link, seen_on) }?;
             let is_at = stage.is_none_or(|stage| standing.stage == stage);
-            is_at.then(|| (link.clone(), views::link(&sight, terms, &standing, date)))
+            is_at.then(|| (link.clone(), views::link(&sight, terms, &standing, seen_on)))
         });
         let (rows, next_page_token) = page.take(rows, |(link, _)| link.clone());
         let links = rows.into_iter().map(|(_, link)| link).collect();

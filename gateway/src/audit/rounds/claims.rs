@@ -180,6 +180,7 @@ fn check_leaves(
     if let Err(reason) = &registry {
         findings.problem(word.sequence, "claim_inputs", reason);
     }
+    let on = registry.as_ref().ok().map(|registry| registry.on(claim.cycle.business_date));
     for kept in tree.leaves() {
         counts.leaves += 1;
         let leaf = match v1::MarginLeaf::decode(kept.bytes.clone()) {
@@ -192,8 +193,8 @@ fn check_leaves(
         if let Err(error) = leaf::check(&leaf, &recomputer.subject.arrangement.bounds, leaf::requirement_cents) {
             findings.problem(word.sequence, "leaf", error);
         }
-        let Ok(registry) = &registry else { continue };
-        let is_in_force = registry.link_on(&kept.link, claim.cycle.business_date).is_some_and(|(terms, mode)| {
+        let (Ok(registry), Some(on)) = (&registry, &on) else { continue };
+        let is_in_force = on.link(&kept.link).is_some_and(|(terms, mode)| {
             leaf.terms[..] == *terms.digest().as_bytes() && leaf.mode() == v1::LinkMode::from(mode)
         });
         if !is_in_force {
