@@ -7,8 +7,9 @@ use jiff::{Timestamp, civil::Date};
 use super::{
     Leaves, Reader,
     figures::{Breaks, cause_of},
-    requirements::{breaks_digest, claim_leaves, mode_of},
+    requirements::{breaks_digest, claim_leaves},
     rules::Advance,
+    selected::mode_of,
 };
 use crate::{
     arrangement::{

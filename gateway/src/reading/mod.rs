@@ -12,6 +12,7 @@ mod grants;
 mod moved;
 mod requirements;
 mod rules;
+mod selected;
 mod stand_alone;
 mod totals;
 mod visibility;

@@ -11,7 +11,7 @@ use crossmargin::v1::{self, RequirementStatus};
 use super::{
     ReadError, Reader, Visibility,
     amounts::{Amounts, LegAmounts, usd},
-    requirements::Selected,
+    selected::Selected,
 };
 use crate::arrangement::{
     cycle_id::{CycleId, Round},
