@@ -418,6 +418,8 @@ async fn a_chain_of_moves_is_told_to_each_member_as_far_as_it_is_its_own(houses:
             match told.change.as_ref().unwrap() {
                 Change::Link(terms) => panic!("the terms of another member are told: {terms:?}"),
                 Change::Port(_) => moves += 1,
+                // What binds itself, and why, is its own.
+                Change::Document(document) if document.member == "alder-point" => {}
                 _ => assert_eq!(told.reason, "", "why a house did what it did under another member: {told:?}"),
             }
         }
