@@ -21,5 +21,6 @@ pub(super) async fn show(stage: &mut Stage, id: CycleId) -> Result<CycleReport, 
     stage.until_agreed(id, 1).await?;
     let elapsed = begun.elapsed();
     let views = stage.views(id, 0, true).await?;
+    stage.cut_off(id).await?;
     CycleReport::of(id, elapsed, views, &stage.parties, &stage.keys)
 }

@@ -83,6 +83,7 @@ pub(super) async fn show(stage: &mut Stage, id: CycleId) -> Result<Vec<CycleRepo
         check_breaks(stage, id, round, &views).await?;
         rounds.push(CycleReport::of(id, elapsed, views, &stage.parties, &stage.keys)?);
     }
+    stage.cut_off(id).await?;
     Ok(rounds)
 }
 

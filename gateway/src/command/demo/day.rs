@@ -271,12 +271,7 @@ impl Scene<'_> {
             self.stage.open(leg, id, cut_off).await?;
         }
         self.stage.until_agreed(id, 1).await?;
-        // What the day brings later changes no charge of this cycle any more.
-        for leg in Leg::BOTH {
-            let cut_off = v1::CutOffCycleRequest { cycle: Some(id.to_wire(self.stage.parties.arrangement.as_str())) };
-            let node = self.stage.houses[leg].node(Role::Operator)?;
-            node.operations().cut_off_cycle(cut_off).await.told(&format!("cutting {id} off"))?;
-        }
+        self.stage.cut_off(id).await?;
         let views = self.stage.views(id, 0, true).await?;
         let is_it = |row: &&v1::Requirement| row.link.as_ref().is_some_and(|terms| terms.link_id == LINK);
         let requirement = views.treasury.requirements.iter().find(is_it);

@@ -13,7 +13,11 @@ use crate::{
         parties::Parties,
         terms::Arrangement,
     },
-    command::{agreements, cycle, failure::Failure, links, listing, market, status, submit},
+    command::{
+        agreements, cycle,
+        failure::{Failure, Told},
+        links, listing, market, status, submit,
+    },
     csv_book::Book,
     identity::{
         Role, VerifyingKeys,
@@ -131,6 +135,16 @@ impl Stage {
             self.until(leg, id, &what, is_so).await?;
         }
         self.progress.end();
+        Ok(())
+    }
+
+    /// Cuts a cycle off at both houses: what comes later changes nothing of what was shown.
+    pub(super) async fn cut_off(&mut self, id: CycleId) -> Result<(), Failure> {
+        for leg in Leg::BOTH {
+            let request = v1::CutOffCycleRequest { cycle: Some(id.to_wire(self.parties.arrangement.as_str())) };
+            let node = self.houses[leg].node(Role::Operator)?;
+            node.operations().cut_off_cycle(request).await.told(&format!("cutting {id} off"))?;
+        }
         Ok(())
     }
 
