@@ -399,6 +399,13 @@ impl Catalog {
         self.requests.get(request_id)
     }
 
+    /// The newest business date of which this house has opened a cycle. What the other house asks for does not count.
+    #[must_use]
+    pub fn newest_opened_date(&self) -> Option<Date> {
+        let opened = self.cycles.iter().rev().find(|(_, view)| view.record.opened[self.us]);
+        opened.map(|(cycle, _)| cycle.business_date)
+    }
+
     /// The newest book.
     #[must_use]
     pub fn book(&self) -> Option<&Arc<Book>> {

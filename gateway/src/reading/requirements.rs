@@ -216,7 +216,7 @@ impl Reader {
 
 /// The newest business date at this house: of its cycles and its book, else today.
 fn newest_date(context: &Context, catalog: &Catalog) -> Date {
-    let of_cycles = catalog.cycles.keys().next_back().map(|cycle| cycle.business_date);
+    let of_cycles = catalog.newest_opened_date();
     let of_book = catalog.book().map(|book| book.business_date);
     of_cycles.max(of_book).unwrap_or_else(|| context.today())
 }

@@ -39,13 +39,13 @@ impl Sight {
     pub(super) fn of(context: &Context, role: &Role) -> Self {
         let today = context.today();
         let catalog = context.catalog.read();
-        let opened = catalog.cycles.iter().rev().find(|(_, view)| view.record.opened[context.us]);
+        let opened = catalog.newest_opened_date();
         Self {
             registry: Arc::clone(&catalog.registry),
             visibility: Visibility::of(role),
             us: context.us,
             today,
-            now: opened.map_or(today, |(cycle, _)| today.max(cycle.business_date)),
+            now: opened.map_or(today, |date| today.max(date)),
         }
     }
 
