@@ -76,8 +76,13 @@ fn equivocation() -> Vec<Case> {
         Case::new("two manifests of one revision", Twice(another_manifest), CONTRADICTS, PeerEquivocated).on_record(),
         Case::new("two statements for one round", Twice(another_statement), CONTRADICTS, PeerEquivocated).on_record(),
         // The agreement stands on the first word, which both houses signed; nothing more is signed in the cycle.
-        Case::new("a word behind the statement", Besides(another_statement), CONTRADICTS, FallBackCause::Unspecified)
-            .on_record(),
+        Case::new(
+            "another statement after the agreement",
+            Afterwards::default(),
+            CONTRADICTS,
+            FallBackCause::Unspecified,
+        )
+        .on_record(),
     ]
 }
 
@@ -95,12 +100,12 @@ fn made_up_content() -> Vec<Case> {
 }
 
 fn made_up_trees() -> Vec<Case> {
-    use FallBackCause::NoPeerStatement;
+    use FallBackCause::RoundDeclined;
     let with_nodes = |nodes| ClaimAndNodes { shown: Mutex::default(), nodes };
     vec![
-        Case::new("a claim over another tree", with_nodes(|nodes| nodes), UNTRUE, NoPeerStatement),
-        Case::new("a tree without nodes", with_nodes(|_| Vec::new()), UNTRUE, NoPeerStatement),
-        Case::new("a tree of empty nodes", with_nodes(emptied), UNTRUE, NoPeerStatement),
+        Case::new("a claim over another tree", with_nodes(|nodes| nodes), UNTRUE, RoundDeclined),
+        Case::new("a tree without nodes", with_nodes(|_| Vec::new()), UNTRUE, RoundDeclined),
+        Case::new("a tree of empty nodes", with_nodes(emptied), UNTRUE, RoundDeclined),
     ]
 }
 
@@ -205,8 +210,7 @@ async fn lied_to(houses: &Houses, mouth: &Mouth, case: &Case, run: u32, version:
             clients.wait(&itd, name, |cycle| cycle.round > 0).await;
         }
     }
-    let is_kept_back = matches!(case.sign, Sign::Nowhere) && case.cause == FallBackCause::NoPeerStatement;
-    if is_kept_back {
+    if case.cause == FallBackCause::NoPeerStatement {
         clients.wait(&itd, name, |cycle| cycle.phase() == v1::CyclePhase::Stated).await;
     }
     let cut_off = v1::CutOffCycleRequest { cycle: Some(itd.clone()) };
@@ -258,13 +262,21 @@ fn verify(houses: &Houses, leg: Leg) {
 /// Says something else first, and then each word of a kind as its node does.
 struct Twice(fn(Evidence) -> Option<Evidence>);
 
-/// The other way round: it adds something else behind the word of its node.
-struct Besides(fn(Evidence) -> Option<Evidence>);
+/// States something else once both houses have stated, which its outcome shows.
+#[derive(Default)]
+struct Afterwards(Mutex<Option<Evidence>>);
 
-impl Lie for Besides {
+impl Lie for Afterwards {
     fn deliver(&self, signer: &Signer, envelope: v1::SignedEnvelope) -> Vec<v1::SignedEnvelope> {
-        let second = (self.0)(signer.read(&envelope)).map(|evidence| signer.sign(&evidence));
-        std::iter::once(envelope).chain(second).collect()
+        let mut lie = self.0.lock().unwrap();
+        match signer.read(&envelope) {
+            evidence @ Evidence::Statement(_) => *lie = another_statement(evidence),
+            Evidence::Outcome(_) => {
+                return [envelope].into_iter().chain(lie.take().map(|it| signer.sign(&it))).collect();
+            }
+            _ => {}
+        }
+        vec![envelope]
     }
 }
 
