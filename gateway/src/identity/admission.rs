@@ -230,7 +230,7 @@ mod tests {
     fn presented(role: Role) -> Presented {
         let house = HouseId::new("FICC").unwrap();
         let identity = ClientIdentity { role, house, serial: "01".into(), subject: "CN=x".into() };
-        Presented { identity: Ok(Arc::new(identity)), remote: ([127, 0, 0, 1], 1).into() }
+        Presented { identity: Ok(Arc::new(identity)), remote: ([127, 0, 0, 1], 1).into(), unread: Arc::default() }
     }
 
     #[test]
