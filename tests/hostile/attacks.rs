@@ -22,25 +22,23 @@ use super::raw::{
     drain, frame, headers, message, requirements,
 };
 
-/// What the attackers have: the node, a member's certificate, and the other house's.
+/// What the attackers have: the node, a member's certificate, and channels with it and with the other house's.
 #[derive(Clone)]
-pub struct Attackers {
-    pub node: Node,
-    pub member: Certificate,
-    pub peer: Certificate,
-    /// Channels with those certificates.
-    pub member_channel: Channel,
-    pub peer_channel: Channel,
-    pub cycle: v1::CycleId,
+pub(crate) struct Attackers {
+    pub(crate) node: Node,
+    pub(crate) member: Certificate,
+    pub(crate) member_channel: Channel,
+    pub(crate) peer_channel: Channel,
+    pub(crate) cycle: v1::CycleId,
     /// Blows struck, and those that the node answered with its limit.
-    pub struck: Arc<AtomicU64>,
-    pub refused: Arc<AtomicU64>,
+    pub(crate) struck: Arc<AtomicU64>,
+    pub(crate) refused: Arc<AtomicU64>,
 }
 
 type Attack = fn(Attackers) -> Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// Each attack with its name and how many do it at once.
-pub fn all() -> Vec<(&'static str, usize, Attack)> {
+pub(crate) fn all() -> Vec<(&'static str, usize, Attack)> {
     vec![
         ("sockets without a handshake", 40, |a| Box::pin(a.silent())),
         ("handshakes without a certificate", 4, |a| Box::pin(a.strangers())),
@@ -57,7 +55,7 @@ pub fn all() -> Vec<(&'static str, usize, Attack)> {
 }
 
 /// Strikes with as many attackers as wanted until it is dropped.
-pub fn begin(attackers: &Attackers, count: usize, attack: Attack) -> JoinSet<()> {
+pub(crate) fn begin(attackers: &Attackers, count: usize, attack: Attack) -> JoinSet<()> {
     let mut striking = JoinSet::new();
     for _ in 0..count {
         let attackers = attackers.clone();

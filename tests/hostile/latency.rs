@@ -4,15 +4,15 @@ use std::time::Duration;
 
 /// How long each call of one kind took.
 #[derive(Default)]
-pub struct Latencies(Vec<Duration>);
+pub(crate) struct Latencies(Vec<Duration>);
 
 impl Latencies {
-    pub fn add(&mut self, took: Duration) {
+    pub(crate) fn add(&mut self, took: Duration) {
         self.0.push(took);
     }
 
     /// A row of a table of Markdown: count, median, 99th percentile and maximum in milliseconds.
-    pub fn row(&mut self, during: &str, what: &str) -> String {
+    pub(crate) fn row(&mut self, during: &str, what: &str) -> String {
         self.0.sort_unstable();
         let at = |share: usize| {
             let place = (self.0.len() * share / 100).min(self.0.len().saturating_sub(1));

@@ -31,6 +31,7 @@ use super::{
     connections::{Connections, Crowded, Registration},
     frames::{FrameMeter, PREFACE_BYTES},
     limits::Limits,
+    quiet,
     tls::ServerTls,
     unread::Reader,
 };
@@ -121,6 +122,12 @@ impl<Io> Connection<Io> {
         }
     }
 
+    fn say_closed(&self, reason: &io::Error) {
+        if let Some(unsaid) = quiet::say() {
+            warn!(remote = %self.presented.remote, %reason, unsaid, "a connection was closed");
+        }
+    }
+
     /// Ready with the reason when the connection must close.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         if self.closed.as_mut().poll(cx).is_ready() {
@@ -130,7 +137,7 @@ impl<Io> Connection<Io> {
             ));
         }
         if let Poll::Ready(error) = self.reader.poll_gone(cx) {
-            warn!(remote = %self.presented.remote, reason = %error, "a connection was closed");
+            self.say_closed(&error);
             return Poll::Ready(error);
         }
         ready!(self.deadline.as_mut().poll(cx));
@@ -156,7 +163,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncRead for Connection<Io> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
         if let Err(error) = this.meter.pass(&buf.filled()[before..]) {
-            warn!(remote = %this.presented.remote, reason = %error, "a connection was closed");
+            this.say_closed(&error);
             return Poll::Ready(Err(error));
         }
         if this.preface_missing > 0 {
@@ -273,7 +280,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static> Acceptor<Io> {
             match outcome {
                 // The server is gone when nobody receives: the connection closes as it is dropped.
                 Ok(connection) => drop(acceptor.ready.send(Ok(connection)).await),
-                Err(refused) => warn!(%remote, reason = %refused, "a connection was refused"),
+                Err(refused) => {
+                    if let Some(unsaid) = quiet::say() {
+                        warn!(%remote, reason = %refused, unsaid, "a connection was refused");
+                    }
+                }
             }
         };
         tokio::spawn(handshake.in_current_span());
@@ -290,8 +301,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static> Acceptor<Io> {
         let chain: Vec<_> =
             session.peer_certificates().unwrap_or_default().iter().map(|cert| cert.clone().into_owned()).collect();
         let identity = tls.identify(&chain).map(Arc::new).map_err(Arc::new);
-        if let Err(reason) = &identity {
-            warn!(%remote, %reason, "a client has no role; each of its calls is refused");
+        if let Err(reason) = &identity
+            && let Some(unsaid) = quiet::say()
+        {
+            warn!(%remote, %reason, unsaid, "a client has no role; each of its calls is refused");
         }
         let registration = self.connections.admit(identity.as_ref().ok().cloned(), chain)?;
         Ok(Connection::new(io, Client { identity, remote }, registration, &self.limits))

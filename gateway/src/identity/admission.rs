@@ -21,6 +21,7 @@ use tracing::warn;
 
 use super::{
     caller::{ClientIdentity, NotAdmitted, Presented},
+    quiet,
     role::RoleKind,
 };
 
@@ -195,8 +196,10 @@ where
                 Either::Left(self.inner.call(request))
             }
             Err(denial) => {
-                let remote = presented.map(|presented| presented.remote);
-                warn!(?remote, %denial, "a call was refused");
+                if let Some(unsaid) = quiet::say() {
+                    let remote = presented.map(|presented| presented.remote);
+                    warn!(?remote, %denial, unsaid, "a call was refused");
+                }
                 Either::Right(ready(Ok(denial.to_status().into_http())))
             }
         }

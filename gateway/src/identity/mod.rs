@@ -16,6 +16,7 @@ mod frames;
 pub mod limits;
 pub mod outgoing;
 pub mod pem;
+mod quiet;
 pub mod rate;
 pub mod role;
 pub mod server;
