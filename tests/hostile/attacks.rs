@@ -61,8 +61,8 @@ pub(crate) fn begin(attackers: &Attackers, count: usize, attack: Attack) -> Join
         let attackers = attackers.clone();
         striking.spawn(async move {
             loop {
-                attack(attackers.clone()).await;
                 attackers.struck.fetch_add(1, Ordering::Relaxed);
+                attack(attackers.clone()).await;
                 // The attacker's own machine is the node's here: it must not starve itself.
                 sleep(Duration::from_millis(2)).await;
             }
