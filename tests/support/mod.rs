@@ -164,6 +164,11 @@ impl Houses {
         self.directory.path()
     }
 
+    /// The process of a house's node.
+    pub fn pid(&self, leg: Leg) -> u32 {
+        self.processes[leg].as_ref().expect("the node runs").id()
+    }
+
     /// The port of a house's node.
     pub fn port(&self, leg: Leg) -> u16 {
         self.ports[leg]

@@ -49,6 +49,7 @@ pub async fn run(configs: &[PathBuf], shutdown: impl Future<Output = ()> + Send)
     let plans = plan::read(configs)?;
     let Some(first) = plans.first() else { return Err(setup(&"no configuration is given: one is needed")) };
     let deadline = plans.iter().map(|plan| plan.config.shutdown()).max().unwrap_or_default();
+    crossmargin::bounded::set_message_decoded_bytes_max(first.config.limits.message_decoded_bytes_max);
     let telemetry = Telemetry::start(&first.config.telemetry).map_err(|error| setup(&error))?;
     let result = match start_all(plans).await {
         Ok(nodes) => serve_all(nodes, shutdown).await,
