@@ -221,6 +221,10 @@ pub(in crate::ledger) fn sql_error(doing: &'static str, path: &Path, error: rusq
             LedgerError::Corrupted { path: path.to_owned(), problem: error.to_string() }
         }
         Some(ErrorCode::NotADatabase) => LedgerError::NotALedger { path: path.to_owned(), problem: error.to_string() },
+        _ if is_short(&error) => {
+            let problem = "the file is shorter than it says: its end was cut off".to_owned();
+            LedgerError::Corrupted { path: path.to_owned(), problem }
+        }
         _ if is_malformed_row(&error) => LedgerError::Corrupted { path: path.to_owned(), problem: error.to_string() },
         _ => LedgerError::Storage { doing, path: path.to_owned(), source: Arc::new(error) },
     }
@@ -302,6 +306,11 @@ fn ready_guard(options: &LedgerOptions, slots: Option<&GuardSlots>, newest: &Sig
         }
     };
     ready().map_err(|error| io_error("write the guard", &options.guard_path, error))
+}
+
+/// SQLite reports a page behind the end of the file as an error of the disk.
+fn is_short(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHORT_READ)
 }
 
 fn is_malformed_row(error: &rusqlite::Error) -> bool {
