@@ -24,6 +24,8 @@ use super::{
 /// Positions of each file that are cut or flipped; the long form takes their number from this variable.
 const POSITIONS: u64 = 3;
 const POSITIONS_VARIABLE: &str = "CROSSMARGIN_CRASH_POSITIONS";
+/// No single commit of these tests takes more of the write-ahead log.
+const LAST_COMMIT_BYTES: u64 = 64 << 10;
 /// The house whose files are damaged, and the one that knows better.
 const VICTIM: Leg = Leg::Treasury;
 const OTHER: Leg = Leg::Futures;
@@ -144,7 +146,8 @@ fn cases(bases: &Bases, positions: u64) -> Vec<Case> {
         cases.push(Case { name, base, damage, expected, is_known: false });
     };
     for (base, ending, cut, flipped) in [
-        (Base::Killed, "-wal", ANY_LOSS, ANY_FLIP),
+        // SQLite drops a damaged commit of the log, and all behind it, without a word: the guard alone shows it.
+        (Base::Killed, "-wal", ANY_LOSS, ANY_LOSS),
         (Base::Stopped, "", ANY_FLIP, ANY_FLIP),
         (Base::Killed, ".guard", &[Recovers, RefusesToSign], &[Recovers]),
     ] {
@@ -152,10 +155,11 @@ fn cases(bases: &Bases, positions: u64) -> Vec<Case> {
         let whole = length(&ledger_file(&copies.data(VICTIM), ending));
         // The last commits, then further and further towards the beginning.
         let places = (0..positions).map(|place| whole - 1 - (whole - 1) * place * place / (positions * positions));
-        for (place, at) in places.enumerate() {
-            let damage = move |data: &Path| truncate(&ledger_file(data, ending), at);
+        for at in places {
             // The very end may belong to a commit that the kill interrupted, of which nobody was told.
-            let cut = if place == 0 { ANY_FLIP } else { cut };
+            let is_last = base == Base::Killed && ending == "-wal" && whole - at < LAST_COMMIT_BYTES;
+            let (cut, flipped) = if is_last { (ANY_FLIP, ANY_FLIP) } else { (cut, flipped) };
+            let damage = move |data: &Path| truncate(&ledger_file(data, ending), at);
             add(format!("ledger.sqlite{ending} cut at {at} of {whole}"), base, cut, Box::new(damage));
             let damage = move |data: &Path| flip(&ledger_file(data, ending), at);
             add(format!("ledger.sqlite{ending} flipped at {at} of {whole}"), base, flipped, Box::new(damage));
@@ -241,6 +245,9 @@ async fn meet(houses: &mut Houses, bases: &Bases, case: &Case) -> Class {
     if !status.can_sign {
         assert_report(&status.explanation, case);
         signs_nothing(houses, &keeper, case).await;
+        if !case.is_known {
+            assert_eq!(content(&data), before, "{}: a ledger that its guard holds is left as it is", case.name);
+        }
         // A house that gets back what it lost is then held to the same as one that recovers by itself, below.
         return Class::RefusesToSign;
     }
