@@ -157,12 +157,14 @@ async fn serve(node: Started, stop: CancellationToken) -> Result<(), NodeError> 
     });
     let served = served.await.map_err(|error| plan.error(setup(&error)));
     let was_wanted = stop.is_cancelled();
+    let failure = running.handle.context.failure.get().cloned();
     running.stop(config.shutdown()).await;
     tracing::info!("the node has stopped");
     served?;
     if was_wanted {
         Ok(())
     } else {
-        Err(plan.error(setup(&"the node has stopped by itself; its last errors in the log say why")))
+        let reason = failure.unwrap_or_else(|| "its last errors in the log say why".to_owned());
+        Err(plan.error(setup(&format!("it stopped by itself: {reason}"))))
     }
 }
