@@ -14,7 +14,7 @@ use prost::bytes::{Bytes, BytesMut};
 use tokio::sync::mpsc;
 use tonic::{Request, Status, transport::Channel};
 
-use crate::{arrangement::digest::Digest, blobs::BlobStore, identity::Limits, telemetry};
+use crate::{arrangement::digest::Digest, blobs::BlobStore, identity::Limits, seam::Executor, telemetry};
 
 /// Digests asked for in one call.
 const DIGESTS_MAX: usize = 4_096;
@@ -30,6 +30,7 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Link {
     client: PeerServiceClient<Channel>,
     outgoing: mpsc::UnboundedSender<v1::SignedEnvelope>,
+    executor: Executor,
     state: Arc<State>,
 }
 
@@ -57,14 +58,18 @@ pub enum FetchError {
 }
 
 impl Link {
-    /// A link over `channel`; envelopes to deliver come out of the receiver.
+    /// A link over `channel` that reads and writes the store by `executor`; envelopes to deliver come out of the receiver.
     #[must_use]
-    pub fn new(channel: Channel, limits: &Limits) -> (Self, mpsc::UnboundedReceiver<v1::SignedEnvelope>) {
+    pub fn new(
+        channel: Channel,
+        limits: &Limits,
+        executor: Executor,
+    ) -> (Self, mpsc::UnboundedReceiver<v1::SignedEnvelope>) {
         let (outgoing, receiver) = mpsc::unbounded_channel();
         let client = PeerServiceClient::new(channel)
             .max_decoding_message_size(limits.message_received_bytes_max)
             .max_encoding_message_size(limits.message_sent_bytes_max);
-        (Self { client, outgoing, state: Arc::default() }, receiver)
+        (Self { client, outgoing, executor, state: Arc::default() }, receiver)
     }
 
     /// Delivers an envelope, after those before it, until there is a receipt.
@@ -100,7 +105,7 @@ impl Link {
     /// # Errors
     /// The call broke off, or content was tampered with.
     pub async fn fetch(&self, digests: &[Digest], blobs: &Arc<dyn BlobStore>) -> Result<(), FetchError> {
-        let missing = missing(digests, blobs).await?;
+        let missing = self.missing(digests, blobs).await?;
         for part in missing.chunks(DIGESTS_MAX) {
             let asked: HashSet<Digest> = part.iter().copied().collect();
             let digests = part.iter().map(|digest| crate::wire::bytes_of(*digest)).collect();
@@ -131,18 +136,42 @@ impl Link {
                     }
                     whole.push(bytes);
                     if whole.iter().map(Bytes::len).sum::<usize>() > BATCH_BYTES {
-                        store(std::mem::take(&mut whole), blobs).await?;
+                        self.store(std::mem::take(&mut whole), blobs).await?;
                     }
                 }
             };
-            store(whole, blobs).await?;
+            self.store(whole, blobs).await?;
             result?;
             // A stream may end in peace and yet too early.
-            if let Some(digest) = self::missing(part, blobs).await?.first() {
+            if let Some(digest) = self.missing(part, blobs).await?.first() {
                 return Err(FetchError::Incomplete(*digest));
             }
         }
         Ok(())
+    }
+
+    async fn missing(&self, digests: &[Digest], blobs: &Arc<dyn BlobStore>) -> Result<Vec<Digest>, FetchError> {
+        let (digests, blobs) = (digests.to_vec(), Arc::clone(blobs));
+        let missing = move || -> Result<Vec<Digest>, FetchError> {
+            let mut missing = Vec::new();
+            for digest in digests {
+                if !blobs.has(&digest).map_err(|error| FetchError::Store(error.to_string()))? {
+                    missing.push(digest);
+                }
+            }
+            Ok(missing)
+        };
+        self.executor.run(missing).await.map_err(|error| FetchError::Store(error.to_string()))?
+    }
+
+    async fn store(&self, whole: Vec<Bytes>, blobs: &Arc<dyn BlobStore>) -> Result<(), FetchError> {
+        if whole.is_empty() {
+            return Ok(());
+        }
+        let blobs = Arc::clone(blobs);
+        let stored = self.executor.run(move || blobs.put_many(&whole).map(drop)).await;
+        let failed = |reason: String| FetchError::Store(reason);
+        stored.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))
     }
 
     /// Reads nodes of the tree behind one of the other house's claims.
@@ -169,28 +198,4 @@ fn traced<T>(message: T) -> Request<T> {
     request.set_timeout(CALL_TIMEOUT);
     telemetry::inject(request.metadata_mut());
     request
-}
-
-async fn missing(digests: &[Digest], blobs: &Arc<dyn BlobStore>) -> Result<Vec<Digest>, FetchError> {
-    let (digests, blobs) = (digests.to_vec(), Arc::clone(blobs));
-    let missing = move || -> Result<Vec<Digest>, FetchError> {
-        let mut missing = Vec::new();
-        for digest in digests {
-            if !blobs.has(&digest).map_err(|error| FetchError::Store(error.to_string()))? {
-                missing.push(digest);
-            }
-        }
-        Ok(missing)
-    };
-    telemetry::spawn_blocking(missing).await.map_err(|error| FetchError::Store(error.to_string()))?
-}
-
-async fn store(whole: Vec<Bytes>, blobs: &Arc<dyn BlobStore>) -> Result<(), FetchError> {
-    if whole.is_empty() {
-        return Ok(());
-    }
-    let blobs = Arc::clone(blobs);
-    let stored = telemetry::spawn_blocking(move || blobs.put_many(&whole).map(drop)).await;
-    let failed = |reason: String| FetchError::Store(reason);
-    stored.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))
 }
