@@ -35,7 +35,7 @@ use gateway::{
     market::Items,
     node::{self, Handle, Parts, Running},
     sample::{self, large},
-    seam::SystemClock,
+    seam::{Executor, SystemClock},
 };
 use risk::{
     instrument::Instrument,
@@ -271,6 +271,7 @@ async fn start(houses: &Houses, leg: Leg) -> Running {
         us: leg,
         arrangement: Arc::new(arrangement),
         clock: Arc::new(SystemClock),
+        executor: Executor::Threads,
         ledger: Arc::new(MemoryLedger::unsigned(NAMES[leg])),
         blobs: Arc::new(MemoryBlobStore::new()),
         signing_key,
@@ -282,7 +283,16 @@ async fn start(houses: &Houses, leg: Leg) -> Running {
     .unwrap();
     let handle: Handle = running.handle.clone();
     tokio::spawn(async move {
-        api::serve(handle, listener, tls, &limits, Duration::from_secs(1), std::future::pending()).await.unwrap();
+        api::serve(
+            handle,
+            listener,
+            (tls, api::Reload::Never),
+            &limits,
+            Duration::from_secs(1),
+            std::future::pending(),
+        )
+        .await
+        .unwrap();
     });
     running
 }

@@ -24,12 +24,12 @@ use tonic::{Request, Response, Status, transport::Channel};
 use crate::support::{Houses, NAMES};
 
 /// The house that lies.
-pub const LIAR: Leg = Leg::Futures;
+pub(crate) const LIAR: Leg = Leg::Futures;
 /// The house that is lied to.
-pub const HONEST: Leg = Leg::Treasury;
+pub(crate) const HONEST: Leg = Leg::Treasury;
 
 /// What the liar does with what passes; nothing unless it says so.
-pub trait Lie: Send + Sync {
+pub(crate) trait Lie: Send + Sync {
     /// What it delivers in place of an envelope of its own.
     fn deliver(&self, _: &Signer, envelope: v1::SignedEnvelope) -> Vec<v1::SignedEnvelope> {
         vec![envelope]
@@ -57,24 +57,24 @@ pub trait Lie: Send + Sync {
 }
 
 /// Tells the truth.
-pub struct Truth;
+pub(crate) struct Truth;
 
 impl Lie for Truth {}
 
 /// The liar's statement key.
-pub struct Signer {
+pub(crate) struct Signer {
     key: SigningKey,
     parties: Parties,
 }
 
 impl Signer {
     /// What an envelope of the liar says.
-    pub fn read(&self, envelope: &v1::SignedEnvelope) -> Evidence {
+    pub(crate) fn read(&self, envelope: &v1::SignedEnvelope) -> Evidence {
         Evidence::decode(envelope.kind(), &envelope.payload, &self.parties, LIAR).unwrap()
     }
 
     /// Something else, signed.
-    pub fn sign(&self, evidence: &Evidence) -> v1::SignedEnvelope {
+    pub(crate) fn sign(&self, evidence: &Evidence) -> v1::SignedEnvelope {
         let key_id = self.key.id().to_string();
         envelope::seal(evidence, &self.parties, LIAR, &key_id, |bytes| self.key.sign(bytes))
     }
@@ -82,11 +82,11 @@ impl Signer {
 
 /// The lie of the moment.
 #[derive(Clone)]
-pub struct Mouth(Arc<Mutex<Arc<dyn Lie>>>);
+pub(crate) struct Mouth(Arc<Mutex<Arc<dyn Lie>>>);
 
 impl Mouth {
     /// From now on, this lie.
-    pub fn tell(&self, lie: Arc<dyn Lie>) {
+    pub(crate) fn tell(&self, lie: Arc<dyn Lie>) {
         *self.0.lock().unwrap() = lie;
     }
 
@@ -96,7 +96,7 @@ impl Mouth {
 }
 
 /// Two nodes that run, everything between them in the liar's hands.
-pub async fn houses(binary: &str) -> (Houses, Mouth) {
+pub(crate) async fn houses(binary: &str) -> (Houses, Mouth) {
     let mut houses = Houses::new(binary);
     let mouth = Mouth(Arc::new(Mutex::new(Arc::new(Truth))));
     let text = std::fs::read_to_string(houses.directory().join("arrangement.toml")).unwrap();

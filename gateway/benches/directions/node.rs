@@ -16,7 +16,7 @@ use gateway::{
     ledger::SqliteLedger,
     node::{self, Parts, Running, catalog::Answer},
     sample,
-    seam::SystemClock,
+    seam::{Executor, SystemClock},
     wire,
 };
 use jiff::Timestamp;
@@ -50,6 +50,7 @@ impl House {
             us: Leg::Futures,
             arrangement: Arc::new(arrangement),
             clock: Arc::new(SystemClock),
+            executor: Executor::Threads,
             ledger: Arc::new(ledger),
             blobs: Arc::new(FileBlobStore::open(config.data_directory.join("blobs")).unwrap()),
             signing_key,

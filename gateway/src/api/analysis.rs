@@ -158,6 +158,7 @@ impl AnalysisService for AnalysisApi {
         let (answers, stream) = mpsc::channel(ANSWERS_WAITING);
         let farewell = self.context.farewell.clone();
         let span = Span::current();
+        // It answers while it computes, and so needs a thread of its own wherever other work is done.
         self.context.tasks.spawn_blocking(move || {
             let _entered = span.enter();
             let goes_on = || !answers.is_closed() && !farewell.is_cancelled();

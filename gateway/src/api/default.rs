@@ -51,7 +51,7 @@ impl DefaultService for DefaultApi {
         let suspension = finish(problems, suspension)?;
         if self.handle.answered(&request_id).is_none() {
             let reader = Arc::clone(&self.reader);
-            let package = blocking(move || reader.make_package(suspension)).await?;
+            let package = blocking(&self.handle.context.executor, move || reader.make_package(suspension)).await?;
             let package = Package { digest: package.digest, size_bytes: package.bytes.len() as u64 };
             let record = package_record(&self.registry(), suspension, package);
             self.record(&request_id, Change::DefaultPackage(record), by).await?;
@@ -75,7 +75,8 @@ impl DefaultService for DefaultApi {
             Status::not_found(format!("this house has made no package of {id}: call MakePackage"))
         })?;
         let blobs = Arc::clone(&context.blobs);
-        let bytes = blocking(move || stored(made.digest, blobs.get(&made.digest))).await?;
+        let bytes =
+            blocking(&self.handle.context.executor, move || stored(made.digest, blobs.get(&made.digest))).await?;
         let pieces = (0..bytes.len()).step_by(PIECE_BYTES);
         let pieces: Vec<_> = pieces
             .map(|begin| bytes.slice(begin..bytes.len().min(begin + PIECE_BYTES)))
@@ -102,7 +103,8 @@ impl DefaultService for DefaultApi {
             return self.recorded_allocation(&request_id, suspension, &pool, true).map(Response::new);
         }
         let (reader, of_pool) = (Arc::clone(&self.reader), pool.clone());
-        let allocation = blocking(move || reader.loss_allocation(suspension, &of_pool)).await?;
+        let allocation =
+            blocking(&self.handle.context.executor, move || reader.loss_allocation(suspension, &of_pool)).await?;
         let record = allocation_record(&self.registry(), suspension, &pool, &record_of(&allocation));
         self.record(&request_id, Change::LossAllocation(record), by).await?;
         self.recorded_allocation(&request_id, suspension, &pool, false).map(Response::new)
@@ -114,7 +116,7 @@ impl DefaultService for DefaultApi {
     ) -> Result<Response<v1::GetDefaultResponse>, Status> {
         let suspension = self.suspension_of(&request.into_inner().suspension_id)?;
         let reader = Arc::clone(&self.reader);
-        let found = blocking(move || reader.member_default(suspension)).await?;
+        let found = blocking(&self.handle.context.executor, move || reader.member_default(suspension)).await?;
         let registry = self.registry();
         let joined = registry.suspension(suspension).map(|joined| self.suspension_view(&registry, &joined));
         let default = Some(v1::MemberDefault { suspension: joined, ..found });
@@ -129,7 +131,7 @@ impl DefaultService for DefaultApi {
         let mut defaults = Vec::new();
         for joined in registry.suspensions().filter(|joined| joined.suspension.is_default) {
             let (reader, id) = (Arc::clone(&self.reader), joined.id);
-            let mut found = blocking(move || reader.member_default(id)).await?;
+            let mut found = blocking(&self.handle.context.executor, move || reader.member_default(id)).await?;
             found.suspension = Some(self.suspension_view(&registry, &joined));
             found.pools.iter_mut().filter_map(|pool| pool.allocation.as_mut()).for_each(|all| all.steps.clear());
             defaults.push(found);

@@ -74,7 +74,7 @@ impl DirectionService for DirectionApi {
         let page = Page::<u64>::read(request.page_size, &request.page_token, PAGE_DEFAULT, PAGE_MAX)?;
         let filter = Filter::read(&request)?;
         let context = Arc::clone(&self.handle.context);
-        let listed = blocking(move || {
+        let listed = blocking(&self.handle.context.executor, move || {
             let (rows, last_number) = wanted(&context, &viewer, &filter, &page);
             let (directions, next_page_token) = page.take(rows.into_iter(), |direction| direction.number);
             Ok::<_, Status>(v1::ListDirectionsResponse { directions, next_page_token, last_number })
@@ -145,7 +145,7 @@ impl DirectionService for DirectionApi {
         let arrangement = context.parties.arrangement.as_str();
         let cycle = CycleId::from_wire(request.into_inner().cycle.as_ref(), arrangement);
         let cycle = cycle.map_err(|error| wrong_cycle(&error))?;
-        blocking(move || exclusions(&context, cycle, &viewer)).await.map(Response::new)
+        blocking(&self.handle.context.executor, move || exclusions(&context, cycle, &viewer)).await.map(Response::new)
     }
 
     type WatchDirectionsStream = BoxStream<'static, Result<v1::WatchDirectionsResponse, Status>>;

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     analysis::{DAYS_MAX, NEW_INSTRUMENTS_MAX},
     identity::{CallRates, ClientIdentity, Limits, calls::exhausted, limits::COST_MAX, rate::TooOften},
+    seam::Executor,
 };
 
 /// How heavy a call is, by what its request shows.
@@ -54,14 +55,15 @@ const CANDIDATES_PER_TOKEN: usize = 10;
 pub(super) struct Gate {
     rates: CallRates,
     turns: Turns,
+    executor: Executor,
 }
 
 /// When to try again where the length of the queue is the reason.
 const QUEUE_RETRY: Duration = Duration::from_secs(1);
 
 impl Gate {
-    pub(super) fn new(limits: &Limits) -> Self {
-        Self { rates: CallRates::of_analyses(limits), turns: Turns::new(limits) }
+    pub(super) fn new(limits: &Limits, executor: Executor) -> Self {
+        Self { rates: CallRates::of_analyses(limits), turns: Turns::new(limits), executor }
     }
 
     /// Does a piece of work for a caller when its turn comes, off the threads that serve. A caller that goes away while
@@ -76,7 +78,7 @@ impl Gate {
         let gone = CancellationToken::new();
         // Dropped with this future, which is dropped with its call.
         let _here = gone.clone().drop_guard();
-        blocking(move || place.run(|| work(&gone))).await
+        blocking(&self.executor, move || place.run(|| work(&gone))).await
     }
 
     async fn enter(&self, caller: &ClientIdentity, weight: Weight) -> Result<Place, Status> {
@@ -133,7 +135,7 @@ mod tests {
     #[tokio::test]
     async fn who_calls_too_often_is_told_when_to_try_again() {
         let limits = Limits { analysis_burst: COST_MAX, analysis_calls_per_second: 1, ..Limits::default() };
-        let gate = Gate::new(&limits);
+        let gate = Gate::new(&limits, Executor::Threads);
         let done = gate.run(&caller("member/M1"), Weight::Heavy, |_| Ok::<_, AnalysisError>(7)).await.unwrap();
         assert_eq!(done, 7);
         let refused = gate.run(&caller("member/M1"), Weight::Light, |_| Ok::<_, AnalysisError>(7)).await.unwrap_err();
@@ -146,7 +148,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_call_of_another_caller_is_served_before_the_many_heavy_ones_of_the_first() {
-        let gate = Arc::new(Gate::new(&Limits::default()));
+        let gate = Arc::new(Gate::new(&Limits::default(), Executor::Threads));
         let (began, first_began) = oneshot::channel();
         let (release, held) = mpsc::channel::<()>();
         let mut began = Some(began);
@@ -177,7 +179,7 @@ mod tests {
     #[tokio::test]
     async fn a_caller_has_a_bounded_number_of_calls_waiting() {
         let limits = Limits { analysis_waiting_per_caller_max: 0, ..Limits::default() };
-        let gate = Gate::new(&limits);
+        let gate = Gate::new(&limits, Executor::Threads);
         let computing = gate.enter(&caller("member/M1"), Weight::Light).await.unwrap();
         let refused = gate.enter(&caller("member/M1"), Weight::Light).await.err().unwrap();
         assert_eq!(refused.code(), Code::ResourceExhausted);
@@ -189,7 +191,7 @@ mod tests {
 
     #[tokio::test]
     async fn work_is_told_that_its_caller_has_gone() {
-        let gate = Arc::new(Gate::new(&Limits::default()));
+        let gate = Arc::new(Gate::new(&Limits::default(), Executor::Threads));
         let (began, has_begun) = oneshot::channel();
         let (ended, has_ended) = oneshot::channel();
         let call = tokio::spawn({
@@ -236,7 +238,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_heaviest_call_costs_the_whole_burst_and_is_let_through() {
-        let gate = Gate::new(&Limits::default());
+        let gate = Gate::new(&Limits::default(), Executor::Threads);
         let heaviest = Weight::Path { days: DAYS_MAX, changes: 500 };
         drop(gate.enter(&caller("member/M1"), heaviest).await.unwrap());
         let refused = gate.enter(&caller("member/M1"), Weight::Heavy).await.err().unwrap();

@@ -51,7 +51,8 @@ impl MarginService for MarginApi {
             Some(cycle) => Some(self.cycle(Some(&cycle))?),
         };
         let reader = Arc::clone(&self.reader);
-        let requirement = blocking(move || reader.of_account(&account, cycle, &visibility)).await?;
+        let requirement =
+            blocking(&self.context.executor, move || reader.of_account(&account, cycle, &visibility)).await?;
         Ok(Response::new(v1::GetRequirementResponse { requirement: Some(requirement) }))
     }
 
@@ -69,7 +70,7 @@ impl MarginService for MarginApi {
         let kind = LinkKind::from_wire(request.kind());
         let member = request.member;
         let reader = Arc::clone(&self.reader);
-        let response = blocking(move || {
+        let response = blocking(&self.context.executor, move || {
             let selected = reader.select(cycle, round_of(round))?;
             let round = selected.round().map_or(0, |round| round.0);
             let after = page.after.as_ref().map(|after| &after.link);
@@ -98,7 +99,7 @@ impl MarginService for MarginApi {
             (Some(cycle), round) => Some((self.cycle(Some(cycle))?, round_of(round))),
         };
         let reader = Arc::clone(&self.reader);
-        let totals = blocking(move || reader.totals_of(&member, place, &visibility)).await?;
+        let totals = blocking(&self.context.executor, move || reader.totals_of(&member, place, &visibility)).await?;
         Ok(Response::new(v1::GetMemberTotalsResponse { totals: Some(totals) }))
     }
 

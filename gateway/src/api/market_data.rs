@@ -72,7 +72,7 @@ impl MarketDataService for MarketDataApi {
             let on = date.map(|date| format!(" for {date}")).unwrap_or_default();
             Status::not_found(format!("{house} has not given {}{on} yet", market::kind_name(kind)))
         })?;
-        let item = blocking(move || read_item(&context, digest)).await?;
+        let item = blocking(&self.handle.context.executor, move || read_item(&context, digest)).await?;
         Ok(Response::new(v1::GetMarketDataResponse {
             item: Some(item),
             house,

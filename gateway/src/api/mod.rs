@@ -16,4 +16,4 @@ pub(crate) mod status;
 mod turns;
 mod watch;
 
-pub use serve::{ServeError, serve};
+pub use serve::{Reload, ServeError, serve};

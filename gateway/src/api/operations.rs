@@ -93,7 +93,7 @@ impl OperationsService for OperationsApi {
         let page = Page::<RowKey>::read(request.page_size, &request.page_token, BREAKS_DEFAULT, BREAKS_MAX)?;
         let round = page.after.as_ref().map_or(request.round, |after| after.round);
         let reader = Arc::clone(&self.reader);
-        let response = blocking(move || {
+        let response = blocking(&self.handle.context.executor, move || {
             let (round, breaks) = reader.breaks_of(cycle, round_of(round))?;
             let round = round.map_or(0, |round| round.0);
             let after = page.after.as_ref().map(|after| &after.link);

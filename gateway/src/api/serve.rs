@@ -9,10 +9,7 @@ use crossmargin::v1::{
     peer_service_server::PeerServiceServer, position_keeping_service_server::PositionKeepingServiceServer,
     programme_service_server::ProgrammeServiceServer,
 };
-use tokio::{
-    net::TcpListener,
-    signal::unix::{SignalKind, signal},
-};
+use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tonic::{server::NamedService, service::Routes};
 use tonic_health::{ServingStatus, server::HealthReporter};
@@ -25,7 +22,7 @@ use super::{
 };
 use crate::{
     analysis::Analyst,
-    identity::{self, AdmissionLayer, CallsLayer, Connections, Limits, NodeTls},
+    identity::{self, AdmissionLayer, CallsLayer, Connections, Limits, Listen, NodeTls},
     node::Handle,
     peer::service::PeerApi,
     reading::Reader,
@@ -45,14 +42,23 @@ pub enum ServeError {
     Reflection(String),
 }
 
+/// When certificates and revocation lists are loaded anew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reload {
+    /// At each SIGHUP of the process.
+    OnHangup,
+    /// Never: where there are no signals.
+    Never,
+}
+
 /// Serves until `stop` completes, then lets calls under way finish up to `deadline`.
 ///
 /// # Errors
 /// [`ServeError`].
-pub async fn serve(
+pub async fn serve<L: Listen>(
     handle: Handle,
-    listener: TcpListener,
-    tls: NodeTls,
+    listener: L,
+    (tls, reload): (NodeTls, Reload),
     limits: &Limits,
     deadline: Duration,
     stop: impl Future<Output = ()> + Send,
@@ -60,8 +66,18 @@ pub async fn serve(
     let table = admission::table()?;
     let accepting = CancellationToken::new();
     let (incoming, connections) = identity::accept(listener, tls.server.subscribe(), limits, accepting.clone());
-    let reload = reload_on_hangup(tls, connections, handle.context.stop.clone());
-    handle.context.tasks.spawn(reload.in_current_span());
+    let stopping = handle.context.stop.clone();
+    let keep = async move {
+        match reload {
+            Reload::OnHangup => reload_on_hangup(tls, connections, stopping).await,
+            // Dropped, they would close what is watched and what lives.
+            Reload::Never => {
+                stopping.cancelled().await;
+                drop((tls, connections));
+            }
+        }
+    };
+    handle.context.tasks.spawn(keep.in_current_span());
     let (health_reporter, health) = tonic_health::server::health_reporter();
     let (routes, names) = services(&handle, limits)?;
     for name in &names {
@@ -77,6 +93,7 @@ pub async fn serve(
     let server = router.serve_with_incoming_shutdown(incoming, draining.clone().cancelled_owned());
     tokio::pin!(server, stop);
     tokio::select! {
+        biased;
         result = &mut server => return Ok(result?),
         () = &mut stop => {}
     }
@@ -114,7 +131,10 @@ fn services(handle: &Handle, limits: &Limits) -> Result<(Routes, Vec<&'static st
     offer!(ProgrammeServiceServer, ProgrammeApi { handle: handle.clone(), reader: Arc::clone(&reader) });
     offer!(DefaultServiceServer, DefaultApi { handle: handle.clone(), reader: Arc::clone(&reader) });
     let analyst = Arc::new(Analyst::new(Arc::clone(context), Arc::clone(&reader)));
-    offer!(AnalysisServiceServer, AnalysisApi { context: Arc::clone(context), analyst, gate: Gate::new(limits) });
+    offer!(
+        AnalysisServiceServer,
+        AnalysisApi { context: Arc::clone(context), analyst, gate: Gate::new(limits, context.executor.clone()) }
+    );
     offer!(MarginServiceServer, MarginApi { context: Arc::clone(context), reader: Arc::clone(&reader) });
     offer!(OperationsServiceServer, OperationsApi { handle: handle.clone(), reader });
     let reflection = || {
@@ -152,6 +172,7 @@ async fn reload_on_hangup(tls: NodeTls, connections: Arc<Connections>, stop: Can
     };
     loop {
         tokio::select! {
+            biased;
             () = stop.cancelled() => return,
             received = hangup.recv() => if received.is_none() { return },
         }

@@ -14,6 +14,7 @@ use crate::{
     node::RequestError,
     problem::Problems,
     reading::{ReadError, defaults::DefaultError},
+    seam::Executor,
     wire::WireError,
 };
 
@@ -167,11 +168,10 @@ pub(crate) fn other_request(request_id: &str) -> Status {
 
 /// Runs work that reads the store, off the threads that serve.
 pub(crate) async fn blocking<T: Send + 'static, E: Into<Status> + Send + 'static>(
+    executor: &Executor,
     work: impl FnOnce() -> Result<T, E> + Send + 'static,
 ) -> Result<T, Status> {
-    let done = crate::telemetry::spawn_blocking(work).await;
-    done.map_err(|error| Status::internal(message(&format!("a piece of work of this node failed: {error}"))))?
-        .map_err(Into::into)
+    executor.run(work).await.map_err(|error| Status::internal(error.to_string()))?.map_err(Into::into)
 }
 
 #[cfg(test)]

@@ -45,6 +45,7 @@ pub(super) fn results(
     let watch = async move {
         loop {
             let change = tokio::select! {
+                biased;
                 () = answers.closed() => return,
                 () = context.farewell.cancelled() => {
                     return drop(answers.try_send(Err(Status::unavailable("the node is stopping"))));
@@ -86,7 +87,7 @@ async fn tell(
     };
     let requirements = if with_requirements {
         let reader = Arc::clone(reader);
-        blocking(move || {
+        blocking(&context.executor, move || {
             let selected = reader.select(cycle, None)?;
             let links = selected.links(None, &Visibility::All);
             Ok::<_, ReadError>(links.map(|terms| selected.requirement(terms)).collect::<Vec<_>>())

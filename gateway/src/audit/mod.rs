@@ -26,7 +26,10 @@ pub use report::{Counts, LedgerReport, Report};
 
 use self::{comparison::Side, findings::Findings, history::History, store::ReadOnly};
 use crate::{
-    arrangement::{leg::Leg, terms::Arrangement},
+    arrangement::{
+        leg::{Leg, Pair},
+        terms::Arrangement,
+    },
     blobs::{BlobStore, FileBlobStore},
     compute::Computer,
     config::Config,
@@ -98,6 +101,50 @@ pub fn verify(config: &Config, choice: &Choice) -> Result<Report, AuditError> {
     let other_side = Side { leg: us.other(), history: &other_history, later: &their_words };
     comparison::compare(parties, &own_side, &other_side, &mut findings);
     Ok(Report { ledgers: vec![own_report, other_report], comparison: findings.problems() })
+}
+
+/// One house's records and the store of what they cite, wherever they are kept.
+pub struct Kept {
+    /// The records, in order, from the first on.
+    pub records: Vec<Record>,
+    /// The store.
+    pub blobs: Arc<dyn BlobStore>,
+}
+
+/// What a judgement of both houses' records finds.
+#[derive(Clone, Debug)]
+pub struct Judgement {
+    /// What was checked at each house.
+    pub counts: Pair<Counts>,
+    /// Everything that is wrong at each house.
+    pub problems: Pair<Vec<Finding>>,
+    /// Where the two contradict each other.
+    pub comparison: Vec<Finding>,
+}
+
+/// Judges the records of both houses as [`verify`] does, without files: the chain of hashes, the signed heads and the guard
+/// are the ledger's own and are not checked here.
+///
+/// # Errors
+/// What cannot be used.
+pub fn judge(arrangement: &Arc<Arrangement>, keys: &VerifyingKeys, kept: &Pair<Kept>) -> Result<Judgement, AuditError> {
+    let mut histories = Vec::new();
+    let (mut counts, mut problems) = (Pair::default(), Pair::default());
+    for leg in Leg::BOTH {
+        let (own, theirs) = (&kept[leg], &kept[leg.other()]);
+        let subject = Subject::new(leg, arrangement, keys, &own.blobs, Some(&theirs.blobs))?;
+        let (history, findings, counted) = subject.inspect(|take| own.records.iter().cloned().for_each(take));
+        counts[leg] = counted;
+        problems[leg] = findings.problems();
+        let own_words = history.by_digest.keys().filter(|(by, _)| *by == leg).map(|(_, digest)| *digest).collect();
+        histories.push((leg, history, own_words));
+    }
+    let mut findings = Findings::default();
+    let sides: Vec<_> = histories.iter().map(|(leg, history, later)| Side { leg: *leg, history, later }).collect();
+    if let [own, other] = &sides[..] {
+        comparison::compare(&arrangement.parties, own, other, &mut findings);
+    }
+    Ok(Judgement { counts, problems, comparison: findings.problems() })
 }
 
 /// One house's ledger and what is needed to judge it.

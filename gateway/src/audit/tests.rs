@@ -301,3 +301,18 @@ fn two_ledgers_that_hold_different_words_of_one_house_contradict_each_other() {
     forgetful.forget_their_statement();
     assert_eq!(compared(&story, &forgetful), ["word_denied"]);
 }
+
+#[test]
+fn records_in_memory_are_judged_as_those_in_files_and_held_against_the_other_houses() {
+    let story = Story::told(|_| {});
+    let kept = |records: Vec<Record>| Kept { records, blobs: Arc::clone(&story.blobs) as _ };
+    let mut both = Pair::from_fn(|leg| kept(if leg == US { records(&story) } else { Vec::new() }));
+    let judged = judge(&story.arrangement, &story.keys, &both).unwrap();
+    assert!(judged.problems[US].is_empty(), "{judged:#?}");
+    assert_eq!((judged.counts[US].statements, judged.counts[US.other()].statements), (2, 0));
+    // The ledger of the other house is empty, though this one holds its word.
+    assert!(codes(&judged.comparison).contains(&"word_denied"), "{judged:#?}");
+    both[US] = kept(Vec::new());
+    let judged = judge(&story.arrangement, &story.keys, &both).unwrap();
+    assert!(judged.comparison.is_empty(), "{judged:#?}");
+}

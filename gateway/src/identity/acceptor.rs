@@ -262,6 +262,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static> Acceptor<Io> {
     async fn permit(&self) -> Option<OwnedSemaphorePermit> {
         let permit = Arc::clone(&self.handshakes).acquire_owned();
         tokio::select! {
+            biased;
             permit = permit => permit.ok(),
             () = self.ready.closed() => None,
         }

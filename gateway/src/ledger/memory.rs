@@ -17,7 +17,9 @@ use super::{
 /// The promises of [`super::SqliteLedger`] in memory: same checks, same chain, same signatures.
 ///
 /// A clone is another handle of the same ledger, so that it outlives a simulated crash of the node.
-/// [`MemoryLedger::hold`] stands for a disk that is slow, [`MemoryLedger::crash`] for a power loss meanwhile.
+/// [`MemoryLedger::hold`] stands for a disk that is slow, [`MemoryLedger::crash`] for a power loss meanwhile,
+/// [`MemoryLedger::fail`] for a disk that fails. What a disk had begun may have become durable all the same, unheard:
+/// [`MemoryLedger::keep_unheard`] says how much of it.
 #[derive(Clone)]
 pub struct MemoryLedger {
     house: Arc<str>,
@@ -84,11 +86,33 @@ impl MemoryLedger {
 
     /// Makes all waiting appends durable, in order, and holds no more.
     pub fn release(&self) {
+        self.release_first(usize::MAX);
+        self.lock().is_holding = false;
+    }
+
+    /// Makes so many of the waiting appends durable, the oldest first, and holds the others.
+    pub fn release_first(&self, count: usize) {
         let mut state = self.lock();
-        state.is_holding = false;
-        for held in std::mem::take(&mut state.held) {
+        let count = count.min(state.held.len());
+        for held in state.held.drain(..count).collect::<Vec<_>>() {
             self.make_durable(&mut state, held);
         }
+    }
+
+    /// Makes so many of the waiting appends durable, the oldest first, and tells nobody: their tickets fail with
+    /// [`LedgerError::Closed`]. Before [`MemoryLedger::crash`] or [`MemoryLedger::fail`].
+    pub fn keep_unheard(&self, count: usize) {
+        for held in self.lock().held.iter_mut().take(count) {
+            let (unheard, _) = oneshot::channel();
+            drop(std::mem::replace(&mut held.done, unheard));
+        }
+        self.release_first(count);
+    }
+
+    /// How many appends wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.lock().held.len()
     }
 
     /// A power loss: what waits is lost, its tickets fail with [`LedgerError::Closed`], and the ledger goes on from its

@@ -73,7 +73,7 @@ pub enum Answer {
 /// A version of the book as its record makes it.
 #[derive(Clone, Debug)]
 pub struct BookVersion {
-    /// The book; `None` where it was replaced and only its items are left.
+    /// The book; `None` where it was replaced and only its items and the answer to its request are left.
     pub book: Option<Arc<Book>>,
     /// The reconciliation items that it brings.
     pub items: Vec<Item>,
@@ -208,14 +208,14 @@ impl Catalog {
 
     fn apply_book(&mut self, record: &v1::RecordedBook, version: BookVersion) {
         let BookVersion { book, items } = version;
-        let Some(book) = book else { return self.directions.note(&items) };
-        let answer = Answer::Book {
-            version: book.version,
-            account_count: book.accounts.len() as u64,
-            position_count: book.position_count(),
-            items: items.iter().map(|item| item.id).collect(),
+        let (account_count, position_count) = match &book {
+            Some(book) => (book.accounts.len() as u64, book.position_count()),
+            None => (record.account_count, record.position_count),
         };
+        let items_brought = items.iter().map(|item| item.id).collect();
+        let answer = Answer::Book { version: record.book_version, account_count, position_count, items: items_brought };
         self.requests.insert(record.request_id.clone(), answer);
+        let Some(book) = book else { return self.directions.note(&items) };
         self.directions.accept(&book, &items);
         self.books.insert(book.business_date, Arc::clone(&book));
         while self.books.len() > BOOK_DATES {

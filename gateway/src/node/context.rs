@@ -30,7 +30,7 @@ use crate::{
     },
     ledger::Ledger,
     peer::link::Link,
-    seam::SharedClock,
+    seam::{Executor, SharedClock},
 };
 
 /// What every part of a node shares.
@@ -40,6 +40,7 @@ pub(crate) struct Context {
     pub(crate) arrangement: Arc<Arrangement>,
     pub(crate) parties: Parties,
     pub(crate) clock: SharedClock,
+    pub(crate) executor: Executor,
     pub(crate) ledger: Arc<dyn Ledger>,
     pub(crate) blobs: Arc<dyn BlobStore>,
     pub(crate) signing_key: SigningKey,

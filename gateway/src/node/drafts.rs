@@ -16,7 +16,7 @@ use crate::{
         fact::Outcome,
         parties::Parties,
     },
-    book::{Scope, Submission, direction::item::Item},
+    book::{Book, Scope, Submission, direction::item::Item},
     compute::Computed,
     wire,
 };
@@ -81,7 +81,12 @@ pub(crate) fn outcome(cycle: CycleId, outcome: Outcome) -> Evidence {
 }
 
 /// The record of an accepted book.
-pub(crate) fn book_record(submission: &Submission, chunks: Vec<v1::ChunkRef>, items: &[Item]) -> v1::RecordedBook {
+pub(crate) fn book_record(
+    submission: &Submission,
+    book: &Book,
+    chunks: Vec<v1::ChunkRef>,
+    items: &[Item],
+) -> v1::RecordedBook {
     let scope = match submission.scope {
         Scope::Full => v1::SnapshotScope::Full,
         Scope::Amendment => v1::SnapshotScope::Amendment,
@@ -97,6 +102,8 @@ pub(crate) fn book_record(submission: &Submission, chunks: Vec<v1::ChunkRef>, it
         directions_through: submission.directions_through,
         items: items.iter().map(Item::to_wire).collect(),
         is_replaced: false,
+        account_count: book.accounts.len() as u64,
+        position_count: book.position_count(),
     }
 }
 

@@ -21,7 +21,6 @@ use crate::{
     },
     market::{self, reference::Reference},
     problem::{Collector, Problems},
-    telemetry,
 };
 
 /// How long an operator waits for a cycle that has no scheduled cut-off and none given.
@@ -46,7 +45,7 @@ impl Handle {
             return Ok((answer, true));
         }
         let context = Arc::clone(&self.context);
-        let prepared = blocking(move || {
+        let prepared = self.blocking(move || {
             let reference = reference(&context)?;
             if let Ok(date) = crate::wire::date("header.business_date", &snapshot.header.business_date) {
                 check_business_day(&context, "header.business_date", date)?;
@@ -77,7 +76,7 @@ impl Handle {
             return Ok((answer, true));
         }
         let context = Arc::clone(&self.context);
-        let prepared = blocking(move || {
+        let prepared = self.blocking(move || {
             let business_date = check_market(&context, &request)?;
             let bytes: Vec<Bytes> = request.items.iter().map(|item| item.encode_to_vec().into()).collect();
             context.blobs.put_many(&bytes).map_err(unavailable)?;
@@ -228,6 +227,13 @@ impl Handle {
         self.context.catalog.read().answer(request_id).cloned()
     }
 
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, RequestError> + Send + 'static,
+    ) -> Result<T, RequestError> {
+        self.context.executor.run(work).await.map_err(unavailable)?
+    }
+
     async fn ask<T>(
         &self,
         input: impl FnOnce(oneshot::Sender<Result<T, RequestError>>) -> Input,
@@ -338,12 +344,6 @@ fn reference(context: &Context) -> Result<Reference, RequestError> {
     let items = context.computer.items(markets).map_err(unavailable)?;
     let registry = Arc::clone(&context.catalog.read().registry);
     Ok(Reference::new(context.us, &items, Arc::clone(&context.arrangement), registry))
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, RequestError> + Send + 'static,
-) -> Result<T, RequestError> {
-    telemetry::spawn_blocking(work).await.map_err(unavailable)?
 }
 
 fn unavailable(error: impl std::fmt::Display) -> RequestError {

@@ -16,7 +16,7 @@ use crate::{
     blobs::BlobStore,
     identity::{self, NodeTls, TcpDial},
     ledger::Ledger,
-    seam::SystemClock,
+    seam::{Executor, SystemClock},
     telemetry::{self, Telemetry},
 };
 
@@ -104,6 +104,7 @@ async fn start_one(node: Opened) -> Result<Started, NodeError> {
         us: plan.us,
         arrangement: Arc::clone(&plan.arrangement),
         clock: Arc::new(SystemClock),
+        executor: Executor::Threads,
         ledger,
         blobs,
         signing_key: plan.signing_key.clone(),
@@ -149,6 +150,7 @@ async fn serve(node: Started, stop: CancellationToken) -> Result<(), NodeError> 
     tracing::info!(house = %config.house, listen = %config.listen, "the node runs");
     let by_itself = running.stop.clone();
     let wanted = stop.clone();
+    let tls = (tls, api::Reload::OnHangup);
     let served = api::serve(running.handle.clone(), listener, tls, &config.limits, config.shutdown(), async move {
         tokio::select! {
             () = wanted.cancelled() => {}

@@ -26,6 +26,7 @@ pub(crate) async fn run(context: Arc<Context>, requests: mpsc::Sender<Input>) {
             return;
         };
         tokio::select! {
+            biased;
             () = context.stop.cancelled() => return,
             () = context.clock.sleep_until(open) => {}
         }

@@ -1,7 +1,7 @@
 //! Snapshots of a node's state: the records that still count, so that a start need not read all.
 //!
-//! A book that a later full book replaced is most of what a replay would read, and nothing follows from it any more.
-//! Everything that was signed is kept.
+//! A book that a later full book replaced is most of what a replay would read, and no position follows from it any more: what
+//! is left of it answers its request again. Everything that was signed is kept.
 
 use std::collections::BTreeSet;
 
@@ -79,29 +79,35 @@ fn compact(records: Vec<v1::KeptRecord>) -> Vec<v1::KeptRecord> {
     let books: Vec<Option<&v1::RecordedBook>> = contents.iter().map(Content::book).collect();
     let dates: BTreeSet<&str> = books.iter().flatten().map(|book| book.business_date.as_str()).collect();
     // The newest book of a date is made from the last full book up to it.
-    let base_of = |date: &&str| {
-        let is_of_date = |book: &v1::RecordedBook| book.business_date == **date;
+    let base_of = |date: &str| {
+        let is_of_date = |book: &v1::RecordedBook| book.business_date == date;
         let newest = books.iter().rposition(|book| book.is_some_and(is_of_date))?;
         let is_full = |book: &v1::RecordedBook| book.scope() == v1::SnapshotScope::Full;
         books[..=newest].iter().rposition(|book| book.is_some_and(is_full))
     };
-    let newest_dates = dates.iter().rev().take(BOOK_DATES);
-    let Some(base) = newest_dates.map(|date| base_of(date).unwrap_or(0)).min() else { return records };
+    let newest_dates: BTreeSet<String> = dates.iter().rev().take(BOOK_DATES).map(|date| (*date).to_owned()).collect();
+    let Some(base) = newest_dates.iter().map(String::as_str).map(|date| base_of(date).unwrap_or(0)).min() else {
+        return records;
+    };
     // A direction counts until every book that is kept includes it; one of the newest day also answers its request again.
     let kept_books = books[base..].iter().flatten();
     let included = kept_books.map(|book| book.directions_through).min().unwrap_or(0);
     let today = dates.last().map(|date| (*date).to_owned()).unwrap_or_default();
     let kept = records.into_iter().zip(contents).enumerate().filter_map(|(place, (record, content))| match content {
-        Content::Book(book) if place < base => items_of(record, book),
+        Content::Book(book) if place < base => {
+            let answers = newest_dates.contains(&book.business_date);
+            left_of(record, book, answers)
+        }
         Content::Direction { number, business_date } if number <= included && business_date < today => None,
         _ => Some(record),
     });
     kept.collect()
 }
 
-/// What is left of a book that a later one replaced: the reconciliation items that it brought.
-fn items_of(record: v1::KeptRecord, book: v1::RecordedBook) -> Option<v1::KeptRecord> {
-    if book.items.is_empty() {
+/// What is left of a book that a later one replaced: the reconciliation items that it brought, and the answer to its request
+/// while its business date is one of the newest.
+fn left_of(record: v1::KeptRecord, book: v1::RecordedBook, answers: bool) -> Option<v1::KeptRecord> {
+    if book.items.is_empty() && !answers {
         return None;
     }
     let left = v1::RecordedBook { chunks: Vec::new(), flat_accounts: Vec::new(), is_replaced: true, ..book };
@@ -152,6 +158,12 @@ mod tests {
         v1::KeptRecord { sequence, recorded_at_ms: 0, body }
     }
 
+    /// Of books that stand for positions, and of everything else, the places.
+    fn standing(records: &[v1::KeptRecord]) -> Vec<u64> {
+        let stands = |record: &&v1::KeptRecord| !matches!(content_of(record), Content::Book(book) if book.is_replaced);
+        records.iter().filter(stands).map(|record| record.sequence).collect()
+    }
+
     #[test]
     fn books_of_the_last_days_and_their_base_are_kept_and_everything_else_but_older_books() {
         let (full, amendment) = (v1::SnapshotScope::Full, v1::SnapshotScope::Amendment);
@@ -200,25 +212,29 @@ mod tests {
             direction(3, 2, "2026-02-02"),
             book_through(4, "2026-02-02", 1, 0),
         ];
-        assert_eq!(sequences(&compact(records.clone())), [2, 3, 4], "of the day");
+        assert_eq!(standing(&compact(records.clone())), [2, 3, 4], "of the day");
         records.push(book_through(5, "2026-02-03", 2, 0));
-        assert_eq!(sequences(&compact(records.clone())), [3, 4, 5], "the book of the 2nd can be frozen still");
+        assert_eq!(standing(&compact(records.clone())), [3, 4, 5], "the book of the 2nd can be frozen still");
         records.extend([direction(6, 3, "2026-02-03"), book_through(7, "2026-02-04", 3, 0)]);
         records.extend([book_through(8, "2026-02-05", 3, 0), book_through(9, "2026-02-06", 3, 0)]);
-        assert_eq!(sequences(&compact(records)), [5, 6, 7, 8, 9]);
+        assert_eq!(standing(&compact(records)), [5, 6, 7, 8, 9]);
     }
 
     #[test]
-    fn of_a_replaced_book_the_items_are_kept_and_nothing_else() {
-        let records = vec![
+    fn of_a_replaced_book_its_items_are_kept_and_on_the_newest_dates_the_answer_to_its_request() {
+        let mut records = vec![
             book_through(1, "2026-02-02", 0, 0),
             book_through(2, "2026-02-02", 0, 2),
             book_through(3, "2026-02-02", 0, 0),
         ];
-        let kept = compact(records);
-        assert_eq!(sequences(&kept), [2, 3]);
-        let Content::Book(left) = content_of(&kept[0]) else { panic!("it is a book") };
-        assert_eq!((left.is_replaced, left.chunks.len(), left.items.len()), (true, 0, 2));
+        let kept = compact(records.clone());
+        assert_eq!(sequences(&kept), [1, 2, 3]);
+        for (kept, items) in kept.iter().zip([0, 2]) {
+            let Content::Book(left) = content_of(kept) else { panic!("it is a book") };
+            assert_eq!((left.is_replaced, left.chunks.len(), left.items.len()), (true, 0, items));
+        }
+        records.extend((3..=6).map(|day| book_through(day + 1, &format!("2026-02-0{day}"), 0, 0)));
+        assert_eq!(sequences(&compact(records)), [2, 4, 5, 6, 7], "of an older date the items alone");
         // And again: what is left stays left, and makes no book.
         assert_eq!(compact(kept.clone()), kept);
     }
@@ -227,8 +243,7 @@ mod tests {
     fn a_correction_of_an_earlier_day_takes_no_later_day_with_it() {
         let full = v1::SnapshotScope::Full;
         let records = vec![book(1, "2026-02-02", full), book(2, "2026-02-03", full), book(3, "2026-02-02", full)];
-        let kept: Vec<u64> = compact(records).iter().map(|record| record.sequence).collect();
-        assert_eq!(kept, [2, 3], "the book of the 3rd counts still");
+        assert_eq!(standing(&compact(records)), [2, 3], "the book of the 3rd counts still");
     }
 
     #[test]

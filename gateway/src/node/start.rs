@@ -29,7 +29,7 @@ use crate::{
     identity::{Limits, SigningKey, VerifyingKeys},
     ledger::{HeadRejection, HeadSignature, Ledger, LedgerError, LedgerOptions, SqliteLedger},
     peer::{delivery, link::Link},
-    seam::SharedClock,
+    seam::{Executor, SharedClock},
     telemetry,
     words::chain,
 };
@@ -74,7 +74,7 @@ pub enum NodeError {
     },
 }
 
-/// What a node is made of. Clock, ledger, store and channel are seams: a simulation puts its own in.
+/// What a node is made of. Clock, executor, ledger, store and channel are seams: a simulation puts its own in.
 pub struct Parts {
     /// The leg that the house carries.
     pub us: Leg,
@@ -82,6 +82,8 @@ pub struct Parts {
     pub arrangement: Arc<Arrangement>,
     /// The clock.
     pub clock: SharedClock,
+    /// Where it does its long work.
+    pub executor: Executor,
     /// The ledger.
     pub ledger: Arc<dyn Ledger>,
     /// The store of bulk content.
@@ -130,7 +132,7 @@ impl Running {
 /// # Errors
 /// The ledger cannot be read.
 pub async fn start(parts: Parts) -> Result<Running, NodeError> {
-    let Parts { us, arrangement, clock, ledger, blobs, signing_key, verifying_keys, peer, limits } = parts;
+    let Parts { us, arrangement, clock, executor, ledger, blobs, signing_key, verifying_keys, peer, limits } = parts;
     let rules = Rules { max_rounds: arrangement.max_rounds, max_requested_cycles: REQUESTED_CYCLES_MAX };
     let parties = arrangement.parties.clone();
     let (replayed, mut catalog) =
@@ -146,7 +148,7 @@ pub async fn start(parts: Parts) -> Result<Running, NodeError> {
     }
     catalog.refusal_to_sign = ledger.standing().refusal();
     let computer = Computer::new(Arc::clone(&arrangement), Arc::clone(&blobs));
-    let (link, outgoing) = Link::new(peer, &limits);
+    let (link, outgoing) = Link::new(peer, &limits, executor.clone());
     let (changes, _) = broadcast::channel(CHANGES_KEPT);
     let registry_news = watch::Sender::new(());
     let stop = CancellationToken::new();
@@ -156,6 +158,7 @@ pub async fn start(parts: Parts) -> Result<Running, NodeError> {
         arrangement,
         parties,
         clock,
+        executor,
         ledger,
         blobs,
         signing_key,

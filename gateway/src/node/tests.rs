@@ -26,7 +26,7 @@ use crate::{
     identity::{self, Limits, NodeTls, SigningKey, TcpDial, VerifyingKeys, signing::Validity},
     ledger::MemoryLedger,
     sample,
-    seam::SystemClock,
+    seam::{Executor, SystemClock},
 };
 
 /// Both houses' nodes with everything that they were given.
@@ -79,6 +79,7 @@ impl Houses {
                 us: leg,
                 arrangement: Arc::clone(&arrangement),
                 clock: Arc::new(SystemClock),
+                executor: Executor::Threads,
                 ledger: Arc::new(MemoryLedger::unsigned(names[leg])),
                 blobs: Arc::new(MemoryBlobStore::new()),
                 signing_key: key(leg),
@@ -92,7 +93,7 @@ impl Houses {
             let handle = running.handle.clone();
             let server = tokio::spawn(async move {
                 let stopped = async move { drop(stopped.await) };
-                api::serve(handle, listener, tls, &limits, Duration::from_secs(1), stopped).await
+                api::serve(handle, listener, (tls, api::Reload::Never), &limits, Duration::from_secs(1), stopped).await
             });
             nodes[leg] = Some(House { running, stop, server });
         }

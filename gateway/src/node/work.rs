@@ -11,7 +11,7 @@ use crate::{
     arrangement::{
         cycle_id::{CycleId, Round},
         digest::Digest,
-        evidence::{Claim, Evidence, MarketManifest, PositionManifest},
+        evidence::{ChunkRef, Claim, Evidence, MarketManifest, PositionManifest},
         fact::{Event, Inputs, Outcome},
         leg::{Leg, Pair},
         matching::{self, NamedClaim},
@@ -41,29 +41,33 @@ impl Workshop {
     pub(crate) fn freeze(&self, cycle: CycleId, revision: u64) {
         let context = Arc::clone(&self.context);
         let started = context.clock.now();
-        self.blocking(cycle, "freeze", move || {
-            let Some(to_freeze) = to_freeze(&context, cycle) else {
-                return note(cycle, "freeze", "the book of this date is no longer in memory: submit it again");
+        self.report(cycle, "freeze", async move {
+            let of_cycle = {
+                let context = Arc::clone(&context);
+                move || to_freeze(&context, cycle).map(Arc::new)
             };
-            let frozen = || {
-                let frozen = context.freeze(&to_freeze)?;
-                let excluded = &frozen.exclusions;
-                let stored =
-                    (!excluded.exclusions.is_empty()).then(|| context.blobs.put(&excluded.encode_to_vec().into()));
-                Ok::<_, ComputeError>((frozen.chunks, stored.transpose().map_err(ComputeError::new)?))
-            };
-            let (chunks, exclusions) = loop {
-                match frozen() {
-                    Ok(frozen) => break frozen,
-                    Err(error) if context.stop.is_cancelled() => return note(cycle, "freeze", error.to_string()),
-                    Err(error) => {
-                        tracing::error!(%cycle, %error, "the frozen book cannot be stored; it is tried again");
-                        std::thread::sleep(PAUSE_LONGEST);
-                    }
-                }
+            let Some(to_freeze) = step_of(&context, cycle, "freeze", of_cycle).await? else {
+                return Some(note(cycle, "freeze", "the book of this date is no longer in memory: submit it again"));
             };
             let book_version = to_freeze.book.version;
-            Input::Frozen { cycle, revision, book_version, chunks, exclusions, started }
+            loop {
+                let freezing = {
+                    let (context, to_freeze) = (Arc::clone(&context), Arc::clone(&to_freeze));
+                    move || frozen(&context, &to_freeze)
+                };
+                let error = match step_of(&context, cycle, "freeze", freezing).await? {
+                    Ok((chunks, exclusions)) => {
+                        return Some(Input::Frozen { cycle, revision, book_version, chunks, exclusions, started });
+                    }
+                    Err(error) => error,
+                };
+                tracing::error!(%cycle, %error, "the frozen book cannot be stored; it is tried again");
+                tokio::select! {
+                    biased;
+                    () = context.stop.cancelled() => return Some(note(cycle, "freeze", error.to_string())),
+                    () = tokio::time::sleep(PAUSE_LONGEST) => {}
+                }
+            }
         });
     }
 
@@ -211,32 +215,54 @@ impl Workshop {
     }
 
     fn blocking(&self, cycle: CycleId, step: &'static str, work: impl FnOnce() -> Input + Send + 'static) {
+        let context = Arc::clone(&self.context);
+        self.report(cycle, step, async move { step_of(&context, cycle, step, work).await });
+    }
+
+    /// Reports the outcome of a step of a cycle to the loop. A step that has begun is done before the node has stopped.
+    fn report(
+        &self,
+        cycle: CycleId,
+        step: &'static str,
+        outcome: impl Future<Output = Option<Input>> + Send + 'static,
+    ) {
         let internal = self.internal.clone();
         let span = cycle_span(Some(cycle), &self.context, step);
-        let stop = self.context.stop.clone();
-        self.context.tasks.spawn_blocking(move || {
-            // The rules wait for the outcome: without one the cycle would stand still and nobody would know.
-            let _entered = span.enter();
-            match std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)) {
-                Ok(input) => drop(internal.send(input)),
-                Err(_) => {
-                    tracing::error!(%cycle, step, "ALARM: a step of the cycle panicked; the node stops");
-                    stop.cancel();
-                }
+        let reported = async move {
+            if let Some(input) = outcome.await {
+                drop(internal.send(input));
             }
-        });
+        };
+        self.context.tasks.spawn(reported.instrument(span));
     }
 
     fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         let stop = self.context.stop.clone();
         let work = async move {
             tokio::select! {
+                biased;
                 () = stop.cancelled() => {}
                 () = work => {}
             }
         };
         self.context.tasks.spawn(work.in_current_span());
     }
+}
+
+/// Does a piece of work for a cycle. None when it panicked: the rules wait for the outcome, and without one the cycle would
+/// stand still and nobody would know, so the node stops.
+async fn step_of<T: Send + 'static>(
+    context: &Context,
+    cycle: CycleId,
+    step: &'static str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let done = context.executor.run(work).await.ok();
+    if done.is_none() {
+        tracing::error!(%cycle, step, "ALARM: a step of the cycle panicked; the node stops");
+        context.stop.cancel();
+    }
+    done
 }
 
 enum MatchError {
@@ -254,7 +280,8 @@ async fn try_match(
     let (ours, theirs) = (claims[us], claims[us.other()]);
     let tree = {
         let context = Arc::clone(context);
-        let tree = telemetry::spawn_blocking(move || trees::of_claim(&context, ours)).await;
+        let executor = context.executor.clone();
+        let tree = executor.run(move || trees::of_claim(&context, ours)).await;
         let tree = tree.map_err(|error| MatchError::Unreadable(error.to_string()))?;
         tree.map_err(|error| MatchError::Unreadable(error.to_string()))?
     };
@@ -276,6 +303,7 @@ async fn try_match(
             Progress::Done(differences) => break differences,
         }
     };
+    let executor = context.executor.clone();
     let context = Arc::clone(context);
     let matched = move || {
         let named = Pair::from_fn(|leg| NamedClaim {
@@ -289,7 +317,7 @@ async fn try_match(
         let breaks = breaks.map_err(|error| MatchError::Unreadable(error.to_string()))?;
         Ok((matched.statement, breaks))
     };
-    telemetry::spawn_blocking(matched).await.map_err(|error| MatchError::Unreadable(error.to_string()))?
+    executor.run(matched).await.map_err(|error| MatchError::Unreadable(error.to_string()))?
 }
 
 fn claim_of(context: &Context, by: Leg, digest: Digest) -> Option<Claim> {
@@ -297,6 +325,14 @@ fn claim_of(context: &Context, by: Leg, digest: Digest) -> Option<Claim> {
         Evidence::Claim(claim) => Some(claim.clone()),
         _ => None,
     }
+}
+
+/// Chunks of a frozen book, and what is left out of it where there is something; all of it stored.
+fn frozen(context: &Context, to_freeze: &ToFreeze) -> Result<(Vec<ChunkRef>, Option<Digest>), ComputeError> {
+    let frozen = context.freeze(to_freeze)?;
+    let excluded = &frozen.exclusions;
+    let stored = (!excluded.exclusions.is_empty()).then(|| context.blobs.put(&excluded.encode_to_vec().into()));
+    Ok((frozen.chunks, stored.transpose().map_err(ComputeError::new)?))
 }
 
 /// The book of a cycle with the directions that count in it.

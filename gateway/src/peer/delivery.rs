@@ -48,6 +48,7 @@ pub(crate) async fn run(
             if queue.is_empty() { Ok(()) } else { deliver(&context, &mut queue).await }
         };
         let result = tokio::select! {
+            biased;
             () = context.stop.cancelled() => return,
             result = step => result,
         };
@@ -60,6 +61,7 @@ pub(crate) async fn run(
                 pause = PAUSE_SHORTEST;
                 if queue.is_empty() {
                     tokio::select! {
+                        biased;
                         () = context.stop.cancelled() => return,
                         () = sleep(GREETING_INTERVAL) => {}
                         received = outgoing.recv() => match received {
@@ -78,6 +80,7 @@ pub(crate) async fn run(
                 context.peer.set_connected(false);
                 greeted_at = None;
                 tokio::select! {
+                    biased;
                     () = context.stop.cancelled() => return,
                     () = sleep(pause) => {}
                 }

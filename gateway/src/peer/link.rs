@@ -14,7 +14,7 @@ use prost::bytes::{Bytes, BytesMut};
 use tokio::{sync::mpsc, time::timeout};
 use tonic::{Request, Status, transport::Channel};
 
-use crate::{arrangement::digest::Digest, blobs::BlobStore, identity::Limits, telemetry};
+use crate::{arrangement::digest::Digest, blobs::BlobStore, identity::Limits, seam::Executor, telemetry};
 
 /// Digests asked for in one call.
 const DIGESTS_MAX: usize = 4_096;
@@ -28,6 +28,7 @@ const BLOB_BYTES_MAX: usize = 64 << 20;
 pub struct Link {
     client: PeerServiceClient<Channel>,
     outgoing: mpsc::UnboundedSender<v1::SignedEnvelope>,
+    executor: Executor,
     state: Arc<State>,
     /// How long a call may take until its answer begins, and then until each further piece.
     patience: Duration,
@@ -57,14 +58,18 @@ pub enum FetchError {
 }
 
 impl Link {
-    /// A link over `channel`; envelopes to deliver come out of the receiver.
+    /// A link over `channel` that reads and writes the store by `executor`; envelopes to deliver come out of the receiver.
     #[must_use]
-    pub fn new(channel: Channel, limits: &Limits) -> (Self, mpsc::UnboundedReceiver<v1::SignedEnvelope>) {
+    pub fn new(
+        channel: Channel,
+        limits: &Limits,
+        executor: Executor,
+    ) -> (Self, mpsc::UnboundedReceiver<v1::SignedEnvelope>) {
         let (outgoing, receiver) = mpsc::unbounded_channel();
         let client = PeerServiceClient::new(channel)
             .max_decoding_message_size(limits.message_received_bytes_max)
             .max_encoding_message_size(limits.message_sent_bytes_max);
-        (Self { client, outgoing, state: Arc::default(), patience: limits.peer_answer() }, receiver)
+        (Self { client, outgoing, executor, state: Arc::default(), patience: limits.peer_answer() }, receiver)
     }
 
     /// Delivers an envelope, after those before it, until there is a receipt.
@@ -100,7 +105,7 @@ impl Link {
     /// # Errors
     /// The call broke off, or content was tampered with.
     pub async fn fetch(&self, digests: &[Digest], blobs: &Arc<dyn BlobStore>) -> Result<(), FetchError> {
-        let missing = missing(digests, blobs).await?;
+        let missing = self.missing(digests, blobs).await?;
         for part in missing.chunks(DIGESTS_MAX) {
             // What is still to come: content that came is not taken again, or a stream of it would have no end.
             let mut asked = HashSet::new();
@@ -146,18 +151,42 @@ impl Link {
                     }
                     whole.push(bytes);
                     if whole.iter().map(Bytes::len).sum::<usize>() > BATCH_BYTES {
-                        store(std::mem::take(&mut whole), blobs).await?;
+                        self.store(std::mem::take(&mut whole), blobs).await?;
                     }
                 }
             };
-            store(whole, blobs).await?;
+            self.store(whole, blobs).await?;
             result?;
             // A stream may end in peace and yet too early.
-            if let Some(digest) = self::missing(part, blobs).await?.first() {
+            if let Some(digest) = self.missing(part, blobs).await?.first() {
                 return Err(FetchError::Incomplete(*digest));
             }
         }
         Ok(())
+    }
+
+    async fn missing(&self, digests: &[Digest], blobs: &Arc<dyn BlobStore>) -> Result<Vec<Digest>, FetchError> {
+        let (digests, blobs) = (digests.to_vec(), Arc::clone(blobs));
+        let missing = move || -> Result<Vec<Digest>, FetchError> {
+            let mut missing = Vec::new();
+            for digest in digests {
+                if !blobs.has(&digest).map_err(|error| FetchError::Store(error.to_string()))? {
+                    missing.push(digest);
+                }
+            }
+            Ok(missing)
+        };
+        self.executor.run(missing).await.map_err(|error| FetchError::Store(error.to_string()))?
+    }
+
+    async fn store(&self, whole: Vec<Bytes>, blobs: &Arc<dyn BlobStore>) -> Result<(), FetchError> {
+        if whole.is_empty() {
+            return Ok(());
+        }
+        let blobs = Arc::clone(blobs);
+        let stored = self.executor.run(move || blobs.put_many(&whole).map(drop)).await;
+        let failed = |reason: String| FetchError::Store(reason);
+        stored.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))
     }
 
     /// Reads nodes of the tree behind one of the other house's claims.
@@ -184,28 +213,4 @@ impl Link {
         let request = self.traced(v1::DeliverRequest { envelopes });
         Ok(self.client.clone().deliver(request).await?.into_inner().receipts)
     }
-}
-
-async fn missing(digests: &[Digest], blobs: &Arc<dyn BlobStore>) -> Result<Vec<Digest>, FetchError> {
-    let (digests, blobs) = (digests.to_vec(), Arc::clone(blobs));
-    let missing = move || -> Result<Vec<Digest>, FetchError> {
-        let mut missing = Vec::new();
-        for digest in digests {
-            if !blobs.has(&digest).map_err(|error| FetchError::Store(error.to_string()))? {
-                missing.push(digest);
-            }
-        }
-        Ok(missing)
-    };
-    telemetry::spawn_blocking(missing).await.map_err(|error| FetchError::Store(error.to_string()))?
-}
-
-async fn store(whole: Vec<Bytes>, blobs: &Arc<dyn BlobStore>) -> Result<(), FetchError> {
-    if whole.is_empty() {
-        return Ok(());
-    }
-    let blobs = Arc::clone(blobs);
-    let stored = telemetry::spawn_blocking(move || blobs.put_many(&whole).map(drop)).await;
-    let failed = |reason: String| FetchError::Store(reason);
-    stored.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))
 }

@@ -108,30 +108,31 @@ impl PeerService for PeerApi {
             digests.into_iter().map(|digest| (digest, catalog.is_shared(&digest))).collect()
         };
         let (sender, receiver) = mpsc::channel(4);
-        // It ends with the stream: a reader that goes away closes the channel.
-        self.context.tasks.spawn_blocking(move || {
-            let _entered = span.enter();
+        let executor = self.context.executor.clone();
+        let send = async move {
             for (digest, is_shared) in digests {
-                let blob = if is_shared { blobs.get(&digest) } else { Ok(None) };
-                let bytes = match blob {
-                    Ok(Some(bytes)) => bytes,
-                    Ok(None) => {
-                        let status = Status::not_found(format!("content {digest} is not here"));
-                        drop(sender.blocking_send(Err(status)));
-                        return;
-                    }
-                    Err(error) => {
-                        drop(sender.blocking_send(Err(Status::data_loss(error.to_string()))));
-                        return;
-                    }
+                let blobs = Arc::clone(&blobs);
+                let read = move || if is_shared { blobs.get(&digest) } else { Ok(None) };
+                let bytes = match executor.run(read).await {
+                    Ok(Ok(Some(bytes))) => Ok(bytes),
+                    Ok(Ok(None)) => Err(Status::not_found(format!("content {digest} is not here"))),
+                    Ok(Err(error)) => Err(Status::data_loss(error.to_string())),
+                    Err(error) => Err(Status::internal(error.to_string())),
+                };
+                let bytes = match bytes {
+                    Ok(bytes) => bytes,
+                    // A reader that has gone away needs no reason.
+                    Err(status) => return drop(sender.send(Err(status)).await),
                 };
                 for piece in pieces(digest, &bytes) {
-                    if sender.blocking_send(Ok(piece)).is_err() {
+                    if sender.send(Ok(piece)).await.is_err() {
                         return;
                     }
                 }
             }
-        });
+        };
+        // It ends with the stream: a reader that goes away closes the channel.
+        self.context.tasks.spawn(send.instrument(span));
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 
@@ -148,7 +149,7 @@ impl PeerService for PeerApi {
         let claim = Digest::try_from(&request.claim[..]);
         let claim = claim.map_err(|error| Status::invalid_argument(format!("claim: {error}")))?;
         let context = Arc::clone(&self.context);
-        let tree = tokio::task::spawn_blocking(move || span.in_scope(|| trees::of_claim(&context, claim))).await;
+        let tree = self.context.executor.run(move || span.in_scope(|| trees::of_claim(&context, claim))).await;
         let tree = tree.map_err(|error| Status::internal(error.to_string()))?;
         let tree = tree.map_err(|error| Status::not_found(error.to_string()))?;
         let nodes = request.paths.iter().map(|path| {

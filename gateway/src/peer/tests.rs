@@ -20,6 +20,7 @@ use crate::{
     arrangement::digest::Digest,
     blobs::{BlobStore, MemoryBlobStore},
     identity::Limits,
+    seam::Executor,
     wire,
 };
 
@@ -59,7 +60,7 @@ async fn link_to(hostile: Hostile, limits: &Limits) -> Link {
     let address = format!("http://{}", listener.local_addr().unwrap());
     let service = PeerServiceServer::new(hostile).max_encoding_message_size(usize::MAX);
     tokio::spawn(Server::builder().add_service(service).serve_with_incoming(TcpListenerStream::new(listener)));
-    Link::new(Endpoint::from_shared(address).unwrap().connect_lazy(), limits).0
+    Link::new(Endpoint::from_shared(address).unwrap().connect_lazy(), limits, Executor::Threads).0
 }
 
 fn piece(content: &[u8], from: usize, to: usize) -> v1::FetchBlobsResponse {

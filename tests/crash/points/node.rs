@@ -14,7 +14,7 @@ use std::{
 use crossmargin::v1::{self, ledger_record::Record as Recorded};
 use futures_util::future::BoxFuture;
 use gateway::{
-    api,
+    api::{self, Reload},
     arrangement::{digest::Digest, terms::Arrangement},
     blobs::{BlobError, BlobStore, FileBlobStore},
     config::Config,
@@ -24,7 +24,7 @@ use gateway::{
         Ticket,
     },
     node::{self, Parts},
-    seam::SystemClock,
+    seam::{Executor, SystemClock},
     telemetry::Telemetry,
 };
 use prost::{Message, bytes::Bytes};
@@ -105,9 +105,11 @@ async fn run(config: &Path, point: Option<Point>, manner: Manner) {
         verifying_keys,
         peer: between::channel(peer, trap, manner),
         limits: config.limits.clone(),
+        executor: Executor::Threads,
     });
     let running = running.await.unwrap();
     let deadline = config.shutdown();
+    let tls = (tls, Reload::Never);
     api::serve(running.handle.clone(), listener, tls, &config.limits, deadline, std::future::pending()).await.unwrap();
 }
 

@@ -51,6 +51,7 @@ pub(super) fn stream(
                 after = read_to;
             }
             tokio::select! {
+                biased;
                 () = answers.closed() => return,
                 () = context.farewell.cancelled() => {
                     return drop(answers.try_send(Err(Status::unavailable("the node is stopping"))));

@@ -95,7 +95,7 @@ impl ProgrammeService for ProgrammeApi {
         let link: LinkId = request.link_id.parse().map_err(|error| invalid("link_id", error))?;
         let date = sight.date(&request.date)?;
         let context = Arc::clone(&self.handle.context);
-        let found = blocking(move || {
+        let found = blocking(&self.handle.context.executor, move || {
             let found = || {
                 let joined = sight.registry.joined_link(&link)?;
                 let (terms, date) = sight.link(&link, &joined, date)?;
@@ -179,7 +179,7 @@ impl ProgrammeService for ProgrammeApi {
         let page = Page::<PortKey>::read(request.page_size, &request.page_token, PORTS_DEFAULT, PORTS_MAX)?;
         let (link, member) = (link_filter(&request.link_id)?, member_filter(&request.member)?);
         let reader = Arc::clone(&self.reader);
-        let response = blocking(move || {
+        let response = blocking(&self.handle.context.executor, move || {
             let rows = ports::after(&sight, page.after.as_ref(), link.as_ref(), member.as_ref());
             let (rows, next_page_token) = page.take(rows, |(key, _)| key.clone());
             let moves: Vec<_> = rows.iter().map(|(key, port)| (&key.link, port)).collect();

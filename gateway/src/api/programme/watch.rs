@@ -34,6 +34,7 @@ pub(super) fn changes(
                 }
             }
             tokio::select! {
+                biased;
                 () = answers.closed() => return,
                 () = context.farewell.cancelled() => {
                     return drop(answers.try_send(Err(Status::unavailable("the node is stopping"))));

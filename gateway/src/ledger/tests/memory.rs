@@ -66,3 +66,27 @@ fn a_failed_disk_refuses_everything_until_the_restart() {
     ledger.crash();
     append(&ledger, "c").unwrap();
 }
+
+#[test]
+fn appends_become_durable_one_by_one_in_their_order() {
+    let ledger = MemoryLedger::unsigned("FICC");
+    ledger.hold();
+    let first = ledger.append(Sequence(1), EPOCH, vec![record("a"), record("b")]);
+    let second = ledger.append(Sequence(3), EPOCH, vec![record("c")]);
+    ledger.release_first(1);
+    assert_eq!((first.wait().unwrap().last, ledger.head().head.seq, ledger.waiting()), (Sequence(2), Sequence(2), 1));
+    ledger.release_first(5);
+    assert_eq!((second.wait().unwrap().last, ledger.waiting()), (Sequence(3), 0));
+}
+
+#[test]
+fn what_was_kept_unheard_is_there_after_the_crash_and_nobody_was_told() {
+    let ledger = MemoryLedger::unsigned("FICC");
+    ledger.hold();
+    let kept = ledger.append(Sequence(1), EPOCH, vec![record("kept")]);
+    let lost = ledger.append(Sequence(2), EPOCH, vec![record("lost")]);
+    ledger.keep_unheard(1);
+    ledger.crash();
+    assert!(matches!((kept.wait(), lost.wait()), (Err(LedgerError::Closed), Err(LedgerError::Closed))));
+    assert_eq!(append(&ledger, "again").unwrap().last, Sequence(2));
+}

@@ -56,7 +56,7 @@ impl Core {
             position_count: book.position_count(),
             items: items.iter().map(|item| item.id).collect(),
         };
-        let record = drafts::book_record(submission, chunks, &items);
+        let record = drafts::book_record(submission, &book, chunks, &items);
         self.requests.insert(submission.request_id.clone());
         self.append(vec![Pending {
             entry: Entry::Book(Arc::new(record)),

@@ -1,0 +1,44 @@
+//! The report of a run: seeds, faults by kind, how cycles ended, simulated and real time.
+
+use std::{collections::BTreeMap, fmt, time::Duration};
+
+use super::{hours, world::Outcome};
+
+/// What some seeds came to.
+#[derive(Debug, Default)]
+pub struct Report {
+    seeds: u64,
+    pub failed: Vec<u64>,
+    counts: BTreeMap<String, u64>,
+    simulated: Duration,
+    wall: Duration,
+}
+
+impl Report {
+    pub fn add(&mut self, seed: u64, outcome: &Outcome) {
+        self.seeds += 1;
+        if !outcome.violations.is_empty() {
+            self.failed.push(seed);
+            self.failed.sort_unstable();
+        }
+        for (what, count) in &outcome.counts {
+            *self.counts.entry(what.clone()).or_default() += count;
+        }
+        self.simulated += outcome.simulated;
+        self.wall += outcome.wall;
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut row = |what: &str, count: &dyn fmt::Display| writeln!(f, "{what:<46} {count:>12}");
+        row("seeds", &self.seeds)?;
+        row("seeds that fail", &self.failed.len())?;
+        row("simulated hours", &hours(self.simulated))?;
+        row("seconds of one core", &format!("{:.1}", self.wall.as_secs_f64()))?;
+        for (what, count) in &self.counts {
+            row(what, count)?;
+        }
+        Ok(())
+    }
+}
