@@ -24,6 +24,8 @@ use gateway::{
 };
 use risk::{model::Model, scenario::ScenarioRule};
 
+use super::dice::Dice;
+
 /// The houses of the default arrangement.
 pub const NAMES: Pair<&str> = Pair { treasury: "FICC", futures: "CME" };
 /// The hosts of their nodes, and of their own systems.
@@ -76,7 +78,7 @@ pub struct Setting {
 
 impl Setting {
     pub fn new(timing: Timing) -> Self {
-        let keys = Pair::from_fn(|leg| SigningKey::from_seed(&[leg.index() as u8 + 1; 32]).unwrap());
+        let keys = Pair { treasury: [1; 32], futures: [2; 32] }.map(|seed| SigningKey::from_seed(&seed).unwrap());
         let mut verifying = VerifyingKeys::new();
         for leg in Leg::BOTH {
             verifying.insert(NAMES[leg].parse().unwrap(), keys[leg].public().clone(), Validity::ALWAYS).unwrap();
@@ -158,7 +160,8 @@ pub fn market(leg: Leg, edition: u64) -> Vec<v1::MarketItem> {
         Leg::Futures => {
             let prices = &mut market.contract_prices.prices;
             let price = prices.iter_mut().find(|price| price.contract == DIRECTED).unwrap();
-            price.settlement_price = format!("{}.{}", 112, ["015625", "03125", "046875", "0625"][edition as usize % 4]);
+            price.settlement_price =
+                format!("{}.{}", 112, Dice::of(edition, "price").pick(&["015625", "03125", "046875", "0625"]));
             Item::ContractPrices(market.contract_prices)
         }
     };

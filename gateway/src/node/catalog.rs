@@ -378,7 +378,8 @@ impl Catalog {
             }
             _ => false,
         };
-        self.evidence.iter().find(|(known, _)| same(known)).map(|(_, held)| held)
+        // Of several the same one whenever it is asked: a statement and a word that there is none may both be here.
+        self.evidence.iter().filter(|(known, _)| same(known)).min_by_key(|(known, _)| **known).map(|(_, held)| held)
     }
 
     /// The evidence behind a fact.
