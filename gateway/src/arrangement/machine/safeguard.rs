@@ -35,7 +35,8 @@ impl Safeguards for Whole {
 macro_rules! safeguards {
     ($($(#[doc = $text:literal])+ $name:ident,)+) => {
         /// A condition that keeps an invariant; its comment says what could happen without it. A *second line* meets what
-        /// another safeguard lets through: without both of them it could happen.
+        /// another safeguard lets through: without both of them it could happen. What is *implied* refuses answers to what
+        /// was never asked.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Safeguard {
             $($(#[doc = $text])+ $name,)+
@@ -66,11 +67,10 @@ safeguards! {
     FailedOnce,
     /// One claim of a cycle is under way at a time. Without it, an amendment meanwhile would make two of one round.
     OneComputation,
-    /// A claim is of the round that is next. Second line to [`Self::OneComputation`], which alone lets no claim of a round
-    /// that is not next be computed.
+    /// A claim is of the round that is next. Implied by [`Self::OneComputation`]: no claim of another round is computed.
     RoundIsNext,
-    /// A part is closed with both claims on record. Second line to the matching, which is given both claims by digest and so
-    /// cannot be asked for without them.
+    /// A part is closed with both claims on record. Implied: a matching is given both claims by digest, and cannot be asked
+    /// for without them.
     BothClaims,
     /// A part in a round is closed once. Without it, a statement would follow on a decline that became durable while the
     /// claims were matched.
@@ -79,7 +79,8 @@ safeguards! {
     OneClosing,
     /// Nothing is signed after the recorded cut-off. Without it, a house would sign after a restart in a cycle that is over.
     NotCutOff,
-    /// Nothing is signed in a cycle in which the other house contradicted itself.
+    /// Nothing is signed in a cycle in which the other house contradicted itself. Without it, a house would bind itself to one
+    /// of two words of a signer that it cannot trust.
     NotContradicted,
     /// Nothing is signed within the guard before the cut-off. Without it, a statement would leave so late that the other
     /// house's clock is past its own cut-off.
