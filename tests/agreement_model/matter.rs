@@ -18,17 +18,34 @@ pub(crate) const CYCLE: CycleId = CycleId { business_date: date(2026, 2, 13), ki
 /// The linked accounts: an amendment changes the positions of the last one alone.
 pub(crate) const LINKS: usize = 2;
 
-/// What one link's margins are computed from: the version of its positions at each house.
-type Leaf = Pair<u8>;
+/// What one link's margins are computed from: the version of its positions at each house, and the number of entries of
+/// each house's registry log that changed it.
+type Leaf = [u8; 4];
 
-/// The arrangement that both houses adopted.
-pub(crate) fn arrangement() -> Digest {
-    spell(b'A', &[])
+/// Bytes of a claim that stand before its leaves: kind, house, round, revisions, registry entries.
+const BEFORE_LEAVES: usize = 7;
+
+/// Bytes of the leaves of a claim.
+const OF_LEAVES: usize = LINKS * size_of::<Leaf>();
+
+/// The arrangement that a house adopted, by number.
+pub(crate) fn arrangement(number: u8) -> Digest {
+    spell(b'A', &[number])
 }
 
 /// The market data of a house.
 pub(crate) fn market(by: Leg) -> Versioned {
     Versioned { version: 1, digest: spell(b'M', &[by as u8]) }
+}
+
+/// Other market data of a house, by number.
+pub(crate) fn other_market(by: Leg, content: u8) -> Digest {
+    spell(b'M', &[by as u8, content])
+}
+
+/// How many entries of a registry log up to this one change a link of the cycle: every second one does.
+pub(crate) fn link_changes(sequence: u64) -> u64 {
+    sequence / 2
 }
 
 /// The manifest of a house's book.
@@ -44,20 +61,24 @@ pub(crate) fn book_of(manifest: Digest) -> u8 {
 /// The root of the leaves that follow from `inputs`; the same at both houses.
 pub(crate) fn root(inputs: &Inputs) -> Digest {
     let books = inputs.manifests.map(book_of);
-    let leaves: Vec<u8> = (0..LINKS)
-        .flat_map(|link| {
-            let leaf = if link + 1 == LINKS { books } else { Pair { treasury: 1, futures: 1 } };
-            [leaf.treasury, leaf.futures]
-        })
-        .collect();
+    let changes = inputs.registry.map(|sequence| byte(link_changes(sequence)));
+    let changed: Leaf = [books.treasury, books.futures, changes.treasury, changes.futures];
+    let leaves: Vec<u8> = (0..LINKS).flat_map(|link| if link + 1 == LINKS { changed } else { [1, 1, 0, 0] }).collect();
     spell(b'L', &leaves)
+}
+
+/// The root of leaves that follow from no inputs of the model.
+pub(crate) fn other_root(content: u8) -> Digest {
+    spell(b'L', &[0xF0 | content; OF_LEAVES])
 }
 
 /// The claim of a house.
 pub(crate) fn claim(by: Leg, round: Round, inputs: &Inputs, root: Digest) -> Digest {
     let revisions = inputs.manifests.map(|manifest| manifest.0[2]);
+    let registry = inputs.registry.map(byte);
     let mut parts = vec![by as u8, byte(u64::from(round.0)), revisions.treasury, revisions.futures];
-    parts.extend(&root.0[1..=2 * LINKS]);
+    parts.extend([registry.treasury, registry.futures]);
+    parts.extend(&root.0[1..=OF_LEAVES]);
     spell(b'C', &parts)
 }
 
@@ -66,9 +87,15 @@ pub(crate) fn statement(claims: Pair<Digest>) -> Digest {
     let agreed = (0..LINKS).filter(|link| claims.treasury.leaf(*link) == claims.futures.leaf(*link));
     let mask = agreed.fold(0, |mask, link| mask | 1 << link);
     let mut parts = vec![mask];
-    parts.extend(&claims.treasury.0[1..=4 + 2 * LINKS]);
-    parts.extend(&claims.futures.0[1..=4 + 2 * LINKS]);
+    for claim in [claims.treasury, claims.futures] {
+        parts.extend(&claim.0[1..BEFORE_LEAVES + OF_LEAVES]);
+    }
     spell(b'S', &parts)
+}
+
+/// A statement that follows from no claims.
+pub(crate) fn stray_statement(content: u8) -> Digest {
+    spell(b'S', &[0, 0xF0 | content])
 }
 
 /// Whether a statement covers a link; the others are breaks.
@@ -85,7 +112,7 @@ pub(crate) trait Leaves {
 impl Leaves for Digest {
     fn leaf(&self, link: usize) -> Leaf {
         assert_eq!(self.0[0], b'C', "only a claim has leaves");
-        Pair { treasury: self.0[5 + 2 * link], futures: self.0[6 + 2 * link] }
+        std::array::from_fn(|part| self.0[BEFORE_LEAVES + link * size_of::<Leaf>() + part])
     }
 }
 

@@ -15,20 +15,35 @@ use gateway::arrangement::{
 use stateright::{Model, Property};
 
 use crate::{
-    house::{House, Step, World},
-    properties,
+    house::{House, Step},
+    narrative, properties,
+    world::{Peer, World},
 };
 
 /// Two houses and what the network may deliver between them: everything that was sent, at any time, any number of
 /// times, in any order, or never.
 pub(crate) struct TwoHouses {
     pub(crate) world: World,
-    properties: fn() -> Vec<Property<Self>>,
+    properties: Vec<Property<Self>>,
     known: Mutex<Known>,
+    /// Every house that was reached, by its hash.
+    houses: Mutex<HashMap<u64, Shared>>,
 }
 
 /// A state of both houses.
 pub(crate) type Houses = Pair<Shared>;
+
+/// What tells a state apart.
+pub(crate) trait Hashes {
+    /// The hash of each house.
+    fn hashes(&self) -> [u64; 2];
+}
+
+impl Hashes for Houses {
+    fn hashes(&self) -> [u64; 2] {
+        [self.treasury.hash, self.futures.hash]
+    }
+}
 
 /// A house that is shared by the many states in which it is the same; what depends on it alone is worked out once.
 #[derive(Clone)]
@@ -63,8 +78,8 @@ struct Known {
 
 impl TwoHouses {
     /// The model of `world` with what to check in it.
-    pub(crate) fn new(world: World, properties: fn() -> Vec<Property<Self>>) -> Self {
-        Self { world, properties, known: Mutex::default() }
+    pub(crate) fn new(world: World, properties: Vec<Property<Self>>) -> Self {
+        Self { world, properties, known: Mutex::default(), houses: Mutex::default() }
     }
 
     /// Whether nothing is left that could happen.
@@ -74,24 +89,54 @@ impl TwoHouses {
         })
     }
 
+    /// Whether a house returns in many states. Against a liar each state is a house of its own: to keep them all would only
+    /// cost memory.
+    fn keeps(&self) -> bool {
+        self.world.peer == Peer::Honest
+    }
+
     fn own_steps(&self, house: &Shared) -> Steps {
+        if !self.keeps() {
+            return self.after_each(house, house.steps(&self.world));
+        }
         let mut known = self.known.lock().expect("no holder panics");
         known.own.entry(house.hash).or_insert_with(|| self.after_each(house, house.steps(&self.world))).clone()
     }
 
+    /// What a house may receive: whatever was sent to it, or whatever a liar may say.
     fn receptions(&self, house: &Shared, peer: &Shared) -> Steps {
+        let words = || match self.world.peer {
+            Peer::Honest => peer.wire.iter().copied().collect(),
+            Peer::Liar(lies) => lies.words(house.us().other(), house),
+        };
+        if !self.keeps() {
+            return self.after_each(house, words().into_iter().map(Step::Receive));
+        }
         let mut known = self.known.lock().expect("no holder panics");
         let receptions = known.received.entry((house.hash, peer.wire_hash));
-        receptions.or_insert_with(|| self.after_each(house, peer.wire.iter().copied().map(Step::Receive))).clone()
+        receptions.or_insert_with(|| self.after_each(house, words().into_iter().map(Step::Receive))).clone()
     }
 
     /// The house after each of the steps that change it.
     fn after_each(&self, house: &House, steps: impl IntoIterator<Item = Step>) -> Steps {
         let after = |step: Step| {
+            if house.knows_already(&step) {
+                return None;
+            }
             let mut house = house.clone();
-            house.take(&self.world, step).then(|| (step, Shared::new(house)))
+            house.take(&self.world, step).then(|| (step, self.shared(house)))
         };
         steps.into_iter().filter_map(after).collect()
+    }
+
+    /// The house, or the one like it that was reached before.
+    fn shared(&self, house: House) -> Shared {
+        let hash = hash_of(&house);
+        if !self.keeps() {
+            return Shared::new(house, hash);
+        }
+        let mut houses = self.houses.lock().expect("no holder panics");
+        houses.entry(hash).or_insert_with(|| Shared::new(house, hash)).clone()
     }
 }
 
@@ -100,11 +145,15 @@ impl Model for TwoHouses {
     type Action = Action;
 
     fn init_states(&self) -> Vec<Houses> {
-        vec![Pair::from_fn(|us| Shared::new(House::new(us, &self.world)))]
+        vec![Pair::from_fn(|us| self.shared(House::new(us, &self.world)))]
     }
 
     fn actions(&self, houses: &Houses, actions: &mut Vec<Action>) {
         for (leg, house) in houses.iter() {
+            if leg != Leg::Treasury && self.world.peer != Peer::Honest {
+                // A liar does no work: it says what it likes.
+                continue;
+            }
             let [own, received] = [self.own_steps(house), self.receptions(house, &houses[leg.other()])];
             let steps = own.iter().chain(received.iter()).cloned();
             actions.extend(steps.map(|(step, after)| Action { leg, step, after }));
@@ -118,14 +167,14 @@ impl Model for TwoHouses {
     }
 
     fn properties(&self) -> Vec<Property<Self>> {
-        (self.properties)()
+        self.properties.clone()
     }
 }
 
 impl Shared {
-    fn new(house: House) -> Self {
+    fn new(house: House, hash: u64) -> Self {
         Self {
-            hash: hash_of(&house),
+            hash,
             wire_hash: hash_of(&house.wire),
             agreement: house.cycle().agreement(),
             broken: properties::broken(&house),
@@ -168,6 +217,6 @@ impl PartialEq for Action {
 
 impl std::fmt::Debug for Action {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:?}: {:?}", self.leg, self.step)
+        f.write_str(&narrative::of_step(self.leg, &self.step))
     }
 }

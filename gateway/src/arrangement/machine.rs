@@ -4,15 +4,19 @@
 //! signs at most one claim and at most one statement, and sends neither before it is durable: a [`Effect::Send`] is
 //! only ever the answer to a fact.
 
+mod about;
 mod judge;
 mod record;
 mod resume;
+mod safeguard;
 #[cfg(test)]
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use about::{answers, cycle_of, signer_of};
 pub use record::Record;
+pub use safeguard::{Safeguard, Safeguards, Whole};
 
 use super::{
     cycle::Cycle,
@@ -31,11 +35,12 @@ pub struct Rules {
     pub max_requested_cycles: usize,
 }
 
-/// The agreement at one house.
+/// The agreement at one house. In a node all of its safeguards stand.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Machine {
+pub struct Machine<S: Safeguards = Whole> {
     us: Leg,
     rules: Rules,
+    safeguards: S,
     record: Record,
     flight: Flight,
 }
@@ -57,13 +62,22 @@ impl Machine {
     /// The machine of the house that carries leg `us`, with nothing on record.
     #[must_use]
     pub fn new(us: Leg, rules: Rules) -> Self {
-        Self { us, rules, record: Record::default(), flight: Flight::default() }
+        Self::restarted(us, rules, Record::default())
     }
 
     /// The machine with `record` and nothing under way, as after a restart; [`Machine::resume`] sets it going.
     #[must_use]
     pub fn restarted(us: Leg, rules: Rules, record: Record) -> Self {
-        Self { us, rules, record, flight: Flight::default() }
+        Self::under(Whole, us, rules, record)
+    }
+}
+
+impl<S: Safeguards> Machine<S> {
+    /// The machine under other safeguards than a node's, with `record` and nothing under way: for a model of what they are
+    /// there for.
+    #[must_use]
+    pub fn under(safeguards: S, us: Leg, rules: Rules, record: Record) -> Self {
+        Self { us, rules, safeguards, record, flight: Flight::default() }
     }
 
     /// The leg that this house carries.
@@ -80,15 +94,15 @@ impl Machine {
 
     /// Takes a fact during replay: changes the record and starts nothing.
     pub fn replay(&mut self, fact: &Fact) {
-        self.record.apply(self.us, fact);
+        self.record.apply(self.us, fact, self.safeguards);
     }
 
     /// Takes a fact that is now durable.
     pub fn on_fact(&mut self, fact: &Fact) -> Vec<Effect> {
-        self.record.apply(self.us, fact);
+        self.record.apply(self.us, fact, self.safeguards);
         self.flight.underway.retain(|effect| !answers(self.us, fact, effect));
         let mut effects = Vec::new();
-        if is_evidence_of(fact, self.us) {
+        if signer_of(fact).is_some_and(|by| self.pass(Safeguard::OwnEvidence, by == self.us)) {
             effects.push(Effect::Send(*fact));
         }
         if let Fact::Opened { by, cycle } = fact
@@ -119,7 +133,7 @@ impl Machine {
             }
             Event::Computed { cycle, round, inputs, root } => {
                 self.flight.underway.remove(&Effect::Compute { cycle, round, inputs });
-                let is_next = self.next_round(cycle) == Some(round);
+                let is_next = self.pass(Safeguard::RoundIsNext, self.next_round(cycle) == Some(round));
                 if is_next && self.may_sign(cycle) {
                     self.ask(Effect::Append(Draft::Claim { cycle, round, inputs, root }), &mut effects);
                 } else {
@@ -150,7 +164,10 @@ impl Machine {
             }
             Event::CutOffReached(cycle) => {
                 self.flight.signing_closed.insert(cycle);
-                if self.record.cycle(cycle).is_some_and(|c| c.opened[self.us] && !c.is_cut_off) {
+                let is_due = self.record.cycle(cycle).is_some_and(|record| {
+                    self.is_opened(record) && self.pass(Safeguard::CutOffOnce, !record.is_cut_off)
+                });
+                if is_due {
                     self.ask(Effect::Append(Draft::CutOff { cycle }), &mut effects);
                 }
             }
@@ -173,13 +190,17 @@ impl Machine {
     /// What the claim of a cycle's next round would be computed from; `None` while something is missing.
     #[must_use]
     pub fn ready_inputs(&self, id: CycleId) -> Option<Inputs> {
-        self.record.has_one_arrangement().then_some(())?;
+        self.pass(Safeguard::OneArrangement, self.record.has_one_arrangement()).then_some(())?;
         let cycle = self.record.cycle(id)?;
         let manifests = cycle.manifests.map(|manifest| manifest.map(|m| m.revision.digest)).both()?;
         let markets = self.record.markets(id.business_date).map(|version| version.map(|v| v.digest)).both()?;
         let peer = self.us.other();
         let is_held = self.flight.held.contains(&manifests[peer]) && self.flight.held.contains(&markets[peer]);
-        is_held.then_some(Inputs { manifests, markets, registry: self.record.registry() })
+        self.pass(Safeguard::ContentHeld, is_held).then_some(Inputs {
+            manifests,
+            markets,
+            registry: self.record.registry(),
+        })
     }
 
     /// How the cycle would end at this house if it were cut off now, where that is not on record yet.
@@ -187,9 +208,14 @@ impl Machine {
         let on_record = cycle.outcomes[self.us];
         if let Some((round, content)) = cycle.agreement() {
             let is_recorded = matches!(on_record, Some(Outcome::Agreed { round: r, .. }) if r == round);
-            return (!is_recorded).then_some(Outcome::Agreed { round, content, is_late: cycle.is_late(round) });
+            return self.pass(Safeguard::OutcomeOnce, !is_recorded).then_some(Outcome::Agreed {
+                round,
+                content,
+                is_late: cycle.is_late(round),
+            });
         }
-        if !cycle.is_cut_off || on_record.is_some() {
+        let is_early = self.stop(Safeguard::FallBackAtCutOff, !cycle.is_cut_off);
+        if is_early || self.stop(Safeguard::OutcomeOnce, on_record.is_some()) {
             return None;
         }
         if !self.record.has_one_arrangement() && self.record.has_adopted(self.us.other()) {
@@ -214,9 +240,11 @@ impl Machine {
 
     /// Asks for everything that follows from what is on record of the cycle.
     fn advance(&mut self, id: CycleId, effects: &mut Vec<Effect>) {
-        let Some(cycle) = self.record.cycle(id).filter(|cycle| cycle.opened[self.us]).cloned() else { return };
+        let Some(cycle) = self.record.cycle(id).filter(|cycle| self.is_opened(cycle)).cloned() else { return };
         let is_ending = self.is_underway(|draft| matches!(draft, Draft::Outcome { cycle, .. } if *cycle == id));
-        if !is_ending && let Some(outcome) = self.outcome_due(id, &cycle) {
+        if self.pass(Safeguard::OneOutcome, !is_ending)
+            && let Some(outcome) = self.outcome_due(id, &cycle)
+        {
             self.ask(Effect::Append(Draft::Outcome { cycle: id, outcome }), effects);
         }
         if !self.may_sign(id) {
@@ -225,7 +253,9 @@ impl Machine {
         self.fetch(id, &cycle, effects);
         self.freeze(id, &cycle, effects);
         match cycle.claimed_round(self.us) {
-            Some(round) if !cycle.rounds[&round].is_closed(self.us) => self.close_round(id, round, &cycle, effects),
+            Some(round) if self.stop(Safeguard::PartClosed, !cycle.rounds[&round].is_closed(self.us)) => {
+                self.close_round(id, round, &cycle, effects);
+            }
             last => self.open_round(id, last, &cycle, effects),
         }
     }
@@ -248,7 +278,7 @@ impl Machine {
         let newest = cycle.manifests[self.us];
         let is_frozen = newest.is_some_and(|manifest| manifest.book_version >= book_version);
         let is_freezing = self.is_underway(|draft| matches!(draft, Draft::Manifest { cycle, .. } if *cycle == id));
-        if !is_frozen && !is_freezing {
+        if self.pass(Safeguard::NewerBook, !is_frozen) && self.pass(Safeguard::OneFreezing, !is_freezing) {
             let revision = newest.map_or(1, |manifest| manifest.revision.version + 1);
             self.ask(Effect::Append(Draft::Manifest { cycle: id, revision }), effects);
         }
@@ -256,11 +286,7 @@ impl Machine {
 
     /// Works towards closing this house's part in a round that it has claimed.
     fn close_round(&mut self, id: CycleId, round: Round, cycle: &Cycle, effects: &mut Vec<Effect>) {
-        let is_closing = self.is_underway(|draft| {
-            matches!(draft, Draft::Statement { cycle, round: r, .. } | Draft::Decline { cycle, round: r }
-                if *cycle == id && *r == round)
-        });
-        if is_closing {
+        if self.is_closing(id, round) {
             return;
         }
         let record = &cycle.rounds[&round];
@@ -278,20 +304,25 @@ impl Machine {
         let last_claim = last.and_then(|last| cycle.rounds[&last].claims[self.us]);
         let has_newer_inputs = last_claim.is_none_or(|claim| self.record.differs(&claim.inputs, &inputs));
         let peer_is_ahead = cycle.rounds.get(&round).is_some_and(|record| record.claims[self.us.other()].is_some());
-        let is_wanted = has_newer_inputs || peer_is_ahead;
+        let is_wanted = self.pass(Safeguard::NewerInputs, has_newer_inputs || peer_is_ahead);
         let is_failed = self.flight.not_computable.get(&id) == Some(&inputs);
         let is_busy = self.flight.underway.iter().any(|effect| match effect {
             Effect::Compute { cycle, .. } | Effect::Append(Draft::Claim { cycle, .. }) => *cycle == id,
             _ => false,
         });
-        if is_wanted && !is_failed && !is_busy && round.0 <= self.rules.max_rounds {
+        if is_wanted
+            && self.pass(Safeguard::FailedOnce, !is_failed)
+            && self.pass(Safeguard::OneComputation, !is_busy)
+            && self.pass(Safeguard::RoundsBounded, round.0 <= self.rules.max_rounds)
+        {
             self.ask(Effect::Compute { cycle: id, round, inputs }, effects);
         }
     }
 
     /// Gives an effect out once.
     fn ask(&mut self, effect: Effect, effects: &mut Vec<Effect>) {
-        if self.flight.underway.insert(effect) {
+        let is_new = self.flight.underway.insert(effect);
+        if self.pass(Safeguard::AskedOnce, is_new) {
             effects.push(effect);
         }
     }
@@ -306,25 +337,37 @@ impl Machine {
         );
     }
 
+    /// Whether this house opened the cycle: one that the other house alone asked for is none of its business yet.
+    fn is_opened(&self, cycle: &Cycle) -> bool {
+        self.pass(Safeguard::OpenedHere, cycle.opened[self.us])
+    }
+
     /// Whether this house still signs claims and statements in the cycle.
     fn may_sign(&self, id: CycleId) -> bool {
-        let is_open = self
-            .record
-            .cycle(id)
-            .is_some_and(|cycle| cycle.opened[self.us] && !cycle.is_cut_off && !cycle.is_contradicted);
-        is_open && !self.flight.signing_closed.contains(&id)
+        let is_open = self.record.cycle(id).is_some_and(|cycle| {
+            self.is_opened(cycle)
+                && self.pass(Safeguard::NotCutOff, !cycle.is_cut_off)
+                && self.pass(Safeguard::NotContradicted, !cycle.is_contradicted)
+        });
+        is_open && self.pass(Safeguard::BeforeGuard, !self.flight.signing_closed.contains(&id))
     }
 
     /// Whether this house may close its part in the round now.
     fn may_close(&self, id: CycleId, round: Round) -> bool {
         let is_open_round = self.record.cycle(id).and_then(|cycle| cycle.rounds.get(&round)).is_some_and(|record| {
-            record.claims[self.us].is_some() && record.claims[self.us.other()].is_some() && !record.is_closed(self.us)
+            self.pass(Safeguard::BothClaims, record.claims.both().is_some())
+                && self.pass(Safeguard::PartOpen, !record.is_closed(self.us))
         });
+        is_open_round && !self.is_closing(id, round) && self.may_sign(id)
+    }
+
+    /// Whether a word that closes this house's part in the round is under way.
+    fn is_closing(&self, id: CycleId, id_round: Round) -> bool {
         let is_closing = self.is_underway(|draft| {
-            matches!(draft, Draft::Statement { cycle, round: r, .. } | Draft::Decline { cycle, round: r }
-                if *cycle == id && *r == round)
+            matches!(draft, Draft::Statement { cycle, round, .. } | Draft::Decline { cycle, round }
+                if *cycle == id && *round == id_round)
         });
-        is_open_round && !is_closing && self.may_sign(id)
+        self.stop(Safeguard::OneClosing, is_closing)
     }
 
     /// The round that this house may claim next, where its part in the last one is closed.
@@ -332,66 +375,18 @@ impl Machine {
         let cycle = self.record.cycle(id)?;
         match cycle.claimed_round(self.us) {
             None => Some(Round(1)),
-            Some(last) => cycle.rounds[&last].is_closed(self.us).then_some(Round(last.0 + 1)),
+            Some(last) => {
+                let is_closed = cycle.rounds[&last].is_closed(self.us);
+                self.pass(Safeguard::PartClosed, is_closed).then_some(Round(last.0 + 1))
+            }
         }
     }
-}
 
-/// Whether `fact` is evidence that `house` signed for the other house.
-fn is_evidence_of(fact: &Fact, house: Leg) -> bool {
-    match fact {
-        // The entry of the registry log carries the adoption, and what changes links.
-        Fact::Adopted { .. }
-        | Fact::LinksChanged { .. }
-        | Fact::Book { .. }
-        | Fact::CutOff { .. }
-        | Fact::Contradiction { .. } => false,
-        Fact::Registry { by, .. }
-        | Fact::Market { by, .. }
-        | Fact::Opened { by, .. }
-        | Fact::Manifest { by, .. }
-        | Fact::Claim { by, .. }
-        | Fact::Statement { by, .. }
-        | Fact::Declined { by, .. }
-        | Fact::Outcome { by, .. } => *by == house,
+    fn pass(&self, safeguard: Safeguard, demand: bool) -> bool {
+        self.safeguards.pass(safeguard, demand)
     }
-}
 
-/// The cycle that a fact is about; `None` where it may touch every cycle.
-fn cycle_of(fact: &Fact) -> Option<CycleId> {
-    match fact {
-        Fact::Adopted { .. }
-        | Fact::Registry { .. }
-        | Fact::LinksChanged { .. }
-        | Fact::Market { .. }
-        | Fact::Book { .. } => None,
-        Fact::Opened { cycle, .. }
-        | Fact::Manifest { cycle, .. }
-        | Fact::Claim { cycle, .. }
-        | Fact::Statement { cycle, .. }
-        | Fact::Declined { cycle, .. }
-        | Fact::CutOff { cycle }
-        | Fact::Outcome { cycle, .. }
-        | Fact::Contradiction { cycle } => Some(*cycle),
-    }
-}
-
-/// Whether `fact` is what house `us` was asked to append by `effect`.
-fn answers(us: Leg, fact: &Fact, effect: &Effect) -> bool {
-    let Effect::Append(draft) = effect else { return false };
-    match (draft, fact) {
-        (Draft::Manifest { cycle: c, revision }, Fact::Manifest { by, cycle, revision: r, .. }) => {
-            *by == us && c == cycle && *revision == r.version
-        }
-        (Draft::Claim { cycle: c, round: r, .. }, Fact::Claim { by, cycle, round, .. })
-        | (Draft::Statement { cycle: c, round: r, .. }, Fact::Statement { by, cycle, round, .. })
-        | (Draft::Decline { cycle: c, round: r }, Fact::Declined { by, cycle, round }) => {
-            *by == us && c == cycle && r == round
-        }
-        (Draft::CutOff { cycle: c }, Fact::CutOff { cycle }) => c == cycle,
-        (Draft::Outcome { cycle: c, outcome: o }, Fact::Outcome { by, cycle, outcome }) => {
-            *by == us && c == cycle && o == outcome
-        }
-        _ => false,
+    fn stop(&self, safeguard: Safeguard, danger: bool) -> bool {
+        self.safeguards.stop(safeguard, danger)
     }
 }

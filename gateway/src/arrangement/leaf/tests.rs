@@ -182,4 +182,52 @@ proptest! {
         );
         prop_assert!(leaf.futures_requirement_cents <= leaf.futures_standalone_cents);
     }
+
+    #[test]
+    fn the_applied_factor_is_never_above_either_houses_own_an_override_or_the_bounds(
+        treasury in model_figures(),
+        futures in model_figures(),
+        override_bp in 0..=WHOLE_BP,
+        [min_bp, max_bp] in prop::array::uniform2(0..=WHOLE_BP).prop_map(|[one, two]| [one.min(two), one.max(two)]),
+        closes_shortfall: bool,
+        pick: prop::sample::Index,
+        any_bp in 0..=WHOLE_BP,
+    ) {
+        let bounds = FactorBounds { max_bp, min_bp, closes_shortfall };
+        let own = [treasury, futures].map(|[treasury, futures, combined]| {
+            // The factor in whole numbers, without the code under test: 0 of nothing, else truncated to the basis point.
+            let sum = i128::from(treasury) + i128::from(futures);
+            u32::try_from((sum - i128::from(combined)) * 10_000 / sum.max(1)).unwrap()
+        });
+        // Whatever a house may like to see applied; the check lets one of them through.
+        let applied_bp = *pick.get(&[own[0], own[1], override_bp, max_bp, 0, any_bp]);
+        let leaf = granting(&leaf_of("L1", treasury, futures), override_bp, applied_bp);
+        if check(&leaf, &bounds, requirement_cents).is_ok() {
+            prop_assert!(own.iter().chain([&override_bp, &max_bp]).all(|most| applied_bp <= *most));
+            prop_assert!(applied_bp == 0 || applied_bp >= min_bp);
+        }
+        let bounds = FactorBounds { closes_shortfall: false, ..bounds };
+        let leaf = granting(&leaf, override_bp, applied_factor_bp(own, override_bp, &bounds));
+        prop_assert_eq!(check(&leaf, &bounds, requirement_cents), Ok(()), "one factor always follows, if only 0");
+    }
+
+    #[test]
+    fn where_nothing_is_held_at_either_house_no_factor_follows_but_0(combined in 0_i64.., applied_bp in 1..=WHOLE_BP) {
+        prop_assert_eq!(factor_bp(0, 0, combined), 0);
+        let bounds = FactorBounds { min_bp: 0, ..BOUNDS };
+        let leaf = leaf_of("L1", [0, 0, 0], [0, 0, 0]);
+        prop_assert_eq!(check(&leaf, &bounds, requirement_cents), Ok(()));
+        let error = check(&granting(&leaf, WHOLE_BP, applied_bp), &bounds, requirement_cents).unwrap_err();
+        prop_assert_eq!(error.field, "applied_factor_bp");
+    }
+}
+
+/// A model's margins: the Treasury leg alone, the futures leg alone, and both, which are at most the sum. Small legs let
+/// factors meet bounds and each other.
+fn model_figures() -> impl Strategy<Value = [i64; 3]> {
+    let leg = || prop_oneof![0..=3_i64, 0..=20_000_i64, 0..=1_000_000_000_000_000_i64];
+    (leg(), leg(), 0..=10_000_i128).prop_map(|(treasury, futures, share)| {
+        let combined = (i128::from(treasury) + i128::from(futures)) * share / 10_000;
+        [treasury, futures, i64::try_from(combined).unwrap()]
+    })
 }

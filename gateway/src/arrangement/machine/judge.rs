@@ -2,67 +2,72 @@
 
 use std::collections::BTreeMap;
 
-use super::{Machine, record::supersedes};
+use super::{
+    Machine, Safeguard, Safeguards,
+    about::{cycle_of, signer_of},
+    record::supersedes,
+};
 use crate::arrangement::{
     cycle::RoundRecord,
     cycle_id::{CycleId, Round},
     fact::{Fact, Refusal, Verdict, Versioned},
 };
 
-impl Machine {
+impl<S: Safeguards> Machine<S> {
     /// What to do with evidence of the other house, whose signature and form have been checked.
     #[must_use]
     pub fn judge(&self, fact: &Fact) -> Verdict {
         let peer = self.us.other();
+        if !self.pass(Safeguard::SpeaksForItself, signer_of(fact) == Some(peer)) {
+            return Verdict::Refuse(Refusal::NotTheirs);
+        }
         match *fact {
-            Fact::Registry { by, sequence } if by == peer => {
-                let last = self.record.registry()[peer];
-                match sequence {
-                    _ if sequence <= last => Verdict::Duplicate,
-                    _ if sequence == last + 1 => Verdict::Record,
-                    _ => Verdict::Refuse(Refusal::LogGap),
-                }
+            Fact::Registry { sequence, .. } => self.by_entry(self.record.registry()[peer], sequence),
+            Fact::Market { business_date, version, .. } => {
+                self.by_version(self.record.markets(business_date)[peer], version)
             }
-            Fact::Market { by, business_date, version } if by == peer => {
-                by_version(self.record.markets(business_date)[peer], version)
-            }
-            Fact::Opened { by, cycle } if by == peer => match self.record.cycle(cycle) {
-                Some(record) if record.opened[peer] => Verdict::Duplicate,
+            Fact::Opened { cycle, .. } => match self.record.cycle(cycle) {
+                Some(record) if self.stop(Safeguard::OpeningOnce, record.opened[peer]) => Verdict::Duplicate,
                 Some(_) => Verdict::Record,
                 None => self.unless_too_many_cycles(),
             },
-            Fact::Manifest { by, cycle, revision, .. } if by == peer => match self.record.cycle(cycle) {
-                Some(record) => by_version(record.manifests[peer].map(|manifest| manifest.revision), revision),
+            Fact::Manifest { cycle, revision, .. } => match self.record.cycle(cycle) {
+                Some(record) => self.by_version(record.manifests[peer].map(|manifest| manifest.revision), revision),
                 None => self.unless_too_many_cycles(),
             },
-            Fact::Claim { by, round, .. } | Fact::Statement { by, round, .. } | Fact::Declined { by, round, .. }
-                if by == peer && round.0 > self.rules.max_rounds =>
+            Fact::Claim { round, .. } | Fact::Statement { round, .. } | Fact::Declined { round, .. }
+                if self.stop(Safeguard::TheirRoundsBounded, round.0 > self.rules.max_rounds) =>
             {
                 Verdict::Refuse(Refusal::TooManyRounds)
             }
-            Fact::Claim { by, cycle, round, claim } if by == peer => self.by_round(cycle, |record| {
+            Fact::Claim { cycle, round, claim, .. } => self.by_round(cycle, |record| {
                 let held = record.get(&round).and_then(|record| record.claims[peer]);
                 held.map(|held| held.digest == claim.digest)
             }),
-            Fact::Statement { by, cycle, round, content } if by == peer => self.by_round(cycle, |record| {
+            Fact::Statement { cycle, round, content, .. } => self.by_round(cycle, |record| {
                 let record = record.get(&round)?;
                 let held = record.statements[peer].map(|held| held == content);
                 // A statement after a decline is a second, different word on the round.
-                held.or_else(|| record.declined[peer].then_some(false))
+                held.or_else(|| self.stop(Safeguard::StatementOrDecline, record.declined[peer]).then_some(false))
             }),
-            Fact::Declined { by, cycle, round } if by == peer => self.by_round(cycle, |record| {
+            Fact::Declined { cycle, round, .. } => self.by_round(cycle, |record| {
                 let record = record.get(&round)?;
+                let is_stated = record.statements[peer].is_some();
                 let held = record.declined[peer].then_some(true);
-                held.or_else(|| record.statements[peer].map(|_| false))
+                held.or_else(|| self.stop(Safeguard::StatementOrDecline, is_stated).then_some(false))
             }),
-            Fact::Outcome { by, cycle, outcome } if by == peer => match self.record.cycle(cycle) {
-                Some(record) => match record.outcomes[peer] {
-                    Some(held) if !supersedes(&outcome, &held) => Verdict::Duplicate,
-                    _ => Verdict::Record,
-                },
+            Fact::Outcome { cycle, outcome, .. } => match self.record.cycle(cycle) {
+                Some(record) => {
+                    let is_news = record.outcomes[peer].is_none_or(|held| supersedes(&outcome, &held));
+                    if self.pass(Safeguard::OutcomeSupersedes, is_news) { Verdict::Record } else { Verdict::Duplicate }
+                }
                 None => self.unless_too_many_cycles(),
             },
-            _ => Verdict::Refuse(Refusal::NotTheirs),
+            Fact::Adopted { .. }
+            | Fact::LinksChanged { .. }
+            | Fact::Book { .. }
+            | Fact::CutOff { .. }
+            | Fact::Contradiction { .. } => Verdict::Refuse(Refusal::NotTheirs),
         }
     }
 
@@ -70,7 +75,7 @@ impl Machine {
     /// every open one.
     #[must_use]
     pub fn cycles_touched_by(&self, fact: &Fact) -> Vec<CycleId> {
-        match (super::cycle_of(fact), fact) {
+        match (cycle_of(fact), fact) {
             (Some(cycle), _) => vec![cycle],
             (None, Fact::Market { business_date, .. }) => {
                 let open = self.record.open_cycles(self.us).into_iter();
@@ -87,10 +92,33 @@ impl Machine {
         match self.record.cycle(cycle) {
             None => self.unless_too_many_cycles(),
             Some(record) => match said_before(&record.rounds) {
-                None => Verdict::Record,
-                Some(true) => Verdict::Duplicate,
-                Some(false) => Verdict::Contradiction,
+                Some(is_same) if self.stop(Safeguard::WordOnce, is_same) => Verdict::Duplicate,
+                Some(is_same) if self.stop(Safeguard::WordBinds, !is_same) => Verdict::Contradiction,
+                _ => Verdict::Record,
             },
+        }
+    }
+
+    /// An entry follows on the last one of its log; what is on record is old news.
+    fn by_entry(&self, last: u64, given: u64) -> Verdict {
+        if self.stop(Safeguard::EntryOnce, given <= last) {
+            Verdict::Duplicate
+        } else if self.pass(Safeguard::EntryFollows, given == last + 1) {
+            Verdict::Record
+        } else {
+            Verdict::Refuse(Refusal::LogGap)
+        }
+    }
+
+    /// A higher version is news, a lower one is old news, the same one must have the same content.
+    fn by_version(&self, held: Option<Versioned>, given: Versioned) -> Verdict {
+        let Some(held) = held else { return Verdict::Record };
+        if self.stop(Safeguard::VersionOnce, held.version > given.version || held == given) {
+            Verdict::Duplicate
+        } else if self.stop(Safeguard::VersionBinds, held.version == given.version) {
+            Verdict::Contradiction
+        } else {
+            Verdict::Record
         }
     }
 
@@ -100,19 +128,10 @@ impl Machine {
             self.record.cycles().filter(|(_, cycle)| cycle.opened[self.us]).map(|(id, _)| id.business_date).max();
         let is_current = |id: CycleId| newest.is_none_or(|date| id.business_date >= date);
         let requested = self.record.cycles().filter(|(id, cycle)| !cycle.opened[self.us] && is_current(*id)).count();
-        if requested < self.rules.max_requested_cycles {
+        if self.pass(Safeguard::RequestsBounded, requested < self.rules.max_requested_cycles) {
             Verdict::Record
         } else {
             Verdict::Refuse(Refusal::TooManyCycles)
         }
-    }
-}
-
-/// A higher version is news, a lower one is old news, the same one must have the same content.
-fn by_version(held: Option<Versioned>, given: Versioned) -> Verdict {
-    match held {
-        Some(held) if held.version > given.version || held == given => Verdict::Duplicate,
-        Some(held) if held.version == given.version => Verdict::Contradiction,
-        _ => Verdict::Record,
     }
 }

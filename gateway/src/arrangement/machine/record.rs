@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
+use super::{Safeguard, Safeguards};
 use crate::arrangement::{
     cycle::{Cycle, Manifest},
     cycle_id::CycleId,
@@ -81,7 +82,11 @@ impl Record {
     }
 
     /// Takes in a fact. Where the other house contradicts itself the first word stands, and the cycle is marked.
-    pub(super) fn apply(&mut self, us: Leg, fact: &Fact) {
+    pub(super) fn apply(&mut self, us: Leg, fact: &Fact, safeguards: impl Safeguards) {
+        let is_newer = |held: Option<Versioned>, given: Versioned| {
+            safeguards.pass(Safeguard::NewestVersionStands, held.is_none_or(|held| held.version < given.version))
+        };
+        let marks = |is_other: bool| safeguards.stop(Safeguard::SecondWordMarks, is_other);
         match *fact {
             Fact::Adopted { by, arrangement } => self.adopted[by] = Some(arrangement),
             Fact::Registry { by, sequence } => self.registry[by] = self.registry[by].max(sequence),
@@ -92,7 +97,7 @@ impl Record {
             }
             Fact::Market { by, business_date, version } => {
                 let newest = &mut self.markets.entry(business_date).or_default()[by];
-                if newest.is_none_or(|held| held.version < version.version) {
+                if is_newer(*newest, version) {
                     *newest = Some(version);
                 }
             }
@@ -103,42 +108,41 @@ impl Record {
             Fact::Opened { by, cycle } => self.cycle_mut(cycle).opened[by] = true,
             Fact::Manifest { by, cycle, revision, book_version } => {
                 let cycle = self.cycle_mut(cycle);
-                let newest = &mut cycle.manifests[by];
-                if newest.is_none_or(|held| held.revision.version < revision.version) {
-                    *newest = Some(Manifest { revision, book_version });
-                } else if newest
-                    .is_some_and(|held| held.revision.version == revision.version && held.revision != revision)
-                {
-                    cycle.is_contradicted |= by != us;
+                let held = cycle.manifests[by].map(|held| held.revision);
+                if is_newer(held, revision) {
+                    cycle.manifests[by] = Some(Manifest { revision, book_version });
+                } else if held.is_some_and(|held| held.version == revision.version && held != revision) {
+                    cycle.is_contradicted |= marks(by != us);
                 }
             }
             Fact::Claim { by, cycle, round, claim } => {
                 let cycle = self.cycle_mut(cycle);
-                let held = cycle.rounds.entry(round).or_default().claims[by].get_or_insert(claim);
-                cycle.is_contradicted |= by != us && held.digest != claim.digest;
+                let held = first_word(&mut cycle.rounds.entry(round).or_default().claims[by], claim, safeguards);
+                cycle.is_contradicted |= marks(by != us && held.digest != claim.digest);
             }
             Fact::Statement { by, cycle, round, content } => {
                 let cycle = self.cycle_mut(cycle);
                 let record = cycle.rounds.entry(round).or_default();
-                let held = *record.statements[by].get_or_insert(content);
-                cycle.is_contradicted |= by != us && (held != content || record.declined[by]);
+                let held = first_word(&mut record.statements[by], content, safeguards);
+                cycle.is_contradicted |= marks(by != us && (held != content || record.declined[by]));
             }
             Fact::Declined { by, cycle, round } => {
                 let cycle = self.cycle_mut(cycle);
                 let record = cycle.rounds.entry(round).or_default();
                 record.declined[by] = true;
-                cycle.is_contradicted |= by != us && record.statements[by].is_some();
+                cycle.is_contradicted |= marks(by != us && record.statements[by].is_some());
             }
             Fact::CutOff { cycle } => {
                 let cycle = self.cycle_mut(cycle);
-                if !cycle.is_cut_off {
+                if safeguards.pass(Safeguard::FirstCutOffStands, !cycle.is_cut_off) {
                     cycle.agreed_at_cut_off = cycle.agreement().map(|(round, _)| round);
                     cycle.is_cut_off = true;
                 }
             }
             Fact::Outcome { by, cycle, outcome } => {
                 let newest = &mut self.cycle_mut(cycle).outcomes[by];
-                if newest.is_none_or(|held| supersedes(&outcome, &held)) {
+                let is_news = newest.is_none_or(|held| supersedes(&outcome, &held));
+                if safeguards.pass(Safeguard::OutcomeStands, is_news) {
                     *newest = Some(outcome);
                 }
             }
@@ -148,6 +152,14 @@ impl Record {
 
     fn cycle_mut(&mut self, id: CycleId) -> &mut Cycle {
         self.cycles.entry(id).or_default()
+    }
+}
+
+/// The word on record: the first one that was given.
+fn first_word<W: Copy>(held: &mut Option<W>, given: W, safeguards: impl Safeguards) -> W {
+    match *held {
+        Some(first) if safeguards.stand(Safeguard::FirstWordStands) => first,
+        _ => *held.insert(given),
     }
 }
 

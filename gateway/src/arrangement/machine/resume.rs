@@ -1,6 +1,6 @@
 //! Going on after a restart.
 
-use super::Machine;
+use super::{Machine, Safeguards};
 use crate::arrangement::{
     cycle::Cycle,
     cycle_id::CycleId,
@@ -8,7 +8,7 @@ use crate::arrangement::{
     leg::Leg,
 };
 
-impl Machine {
+impl<S: Safeguards> Machine<S> {
     /// Everything that the record leaves to do: deadlines, evidence that the other house may not have, and the next
     /// step of each open cycle. Sending again changes nothing at the other house.
     pub fn resume(&mut self) -> Vec<Effect> {
