@@ -15,6 +15,7 @@ pub mod limits;
 pub mod outgoing;
 pub mod pem;
 pub mod rate;
+mod revocation;
 pub mod role;
 pub mod server;
 pub mod signing;

@@ -1,6 +1,7 @@
 //! Mutual TLS on loopback, with certificates made here.
 
 mod http2;
+mod overlap;
 
 use std::{
     fs,
