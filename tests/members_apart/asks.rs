@@ -173,7 +173,7 @@ pub fn asks(path: &str, ids: &Ids, leg: Leg) -> Vec<Vec<u8>> {
                 .map(|account| v1::GetComposedPositionsRequest { account: account.into() }),
         ),
         "ListReconciliationItems" => encoded([v1::ListReconciliationItemsRequest::default()]),
-        "ListExclusions" => encoded([v1::ListExclusionsRequest { cycle: itd, ..Default::default() }]),
+        "ListExclusions" => encoded([v1::ListExclusionsRequest { cycle: itd }]),
         "WatchDirections" => encoded([v1::WatchDirectionsRequest::default()]),
         _ => panic!("{path} is open to members at {leg:?}: say here what to ask of it"),
     }
