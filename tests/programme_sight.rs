@@ -210,3 +210,102 @@ async fn a_customer_is_not_told_what_ails_its_member_nor_a_member_who_suspended_
     let both = v1::ListSuspensionsRequest { member: "caldera".into(), link_id: LINK.into(), ..Default::default() };
     assert!(problems(&list("administrator", both).await.unwrap_err())[0].starts_with("link_id: a member is given"));
 }
+
+/// What a move to another member needs: the customer there, its documents anew, and the move itself.
+fn move_of(terms: &v1::LinkTerms, to: &str, effective_from: &str) -> Vec<v1::ProgrammeChange> {
+    let opted_in = Some(v1::DateRange { from: "2026-02-16".into(), until: String::new() });
+    let customer = v1::CustomerRecord { customer: terms.owner.clone(), member: to.into(), opted_in };
+    let port = v1::Port { link_id: terms.link_id.clone(), to_member: to.into(), effective_from: effective_from.into() };
+    let signed = sample::programme::onboarding(&[v1::LinkTerms { member: to.into(), ..terms.clone() }]);
+    let signed = signed.into_iter().filter_map(|recorded| match recorded.change {
+        Some(Change::Document(document)) => {
+            Some(change(Change::Document(v1::DocumentRecord { member: to.into(), ..document })))
+        }
+        _ => None,
+    });
+    [change(Change::Customer(customer)), change(Change::Port(port))].into_iter().chain(signed).collect()
+}
+
+#[tokio::test]
+async fn why_a_link_was_suspended_is_not_told_to_whom_it_moved_afterwards() {
+    const BETWEEN_OTHERS: &str = "a margin call of brightwater was missed";
+    const LATER: &str = "a review of the new member";
+    let houses = Houses::running(BINARY).await;
+    let links = sample::book::links();
+    for leg in Leg::BOTH {
+        houses.clients(leg).record_links(links.clone()).await;
+    }
+    let terms = links.iter().find(|link| link.link_id == "LNK-0014").unwrap();
+    wait_stage(&houses, &terms.link_id, LinkStage::Rehearsing).await;
+    let because = |reason: &str| v1::ProgrammeChange { reason: reason.into(), ..suspend_link(&terms.link_id) };
+    record_at_both(&houses, "suspended", &[because(BETWEEN_OTHERS)]).await;
+    record_at_both(&houses, "moved", &move_of(terms, "alder-point", "2026-02-17")).await;
+    let member = "member-alder-point";
+    for leg in Leg::BOTH {
+        let clients = houses.clients(leg);
+        while link_as(&clients, member, &terms.link_id).await.is_err() {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    }
+    record_at_both(&houses, "again", &[because(LATER)]).await;
+    for leg in Leg::BOTH {
+        let clients = houses.clients(leg);
+        let told = loop {
+            let link = link_as(&clients, member, &terms.link_id).await.unwrap();
+            if link.link.as_ref().unwrap().suspension_ids.len() == 4 {
+                break link;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        };
+        let missing = &told.link.as_ref().unwrap().missing;
+        assert_eq!(missing.iter().filter(|text| text.contains("before it moved here")).count(), 2, "{missing:?}");
+        assert_eq!(missing.iter().filter(|text| text.contains(LATER)).count(), 2, "{missing:?}");
+        let list = async |role: &str| {
+            let mut programme = ProgrammeServiceClient::new(clients.channel(role));
+            let request = v1::ListSuspensionsRequest { link_id: terms.link_id.clone(), ..Default::default() };
+            let listed = programme.list_suspensions(request).await.unwrap().into_inner().suspensions;
+            let mut reasons: Vec<_> = listed.into_iter().map(|suspension| suspension.reason).collect();
+            reasons.sort();
+            reasons
+        };
+        assert_eq!(list(member).await, ["", "", LATER, LATER]);
+        assert_eq!(list("operator").await, [BETWEEN_OTHERS, BETWEEN_OTHERS, LATER, LATER]);
+        let all = format!("{told:?}");
+        assert!(!all.contains(BETWEEN_OTHERS), "{all}");
+        // The customer is the same before and after, and reads why its own link is suspended.
+        let house = link_as(&clients, "auditor", &terms.link_id).await.unwrap();
+        assert!(format!("{house:?}").contains(BETWEEN_OTHERS), "who sees all sees why");
+    }
+}
+
+#[tokio::test]
+async fn one_reason_for_several_links_is_told_to_the_house_alone() {
+    const SHARED: &str = "brightwater and alder-point are reviewed together";
+    const OWN: &str = "its documents are complete";
+    let houses = Houses::running(BINARY).await;
+    for leg in Leg::BOTH {
+        houses.clients(leg).record_links(sample::book::links()).await;
+    }
+    let close = |links: &[&str], reason: &str| v1::ProgrammeChange {
+        reason: reason.into(),
+        change: Some(Change::Stage(v1::StageChange {
+            link_ids: links.iter().map(|&link| link.to_owned()).collect(),
+            to: LinkStage::Closing.into(),
+        })),
+    };
+    let clients = houses.clients(Leg::Treasury);
+    let changes = vec![close(&[LINK, "LNK-0014"], SHARED), close(&["LNK-0010"], OWN)];
+    clients.record_changes("closing", changes).await.unwrap();
+    let reasons = async |role: &str, link: &str| -> Vec<String> {
+        let history = link_as(&clients, role, link).await.unwrap().history;
+        let closing = history.into_iter().filter_map(|logged| logged.change).filter(|change| match &change.change {
+            Some(Change::Stage(stage)) => stage.to() == LinkStage::Closing,
+            _ => false,
+        });
+        closing.map(|change| change.reason).collect()
+    };
+    assert_eq!(reasons("administrator", LINK).await, [SHARED]);
+    assert_eq!(reasons("member-alder-point", LINK).await, [""]);
+    assert_eq!(reasons("customer-C-7F3A", LINK).await, [""]);
+    assert_eq!(reasons("member-alder-point", "LNK-0010").await, [OWN]);
+}

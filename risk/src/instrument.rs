@@ -272,9 +272,10 @@ impl FromStr for Instrument {
     }
 }
 
-/// Reads `YYYY-MM-DD` and nothing else.
+/// Reads `YYYY-MM-DD` and nothing else: an instrument has one spelling, without spaces, signs or fewer digits.
 fn parse_date(text: &str) -> Result<Date, InstrumentError> {
-    Date::strptime("%Y-%m-%d", text).map_err(|_| InstrumentError::DateForm(text.to_owned()))
+    let date = Date::strptime("%Y-%m-%d", text).ok().filter(|date| date.to_string() == text);
+    date.ok_or_else(|| InstrumentError::DateForm(text.to_owned()))
 }
 
 #[cfg(test)]
@@ -298,9 +299,20 @@ mod tests {
 
     #[test]
     fn every_malformed_text_is_refused() {
-        for text in
-            ["", "UST", "UST:", "UST:91282CMK4:x", "FUT:ZN", "FUT:ZN:2026-13", "FUT:zn:2026-03", "USD:2026-02-30"]
-        {
+        for text in [
+            "",
+            "UST",
+            "UST:",
+            "UST:91282CMK4:x",
+            "FUT:ZN",
+            "FUT:ZN:2026-13",
+            "FUT:zn:2026-03",
+            "USD:2026-02-30",
+            "USD:2026-2-17",
+            "USD:+2026-02-17",
+            "USD: 2026-02-17",
+            "FWD:912810UE6:2026-02-7",
+        ] {
             assert!(text.parse::<Instrument>().is_err(), "{text}");
         }
     }

@@ -8,10 +8,12 @@
     reason = "test support: each user takes a part of it, and a failure is a panic"
 )]
 
+pub mod authorities;
 pub mod books;
 pub mod broken;
 pub mod clients;
 pub mod programme;
+pub mod raw;
 pub mod several;
 
 use std::{
@@ -162,6 +164,23 @@ impl Houses {
         tokio::task::spawn_blocking(move || child.wait().unwrap()).await.unwrap()
     }
 
+    /// Sends SIGHUP to a node and waits until it says that it has reloaded its certificates; how many connections it closed.
+    pub async fn reload(&self, leg: Leg) -> usize {
+        let told = || self.log_text(leg).lines().filter(|line| line.contains("certificates reloaded")).count();
+        let before = told();
+        let pid = self.processes[leg].as_ref().expect("the node runs").id().to_string();
+        assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+        let begin = Instant::now();
+        while told() == before {
+            assert!(begin.elapsed() < PATIENCE, "the node does not reload:\n{}", self.log_text(leg));
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let text = self.log_text(leg);
+        let last = text.lines().rfind(|line| line.contains("certificates reloaded")).unwrap_or_default();
+        let closed = last.split("closed=").nth(1).unwrap_or_else(|| panic!("{last}"));
+        closed.split_whitespace().next().unwrap_or_default().parse().unwrap()
+    }
+
     /// Clients of a house's node, with the certificates of their roles.
     pub fn clients(&self, leg: Leg) -> Clients {
         Clients::new(self.directory.path().join("pki"), NAMES[leg], format!("127.0.0.1:{}", self.ports[leg]))
@@ -185,6 +204,13 @@ impl Houses {
     /// A house's configuration file.
     pub fn config(&self, leg: Leg) -> PathBuf {
         self.directory.path().join(format!("{}.toml", NAMES[leg]))
+    }
+
+    /// Changes a house's configuration.
+    pub fn edit(&self, leg: Leg, from: &str, to: &str) {
+        let text = fs::read_to_string(self.config(leg)).unwrap();
+        assert!(text.contains(from), "{from}");
+        fs::write(self.config(leg), text.replacen(from, to, 1)).unwrap();
     }
 
     /// A house's data directory.

@@ -103,7 +103,7 @@ const ROWS: &[(&str, &[RoleKind])] = &[
 ///
 /// # Errors
 /// A method of the contract without a row, or a row without a method.
-pub(super) fn table() -> Result<AdmissionTable, TableError> {
+pub fn table() -> Result<AdmissionTable, TableError> {
     let contract = [
         crossmargin::DESCRIPTOR_SET,
         tonic_health::pb::FILE_DESCRIPTOR_SET,

@@ -16,4 +16,5 @@ pub(crate) mod status;
 mod turns;
 mod watch;
 
+pub use admission::table as admission_table;
 pub use serve::{Reload, ServeError, serve};

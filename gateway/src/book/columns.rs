@@ -161,15 +161,21 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Held>, ColumnsError> {
     let dictionary: Vec<Instrument> = (columns.instruments.iter().enumerate())
         .map(|(index, text)| text.parse().map_err(|error| ColumnsError::Instrument { index, error }))
         .collect::<Result<_, _>>()?;
+    if !dictionary.is_sorted_by(|one, next| one < next) {
+        return Err(ColumnsError::Shape("instruments must ascend without repetition"));
+    }
+    let mut is_held = vec![false; dictionary.len()];
     let mut accounts: Vec<Held> = Vec::with_capacity(columns.accounts.len());
     let mut rows = columns.instrument_indexes.iter().zip(&columns.quantities);
     for (index, (name, count)) in columns.accounts.iter().zip(&columns.position_counts).enumerate() {
         let account: AccountId = name.parse().map_err(|error| ColumnsError::Account { index, error })?;
         let mut holdings: Vec<Holding> = Vec::with_capacity(*count as usize);
-        for (instrument, quantity) in rows.by_ref().take(*count as usize) {
+        for (index, quantity) in rows.by_ref().take(*count as usize) {
+            let index = *index as usize;
             let instrument = *dictionary
-                .get(*instrument as usize)
+                .get(index)
                 .ok_or(ColumnsError::Shape("instrument_indexes has an index that is not in the dictionary"))?;
+            is_held[index] = true;
             if holdings.last().is_some_and(|last| last.instrument >= instrument) {
                 return Err(ColumnsError::Order(account));
             }
@@ -182,6 +188,9 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Held>, ColumnsError> {
             return Err(ColumnsError::Order(account));
         }
         accounts.push((account, holdings.into()));
+    }
+    if is_held.contains(&false) {
+        return Err(ColumnsError::Shape("instruments holds one that no account has"));
     }
     Ok(accounts)
 }
@@ -227,6 +236,9 @@ mod tests {
         assert!(matches!(change(|c| c.quantities[0] = 0), ColumnsError::Zero(_)));
         assert!(matches!(change(|c| c.accounts.swap(0, 1)), ColumnsError::Order(_)));
         assert!(matches!(change(|c| c.instrument_indexes.swap(0, 1)), ColumnsError::Order(_)));
+        assert!(matches!(change(|c| c.instruments.swap(0, 1)), ColumnsError::Shape(_)));
+        assert!(matches!(change(|c| c.instruments.push("UST:91282CMK4".into())), ColumnsError::Shape(_)));
+        assert!(matches!(change(|c| c.instruments.push("FUT:ZN:2027-12".into())), ColumnsError::Shape(_)));
         assert!(matches!(change(|c| c.position_counts[0] = u32::MAX), ColumnsError::Shape(_)));
         assert!(matches!(change(|c| c.instrument_indexes[0] = 9), ColumnsError::Shape(_)));
         assert!(matches!(change(|c| c.instruments[0].push('x')), ColumnsError::Instrument { index: 0, .. }));

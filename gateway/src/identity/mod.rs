@@ -18,6 +18,7 @@ pub mod outgoing;
 pub mod pem;
 mod quiet;
 pub mod rate;
+mod revocation;
 pub mod role;
 pub mod server;
 pub mod signing;

@@ -2,6 +2,7 @@
 
 mod floods;
 mod http2;
+mod overlap;
 mod slow;
 
 use std::{

@@ -23,6 +23,7 @@ use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
 use super::{
     name::HouseId,
+    revocation::BySet,
     role::{NodeUri, RoleError, RoleUri},
 };
 
@@ -48,22 +49,30 @@ impl HouseAuthorities {
         Ok(Arc::new(store))
     }
 
-    fn client_verifier(&self, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, VerifierError> {
-        let mut builder = WebPkiClientVerifier::builder_with_provider(self.root_store()?, Arc::clone(provider))
-            .with_crls(self.revocation_lists.iter().cloned());
-        if self.enforce_revocation_expiry {
-            builder = builder.enforce_revocation_expiration();
-        }
-        builder.build().map_err(|error| self.refuse(&error))
+    fn client_verifier(&self, provider: &Arc<CryptoProvider>) -> Result<ClientsOfHouse, VerifierError> {
+        let roots = self.root_store()?;
+        BySet::build(&self.revocation_lists, |lists| {
+            let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(provider));
+            builder = builder.with_crls(lists);
+            if self.enforce_revocation_expiry {
+                builder = builder.enforce_revocation_expiration();
+            }
+            builder.build().map_err(|error| error.to_string())
+        })
+        .map_err(|error| self.refuse(&error))
     }
 
-    fn server_verifier(&self, provider: &Arc<CryptoProvider>) -> Result<Arc<WebPkiServerVerifier>, VerifierError> {
-        let mut builder = WebPkiServerVerifier::builder_with_provider(self.root_store()?, Arc::clone(provider))
-            .with_crls(self.revocation_lists.iter().cloned());
-        if self.enforce_revocation_expiry {
-            builder = builder.enforce_revocation_expiration();
-        }
-        builder.build().map_err(|error| self.refuse(&error))
+    fn server_verifier(&self, provider: &Arc<CryptoProvider>) -> Result<BySet<WebPkiServerVerifier>, VerifierError> {
+        let roots = self.root_store()?;
+        BySet::build(&self.revocation_lists, |lists| {
+            let mut builder = WebPkiServerVerifier::builder_with_provider(Arc::clone(&roots), Arc::clone(provider));
+            builder = builder.with_crls(lists);
+            if self.enforce_revocation_expiry {
+                builder = builder.enforce_revocation_expiration();
+            }
+            builder.build().map_err(|error| error.to_string())
+        })
+        .map_err(|error| self.refuse(&error))
     }
 
     fn refuse(&self, error: &dyn fmt::Display) -> VerifierError {
@@ -79,10 +88,13 @@ pub struct VerifierError {
     problem: String,
 }
 
+/// The verifiers of one house's clients.
+type ClientsOfHouse = BySet<dyn ClientCertVerifier>;
+
 /// Verifies clients, each under the authorities of the house that its URI names.
 #[derive(Debug)]
 pub struct ClientVerifier {
-    houses: Vec<(HouseId, Arc<dyn ClientCertVerifier>)>,
+    houses: Vec<(HouseId, ClientsOfHouse)>,
     hints: Vec<DistinguishedName>,
 }
 
@@ -103,14 +115,15 @@ impl ClientVerifier {
             .iter()
             .map(|house| Ok((house.house.clone(), house.client_verifier(provider)?)))
             .collect::<Result<_, _>>()?;
-        let hints = houses.iter().flat_map(|(_, verifier)| verifier.root_hint_subjects().iter().cloned()).collect();
+        let hints =
+            houses.iter().flat_map(|(_, verifier)| verifier.any().root_hint_subjects().iter().cloned()).collect();
         Ok(Self { houses, hints })
     }
 
     /// Any of the inner verifiers: signatures do not depend on the house.
     fn any(&self) -> Result<&Arc<dyn ClientCertVerifier>, TlsError> {
         let none = || TlsError::General("no house's certificate authorities are configured".into());
-        self.houses.first().map(|(_, verifier)| verifier).ok_or_else(none)
+        self.houses.first().map(|(_, verifier)| verifier.any()).ok_or_else(none)
     }
 }
 
@@ -127,13 +140,13 @@ impl ClientCertVerifier for ClientVerifier {
     ) -> Result<ClientCertVerified, TlsError> {
         let claimed = role_uri(end_entity).ok().map(|uri| uri.house);
         if let Some((_, verifier)) = self.houses.iter().find(|(house, _)| Some(house) == claimed.as_ref()) {
-            return verifier.verify_client_cert(end_entity, intermediates, now);
+            return verifier.verify(|set| set.verify_client_cert(end_entity, intermediates, now));
         }
         // The URI names no house of ours, so no role can follow. The holder of a certificate that somebody here vouches
         // for is still let in, to be told at each call what is wrong; anybody else is refused in the handshake.
         let mut outcome = Err(TlsError::InvalidCertificate(CertificateError::UnknownIssuer));
         for (_, verifier) in &self.houses {
-            match verifier.verify_client_cert(end_entity, intermediates, now) {
+            match verifier.verify(|set| set.verify_client_cert(end_entity, intermediates, now)) {
                 Ok(verified) => return Ok(verified),
                 Err(TlsError::InvalidCertificate(CertificateError::UnknownIssuer)) => {}
                 Err(error) => outcome = Err(error),
@@ -169,7 +182,7 @@ impl ClientCertVerifier for ClientVerifier {
 #[derive(Debug)]
 pub struct NodeVerifier {
     house: HouseId,
-    inner: Arc<WebPkiServerVerifier>,
+    inner: BySet<WebPkiServerVerifier>,
 }
 
 impl NodeVerifier {
@@ -191,7 +204,9 @@ impl ServerCertVerifier for NodeVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
-        let verified = self.inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)?;
+        let verified = self
+            .inner
+            .verify(|set| set.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now))?;
         check_node(end_entity, &self.house).map_err(|error| {
             TlsError::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(Plain(error)))))
         })?;
@@ -213,11 +228,11 @@ impl ServerCertVerifier for NodeVerifier {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        self.inner.verify_tls13_signature(message, cert, dss)
+        self.inner.any().verify_tls13_signature(message, cert, dss)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.inner.supported_verify_schemes()
+        self.inner.any().supported_verify_schemes()
     }
 }
 

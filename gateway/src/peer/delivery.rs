@@ -22,6 +22,9 @@ const BATCH_ENVELOPES: usize = 64;
 const BATCH_BYTES: usize = 2 << 20;
 /// Between greetings while all is well.
 const GREETING_INTERVAL: Duration = Duration::from_secs(5);
+/// A call that fails this early on a link that worked has most often met a connection that came of age: it is repeated on
+/// a new one before the other house is said not to answer.
+const EARLY: Duration = Duration::from_secs(1);
 /// Before the first new attempt, doubled up to the longest.
 const PAUSE_SHORTEST: Duration = Duration::from_millis(50);
 const PAUSE_LONGEST: Duration = Duration::from_secs(2);
@@ -35,7 +38,9 @@ pub(crate) async fn run(
     let mut queue = VecDeque::new();
     let mut pause = PAUSE_SHORTEST;
     let mut greeted_at: Option<tokio::time::Instant> = None;
+    let mut is_repeated = false;
     loop {
+        let begun = tokio::time::Instant::now();
         let is_due = greeted_at.is_none_or(|at| at.elapsed() >= GREETING_INTERVAL);
         let step = async {
             if is_due {
@@ -59,6 +64,7 @@ pub(crate) async fn run(
                 }
                 context.peer.set_connected(true);
                 pause = PAUSE_SHORTEST;
+                is_repeated = false;
                 if queue.is_empty() {
                     tokio::select! {
                         biased;
@@ -70,6 +76,10 @@ pub(crate) async fn run(
                         },
                     }
                 }
+            }
+            Err(_) if context.peer.is_connected() && !is_repeated && begun.elapsed() < EARLY => {
+                is_repeated = true;
+                greeted_at = None;
             }
             Err(status) => {
                 if context.peer.is_connected() || pause == PAUSE_SHORTEST {

@@ -1,6 +1,12 @@
 //! The changes of both logs, as they were recorded.
 
-use std::{cmp::Reverse, collections::HashSet, fmt, str::FromStr, sync::Arc};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeSet, HashSet},
+    fmt,
+    str::FromStr,
+    sync::Arc,
+};
 
 use crossmargin::v1::{self, programme_change::Change as Wire};
 
@@ -11,9 +17,9 @@ use crate::{
         fact::Fact,
         leg::{Leg, Pair},
         link::LinkTerms,
-        name::LinkId,
+        name::{LinkId, MemberId},
         parties::Parties,
-        registry::{Scope, SuspensionId},
+        registry::{JoinedSuspension, Scope, SuspensionId},
     },
     node::{catalog::Catalog, entry::Held},
     wire,
@@ -131,12 +137,16 @@ pub(super) fn of_link(
             placed.into_iter().rev().map(move |(place, change)| (sequence, place, batch, change))
         });
         let about = placed.filter_map(|(sequence, place, batch, change)| {
+            let mut told = about(change, link.as_str(), &suspensions)?;
+            if !sight.is_all() && is_about_others(change, link.as_str()) {
+                told.reason.clear();
+            }
             Some(v1::LoggedChange {
                 house: parties.houses[leg].to_string(),
                 sequence,
                 place,
                 recorded: Some(sight.recorded(recorded_of(batch))),
-                change: Some(about(change, link.as_str(), &suspensions)?),
+                change: Some(told),
             })
         });
         let mut own: Vec<_> = about.take(HISTORY_MAX).collect();
@@ -251,6 +261,40 @@ fn about(change: &v1::ProgrammeChange, link: &str, suspensions: &HashSet<String>
         _ => return None,
     };
     Some(v1::ProgrammeChange { reason: change.reason.clone(), change: Some(cut) })
+}
+
+/// Whether a change names other links too: one reason is given for all of them, and may speak of any.
+fn is_about_others(change: &v1::ProgrammeChange, link: &str) -> bool {
+    match &change.change {
+        Some(Wire::Document(document)) => document.link_ids.iter().any(|named| named != link),
+        Some(Wire::Stage(stage)) => stage.link_ids.iter().any(|named| named != link),
+        _ => false,
+    }
+}
+
+/// The suspensions of single links that a house recorded before it recorded the link's move to a member: why, is between
+/// others.
+pub(super) fn before_moves_to(catalog: &Catalog, member: &MemberId) -> BTreeSet<SuspensionId> {
+    let is_before = |joined: &JoinedSuspension<'_>| match &joined.suspension.scope {
+        Scope::Link(link) => move_to(catalog, link, joined.id.by, member).is_some_and(|moved| moved > joined.id.into()),
+        Scope::Member(_) | Scope::Everything => false,
+    };
+    catalog.registry.suspensions().filter(is_before).map(|joined| joined.id).collect()
+}
+
+/// Where a house last recorded a link's move to a member.
+fn move_to(catalog: &Catalog, link: &LinkId, leg: Leg, member: &MemberId) -> Option<ChangeKey> {
+    let registry = &catalog.registry;
+    // Most links never move, and their entries need not be looked through.
+    registry.ports_of(link).iter().find(|port| port.to.member == *member)?;
+    let is_move = |change: &v1::ProgrammeChange| match &change.change {
+        Some(Wire::Port(port)) => port.link_id == link.as_str() && port.to_member == member.as_str(),
+        _ => false,
+    };
+    registry.joined_link(link)?.entries[leg].iter().rev().find_map(|sequence| {
+        let place = batch(catalog, leg, *sequence)?.changes.iter().rposition(is_move)?;
+        Some(ChangeKey { leg, sequence: *sequence, place: u32::try_from(place).ok()? })
+    })
 }
 
 /// The changes of an entry, with who recorded them; `None` where there is no such entry.

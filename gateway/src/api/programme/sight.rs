@@ -1,18 +1,19 @@
 //! What a caller sees of the programme. A member sees the links that it carries now, a customer those that it owns.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use crossmargin::v1;
 use jiff::civil::Date;
 use tonic::Status;
 
+use super::history::before_moves_to;
 use crate::{
     api::status::unreadable,
     arrangement::{
         leg::Leg,
         link::LinkTerms,
         name::{LinkId, MemberId},
-        registry::{JoinedLink, JoinedPort, JoinedSuspension, Obstacle, Registry, Scope},
+        registry::{JoinedLink, JoinedPort, JoinedSuspension, Obstacle, Registry, Scope, SuspensionId},
     },
     identity::Role,
     node::context::Context,
@@ -32,6 +33,8 @@ pub(super) struct Sight {
     /// The date on which a member has to carry a link to see it: today, or the newest business date of which this house
     /// has opened a cycle, whichever is later.
     now: Date,
+    /// The suspensions of which the caller is not told why: those of links that moved to it afterwards.
+    unexplained: BTreeSet<SuspensionId>,
 }
 
 impl Sight {
@@ -40,9 +43,15 @@ impl Sight {
         let today = context.today();
         let catalog = context.catalog.read();
         let opened = catalog.newest_opened_date();
+        let visibility = Visibility::of(role);
+        let unexplained = match &visibility {
+            Visibility::Member(member) => before_moves_to(&catalog, member),
+            Visibility::All | Visibility::Owner(_) => BTreeSet::new(),
+        };
         Self {
             registry: Arc::clone(&catalog.registry),
-            visibility: Visibility::of(role),
+            visibility,
+            unexplained,
             us: context.us,
             today,
             now: opened.map_or(today, |date| today.max(date)),
@@ -159,7 +168,12 @@ impl Sight {
         joined: &JoinedSuspension<'_>,
         recorded: Option<v1::Recorded>,
     ) -> v1::SuspensionView {
-        super::views::suspension(&self.registry, joined, recorded.map(|recorded| self.recorded(recorded)))
+        let recorded = recorded.map(|recorded| self.recorded(recorded));
+        let mut view = super::views::suspension(&self.registry, joined, recorded);
+        if self.unexplained.contains(&joined.id) {
+            view.reason.clear();
+        }
+        view
     }
 
     /// Who recorded something, as the caller sees it: members and customers are told the role alone.
@@ -180,7 +194,14 @@ impl Sight {
                 Visibility::Owner(_) => for_customer(obstacle).map(str::to_owned),
                 Visibility::All | Visibility::Member(_) => None,
             };
-            let text = text.unwrap_or_else(|| obstacle.text(&self.registry));
+            let text = text.unwrap_or_else(|| match obstacle {
+                Obstacle::Suspended(id, suspension) if self.unexplained.contains(id) => {
+                    let programme = self.registry.programme();
+                    let (house, id, scope) = (&programme.houses[id.by], id.text(programme), &suspension.scope);
+                    format!("{house} suspended {scope} ({id}) before it moved here; both houses have to lift it")
+                }
+                obstacle => obstacle.text(&self.registry),
+            });
             if !texts.contains(&text) {
                 texts.push(text);
             }

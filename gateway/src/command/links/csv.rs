@@ -40,6 +40,14 @@ pub(super) fn read(path: &Path) -> Result<Batch, Failure> {
     })
 }
 
+/// The links of a file's text; `label` names it in errors.
+///
+/// # Errors
+/// Every problem, by line and column.
+pub fn from_csv(text: &str, label: &str) -> Result<Vec<v1::LinkTerms>, Failure> {
+    Ok(parse(text, label)?.into_iter().map(|(terms, _)| terms).collect())
+}
+
 /// Links with their lines.
 fn parse(text: &str, label: &str) -> Result<Vec<(v1::LinkTerms, u64)>, Failure> {
     let mut reader = csv::ReaderBuilder::new().comment(Some(b'#')).trim(csv::Trim::All).from_reader(text.as_bytes());
@@ -87,8 +95,7 @@ mod tests {
     #[test]
     fn links_read_back_from_the_file_that_is_written_of_them() {
         let links = sample::book::links();
-        let read: Vec<_> = parse(&to_csv(&links), "links.csv").unwrap().into_iter().map(|(terms, _)| terms).collect();
-        assert_eq!(read, links);
+        assert_eq!(from_csv(&to_csv(&links), "links.csv").unwrap(), links);
     }
 
     #[test]

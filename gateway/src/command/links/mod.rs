@@ -8,7 +8,12 @@ mod write;
 
 use clap::{Args, Subcommand};
 
-pub use self::{csv::to_csv, document::sha256, read::ReadAction, write::WriteAction};
+pub use self::{
+    csv::{from_csv, to_csv},
+    document::sha256,
+    read::ReadAction,
+    write::WriteAction,
+};
 use super::failure::Failure;
 pub use super::recording::record;
 

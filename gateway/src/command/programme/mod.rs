@@ -12,7 +12,7 @@ mod write;
 
 use clap::{Args, Subcommand};
 
-pub use self::{read::ReadAction, write::WriteAction};
+pub use self::{file::parse as parse_file, read::ReadAction, write::WriteAction};
 use super::failure::Failure;
 
 /// Arguments of `crossmargin programme`.

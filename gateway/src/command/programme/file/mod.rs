@@ -45,8 +45,11 @@ pub(super) fn read(path: &Path) -> Result<Batch, Failure> {
     parse(&text, &label, path.parent().unwrap_or(Path::new("")))
 }
 
-/// Reads changes; files of documents are named from `folder`.
-fn parse(text: &str, label: &str, folder: &Path) -> Result<Batch, Failure> {
+/// Reads changes from the text of a file that `label` names in errors; files of documents are named from `folder`.
+///
+/// # Errors
+/// Every problem, by line and field.
+pub fn parse(text: &str, label: &str, folder: &Path) -> Result<Batch, Failure> {
     let source = Source::new(text, label, folder);
     let (document, wrong) = DeTable::parse_recoverable(text);
     let mut problems: Vec<String> = wrong
