@@ -3,7 +3,7 @@
 //! A limit of bytes on the wire does not limit memory: four mebibytes of packed one-byte integers become 32, and four
 //! mebibytes of empty messages, two bytes each, become hundreds. So a message is walked first, over the wire bytes alone,
 //! and what its decoding may take is counted against the contract's descriptors; what would take more than the limit is
-//! refused before anything of it is allocated. The walk costs a few per cent of the decoding.
+//! refused before anything of it is allocated. The walk costs some five to ten per cent of the decoding.
 
 mod codec;
 mod scan;

@@ -124,7 +124,7 @@ fn services(handle: &Handle, limits: &Limits) -> Result<(Routes, Vec<&'static st
     }
     let context = &handle.context;
     let reader = Arc::new(Reader::new(Arc::clone(context)));
-    offer!(PeerServiceServer, PeerApi { context: Arc::clone(context), requests: handle.requests.clone() });
+    offer!(PeerServiceServer, PeerApi::new(Arc::clone(context), handle.requests.clone()));
     offer!(PositionKeepingServiceServer, PositionKeepingApi { handle: handle.clone() });
     offer!(MarketDataServiceServer, MarketDataApi { handle: handle.clone() });
     offer!(DirectionServiceServer, DirectionApi { handle: handle.clone() });

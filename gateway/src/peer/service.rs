@@ -5,7 +5,7 @@ use std::{pin::Pin, sync::Arc};
 use crossmargin::v1::{self, peer_service_server::PeerService};
 use futures_util::Stream;
 use prost::bytes::Bytes;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 use tracing::{Instrument, Span};
@@ -27,10 +27,21 @@ const KEYS_MAX: usize = 4_096;
 /// Envelopes of one request, at most.
 const ENVELOPES_MAX: usize = 1_024;
 
+/// Calls for content that are answered at once; further ones wait. Each holds a thread and one content, however slowly it
+/// is read.
+const FETCHES_MAX: usize = 16;
+
 /// The service for the other house's gateway.
 pub(crate) struct PeerApi {
-    pub(crate) context: Arc<Context>,
-    pub(crate) requests: mpsc::Sender<Input>,
+    context: Arc<Context>,
+    requests: mpsc::Sender<Input>,
+    fetches: Arc<Semaphore>,
+}
+
+impl PeerApi {
+    pub(crate) fn new(context: Arc<Context>, requests: mpsc::Sender<Input>) -> Self {
+        Self { context, requests, fetches: Arc::new(Semaphore::new(FETCHES_MAX)) }
+    }
 }
 
 #[tonic::async_trait]
@@ -107,9 +118,11 @@ impl PeerService for PeerApi {
             let catalog = self.context.catalog.read();
             digests.into_iter().map(|digest| (digest, catalog.is_shared(&digest))).collect()
         };
+        let permit = Arc::clone(&self.fetches).acquire_owned().await.map_err(|_| stopping())?;
         let (sender, receiver) = mpsc::channel(4);
         let executor = self.context.executor.clone();
         let send = async move {
+            let _permit = permit;
             for (digest, is_shared) in digests {
                 let blobs = Arc::clone(&blobs);
                 let read = move || if is_shared { blobs.get(&digest) } else { Ok(None) };
