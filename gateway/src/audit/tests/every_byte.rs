@@ -1,8 +1,8 @@
-//! Whatever is changed, byte by byte, of what a house keeps of an agreed cycle is found: in its blobs and in its records,
-//! from its own ledger or beside the other house's.
+//! Whatever is changed, byte by byte, of what a house keeps of an agreed cycle is found: in its blobs and in its
+//! records, from its own ledger or beside the other house's.
 //!
-//! The short form changes a sample of positions. `CROSSMARGIN_EVERY_BYTE=1` changes all of them in blobs, of those above 64 KiB
-//! every 97th, and more of the database.
+//! The short form changes a sample of positions. `CROSSMARGIN_EVERY_BYTE=1` changes all of them in blobs, of those
+//! above 64 KiB every 97th, and more of the database.
 
 use std::{collections::BTreeMap, fs, os::unix::fs::FileExt};
 
