@@ -1,10 +1,11 @@
-//! The product's own agreement machine, explored exhaustively at small bounds: two houses, two links, one cycle, a network
-//! that loses, repeats and reorders, restarts at any moment, and the cut-off at any moment; then a house that lies; then the
-//! machine with each of its safeguards left out. `docs/model-check.md` tells what is explored and what was found.
+//! The product's own agreement machine, explored exhaustively at small bounds: two houses, two links, one cycle, a
+//! network that loses, repeats and reorders, restarts at any moment, and the cut-off at any moment; then a house that
+//! lies; then the machine with each of its safeguards left out. `docs/model-check.md` tells what is explored and what
+//! was found.
 //!
-//! `CROSSMARGIN_MODEL_BOUNDS=large` explores further: restarts in every world, amendments at both houses, more of the other
-//! house's evidence on its way to the disk. It takes minutes. `CROSSMARGIN_MODEL_PATHS=1` prints, with `--nocapture`, the
-//! steps to each discovery.
+//! `CROSSMARGIN_MODEL_BOUNDS=large` explores further: restarts in every world, amendments at both houses, more of the
+//! other house's evidence on its way to the disk. It takes minutes. `CROSSMARGIN_MODEL_PATHS=1` prints, with
+//! `--nocapture`, the steps to each discovery.
 
 #![expect(clippy::expect_used, reason = "a model that breaks its own premises must stop the test")]
 

@@ -31,7 +31,8 @@ pub(crate) fn explore(name: &str, world: World, properties: Vec<Property<TwoHous
     checker
 }
 
-/// The steps to where a property fails, by the shortest way; `None` where it holds. The checker's own ways may be longer.
+/// The steps to where a property fails, by the shortest way; `None` where it holds. The checker's own ways may be
+/// longer.
 pub(crate) fn shortest_way(world: World, property: &'static str) -> Option<Vec<String>> {
     let model = TwoHouses::new(world, properties::only(property));
     let holds = properties::only(property).first()?.condition;

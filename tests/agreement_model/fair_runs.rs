@@ -50,8 +50,8 @@ proptest! {
         content_lags: bool,
         choices in prop::collection::vec(any::<u16>(), 0..300),
     ) {
-        // An amendment or a change of links costs a round, and one more where the other house claims from the old inputs
-        // once more.
+        // An amendment or a change of links costs a round, and one more where the other house claims from the old
+        // inputs once more.
         let max_rounds = 1 + 2 * amendments.iter().chain(&entries).map(|count| u32::from(*count)).sum::<u32>();
         let rules = Rules { max_rounds, ..CALM.rules };
         let world = World { rules, amendments, entries, restarts, content_lags, has_cut_off: false, ..CALM };

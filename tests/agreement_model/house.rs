@@ -580,8 +580,8 @@ impl House {
     }
 }
 
-/// Whether margins may differ between two sets of inputs: another book, other market data, or an entry between them that
-/// changes links.
+/// Whether margins may differ between two sets of inputs: another book, other market data, or an entry between them
+/// that changes links.
 fn has_newer(before: &Inputs, now: &Inputs) -> bool {
     let changes = |inputs: &Inputs| -> Pair<u64> { inputs.registry.map(matter::link_changes) };
     before.manifests != now.manifests || before.markets != now.markets || changes(before) != changes(now)

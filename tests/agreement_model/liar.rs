@@ -16,8 +16,8 @@ use crate::{
 /// What the lies are about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lies {
-    /// Claims, statements and declines: two of each for one round, of content that does not follow, in any order, for a round
-    /// beyond the bound.
+    /// Claims, statements and declines: two of each for one round, of content that does not follow, in any order, for a
+    /// round beyond the bound.
     Rounds,
     /// Declines besides statements, and what it takes to get that far.
     Declines,

@@ -89,8 +89,8 @@ impl TwoHouses {
         })
     }
 
-    /// Whether a house returns in many states. Against a liar each state is a house of its own: to keep them all would only
-    /// cost memory.
+    /// Whether a house returns in many states. Against a liar each state is a house of its own: to keep them all would
+    /// only cost memory.
     fn keeps(&self) -> bool {
         self.world.peer == Peer::Honest
     }

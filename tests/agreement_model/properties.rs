@@ -158,7 +158,8 @@ pub(crate) fn only(name: &str) -> Vec<Property<TwoHouses>> {
     both_or_neither().into_iter().filter(|property| property.name == name).collect()
 }
 
-/// What must be possible in two rounds, lest the invariants hold for want of anything happening; and what cannot be had.
+/// What must be possible in two rounds, lest the invariants hold for want of anything happening; and what cannot be
+/// had.
 pub(crate) fn safety_and_reach() -> Vec<Property<TwoHouses>> {
     let reach: [(&'static str, Condition); 3] = [
         (SECOND_ROUND, is_agreed_anew),
@@ -209,8 +210,8 @@ pub(crate) fn safety_and_ends() -> Vec<Property<TwoHouses>> {
     properties
 }
 
-/// What must never fail at a house that is lied to; that it ends, notices contradictions, and can agree all the same where it
-/// is told the truth.
+/// What must never fail at a house that is lied to; that it ends, notices contradictions, and can agree all the same
+/// where it is told the truth.
 pub(crate) fn lied_to(peer: Peer) -> Vec<Property<TwoHouses>> {
     let mut properties = of_one_house();
     properties.push(Property::sometimes("fallen back", |_, houses: &Houses| {
@@ -316,7 +317,8 @@ fn has_one_word_a_place(house: &House) -> bool {
     places.into_iter().all(|place| spoken.insert(place))
 }
 
-/// An agreement, in force or said at the end, is over one content that the house itself sent a statement over and heard one.
+/// An agreement, in force or said at the end, is over one content that the house itself sent a statement over and heard
+/// one.
 fn is_backed(house: &House) -> bool {
     let is_signed_by_both = |round, content| {
         let statement = |by| Fact::Statement { by, cycle: CYCLE, round, content };
@@ -348,7 +350,8 @@ fn is_latest_in_force(house: &House) -> bool {
     house.cycle().agreement() == latest && (is_said || !house.appends.is_empty())
 }
 
-/// The agreement in force counts as late, and is said to be, where it was not there yet when the house was first cut off.
+/// The agreement in force counts as late, and is said to be, where it was not there yet when the house was first cut
+/// off.
 fn is_late_after_the_cut_off(house: &House) -> bool {
     let cycle = house.cycle();
     let is_after = |round| cycle.is_cut_off && house.agreed_at_cut_off.is_none_or(|agreed| agreed < round);
@@ -394,8 +397,8 @@ fn has_first_words(house: &House) -> bool {
     })
 }
 
-/// The cycle is marked where two different words of one place are on record, as evidence or as a contradiction, and only
-/// there. Market data is of a business date: a contradiction in it touches a cycle that is not cut off yet.
+/// The cycle is marked where two different words of one place are on record, as evidence or as a contradiction, and
+/// only there. Market data is of a business date: a contradiction in it touches a cycle that is not cut off yet.
 fn is_marked_where_contradicted(house: &House) -> bool {
     let is_second = |fact: &&Fact| spoken::place_of(fact).is_some_and(|place| house.first_heard[&place] != **fact);
     let is_of_cycle = |fact: &&Fact| !matches!(fact, Fact::Market { .. });

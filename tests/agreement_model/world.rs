@@ -76,8 +76,8 @@ pub(crate) enum Network {
 /// Whether the ledger keeps its promise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Disk {
-    /// What is durable survives a restart. Of what was asked for and not yet acknowledged none, some or all may be on the disk
-    /// too, in the order asked; each is whole, for a torn write is none.
+    /// What is durable survives a restart. Of what was asked for and not yet acknowledged none, some or all may be on
+    /// the disk too, in the order asked; each is whole, for a torn write is none.
     Durable,
     /// A restart loses the last append, acknowledged as it was.
     LosesTheLast,

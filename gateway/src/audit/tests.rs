@@ -1,6 +1,7 @@
 //! A ledger made by hand, as a node would have written it, and everything that can be wrong with one.
 
 mod directions;
+mod every_byte;
 mod story;
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -192,6 +193,11 @@ fn another_engine_is_named_and_is_no_fault_of_the_chain() {
 
 /// The story's ledger and blobs as files.
 fn on_disk(story: &Story) -> TempDir {
+    on_disk_by_commits(story, story.entries.len())
+}
+
+/// The story's ledger and blobs as files, so many records in a commit.
+fn on_disk_by_commits(story: &Story, size: usize) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
     let house = story.arrangement.parties.houses[US].to_string();
     let key = story.signers[US].clone();
@@ -201,9 +207,13 @@ fn on_disk(story: &Story) -> TempDir {
     let verifier = Arc::new(node::head_verifier(&story.keys, &house));
     let options = crate::ledger::LedgerOptions::new(directory.path().join(LEDGER), &house, Arc::new(signer), verifier);
     let ledger = SqliteLedger::open(options).unwrap();
-    let new = story.entries.iter().map(|entry| entry.to_record(&story.arrangement.parties, story::AT)).collect();
-    let ticket = ledger.append(Sequence(1), Epoch::default(), new);
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(ticket).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let mut next = Sequence(1);
+    for entries in story.entries.chunks(size) {
+        let new: Vec<_> = entries.iter().map(|entry| entry.to_record(&story.arrangement.parties, story::AT)).collect();
+        let ticket = ledger.append(next, Epoch::default(), new);
+        next = runtime.block_on(ticket).unwrap().last.next();
+    }
     let blobs = FileBlobStore::open(directory.path().join(BLOBS)).unwrap();
     blobs.put_many(&story.contents()).unwrap();
     directory

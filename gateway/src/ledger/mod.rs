@@ -16,7 +16,7 @@ mod record;
 mod snapshot;
 mod sqlite;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod ticket;
 mod verify;
 

@@ -195,7 +195,8 @@ proptest! {
     ) {
         let bounds = FactorBounds { max_bp, min_bp, closes_shortfall };
         let own = [treasury, futures].map(|[treasury, futures, combined]| {
-            // The factor in whole numbers, without the code under test: 0 of nothing, else truncated to the basis point.
+            // The factor in whole numbers, without the code under test: 0 of nothing, else truncated to the basis
+            // point.
             let sum = i128::from(treasury) + i128::from(futures);
             u32::try_from((sum - i128::from(combined)) * 10_000 / sum.max(1)).unwrap()
         });
@@ -222,8 +223,8 @@ proptest! {
     }
 }
 
-/// A model's margins: the Treasury leg alone, the futures leg alone, and both, which are at most the sum. Small legs let
-/// factors meet bounds and each other.
+/// A model's margins: the Treasury leg alone, the futures leg alone, and both, which are at most the sum. Small legs
+/// let factors meet bounds and each other.
 fn model_figures() -> impl Strategy<Value = [i64; 3]> {
     let leg = || prop_oneof![0..=3_i64, 0..=20_000_i64, 0..=1_000_000_000_000_000_i64];
     (leg(), leg(), 0..=10_000_i128).prop_map(|(treasury, futures, share)| {

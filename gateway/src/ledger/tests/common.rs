@@ -72,23 +72,27 @@ impl Files {
         copy
     }
 
-    /// Changes the database behind the ledger's back, as somebody with a SQL prompt who has dropped the triggers.
     pub(super) fn tamper(&self, statements: &str) {
-        let connection = rusqlite::Connection::open(self.path()).unwrap();
-        let triggers: Vec<(String, String)> = connection
-            .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")
-            .unwrap()
-            .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
-            .unwrap()
-            .map(Result::unwrap)
-            .collect();
-        for (name, _) in &triggers {
-            connection.execute_batch(&format!("DROP TRIGGER {name}")).unwrap();
-        }
-        connection.execute_batch(statements).unwrap();
-        for (_, sql) in &triggers {
-            connection.execute_batch(sql).unwrap();
-        }
+        tamper(&self.path(), statements);
+    }
+}
+
+/// Changes the database behind the ledger's back, as somebody with a SQL prompt who has dropped the triggers.
+pub(crate) fn tamper(path: &Path, statements: &str) {
+    let connection = rusqlite::Connection::open(path).unwrap();
+    let triggers: Vec<(String, String)> = connection
+        .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")
+        .unwrap()
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    for (name, _) in &triggers {
+        connection.execute_batch(&format!("DROP TRIGGER {name}")).unwrap();
+    }
+    connection.execute_batch(statements).unwrap();
+    for (_, sql) in &triggers {
+        connection.execute_batch(sql).unwrap();
     }
 }
 

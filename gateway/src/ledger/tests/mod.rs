@@ -1,6 +1,6 @@
 mod appending;
 mod chain;
-mod common;
+pub(crate) mod common;
 mod every_byte;
 mod guard;
 mod histories;
