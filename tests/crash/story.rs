@@ -90,6 +90,8 @@ fn place(envelope: &v1::SignedEnvelope) -> Place {
 /// What is wrong between both ledgers; nothing where they tell one story.
 pub(crate) fn faults(data: &Pair<PathBuf>) -> Vec<String> {
     let held = Pair::from_fn(|leg| envelopes(&data[leg]));
+    // The nodes may go on meanwhile: what one holds of the other by then, the other has had before.
+    let later = Pair::from_fn(|leg| envelopes(&data[leg]));
     let mut faults = Vec::new();
     let mut words: BTreeMap<Place, BTreeSet<Vec<u8>>> = BTreeMap::new();
     for envelope in Leg::BOTH.iter().flat_map(|leg| &held[*leg]) {
@@ -102,7 +104,7 @@ pub(crate) fn faults(data: &Pair<PathBuf>) -> Vec<String> {
     }
     for leg in Leg::BOTH {
         faults.extend(outcomes_that_go_back(NAMES[leg], &held[leg]));
-        let own: BTreeSet<_> = held[leg].iter().map(|envelope| &envelope.payload).collect();
+        let own: BTreeSet<_> = later[leg].iter().map(|envelope| &envelope.payload).collect();
         for envelope in &held[leg.other()] {
             if envelope.house == NAMES[leg] && !own.contains(&envelope.payload) {
                 let (_, about) = place(envelope);
