@@ -8,6 +8,8 @@ use gateway::arrangement::{
     leg::{Leg, Pair},
 };
 
+use jiff::civil::date;
+
 use crate::{
     house::House,
     matter::{self, CYCLE},
@@ -88,6 +90,7 @@ impl Words<'_> {
         let (by, us) = (self.by, self.by.other());
         let run = |run| CycleId { run, ..CYCLE };
         let opened = |number| Fact::Opened { by, cycle: run(number) };
+        let long_ago = |day| CycleId { business_date: date(2020, 1, day), ..CYCLE };
         let outcome = |cycle, outcome| Fact::Outcome { by, cycle, outcome };
         let content = matter::stray_statement(7);
         let agreed = |round| Outcome::Agreed { round, content, is_late: false };
@@ -96,6 +99,9 @@ impl Words<'_> {
             self.statement_in(run(3)),
             outcome(run(4), agreed(ONE)),
             opened(5),
+            Fact::Opened { by, cycle: long_ago(2) },
+            self.statement_in(long_ago(3)),
+            outcome(CYCLE, agreed(FAR)),
             outcome(CYCLE, agreed(ONE)),
             outcome(CYCLE, Outcome::FallenBack(FallBackCause::OutOfTime)),
             // What only the house itself may say of itself.

@@ -7,7 +7,7 @@ use gateway::arrangement::{
     cycle_id::{CycleId, Round},
     digest::Digest,
     fact::{Fact, Outcome, Verdict},
-    leg::Leg,
+    leg::{Leg, Pair},
 };
 use stateright::Property;
 
@@ -413,9 +413,15 @@ fn is_marked_where_contradicted(house: &House) -> bool {
 fn is_bounded(house: &House) -> bool {
     let rules = house.rules;
     let is_unopened = |cycle: &&Cycle| !cycle.opened[house.us()];
+    let is_in_bounds = |outcome: Outcome| match outcome {
+        Outcome::Agreed { round, .. } => round.0 <= rules.max_rounds,
+        Outcome::FallenBack(_) => true,
+    };
+    let yes = Pair { treasury: true, futures: true };
     let cycles = || house.machine.on_record().cycles().map(|(_, cycle)| cycle);
     cycles().all(|cycle| cycle.rounds.keys().all(|round| round.0 <= rules.max_rounds))
         && cycles().filter(is_unopened).count() <= rules.max_requested_cycles
+        && cycles().all(|cycle| cycle.outcomes.map(|outcome| outcome.is_none_or(is_in_bounds)) == yes)
 }
 
 /// Whether a fact that `by` signed is on record at the house, or something newer that replaced it.

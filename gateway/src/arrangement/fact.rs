@@ -398,6 +398,9 @@ pub enum Refusal {
     /// Too many cycles that this house has not opened.
     #[error("the other house has asked for too many cycles that are not open here")]
     TooManyCycles,
+    /// A cycle of a day before this house's first.
+    #[error("the business date is before the first cycle of this house")]
+    BeforeFirstCycle,
     /// Only the house itself may say that.
     #[error("a house records this about itself alone")]
     NotTheirs,

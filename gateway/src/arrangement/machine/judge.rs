@@ -10,7 +10,7 @@ use super::{
 use crate::arrangement::{
     cycle::RoundRecord,
     cycle_id::{CycleId, Round},
-    fact::{Fact, Refusal, Verdict, Versioned},
+    fact::{Fact, Outcome, Refusal, Verdict, Versioned},
 };
 
 impl<S: Safeguards> Machine<S> {
@@ -29,13 +29,16 @@ impl<S: Safeguards> Machine<S> {
             Fact::Opened { cycle, .. } => match self.record.cycle(cycle) {
                 Some(record) if self.stop(Safeguard::OpeningOnce, record.opened[peer]) => Verdict::Duplicate,
                 Some(_) => Verdict::Record,
-                None => self.unless_too_many_cycles(),
+                None => self.unless_too_many_cycles(cycle),
             },
             Fact::Manifest { cycle, revision, .. } => match self.record.cycle(cycle) {
                 Some(record) => self.by_version(record.manifests[peer].map(|manifest| manifest.revision), revision),
-                None => self.unless_too_many_cycles(),
+                None => self.unless_too_many_cycles(cycle),
             },
-            Fact::Claim { round, .. } | Fact::Statement { round, .. } | Fact::Declined { round, .. }
+            Fact::Claim { round, .. }
+            | Fact::Statement { round, .. }
+            | Fact::Declined { round, .. }
+            | Fact::Outcome { outcome: Outcome::Agreed { round, .. }, .. }
                 if self.stop(Safeguard::TheirRoundsBounded, round.0 > self.rules.max_rounds) =>
             {
                 Verdict::Refuse(Refusal::TooManyRounds)
@@ -61,7 +64,7 @@ impl<S: Safeguards> Machine<S> {
                     let is_news = record.outcomes[peer].is_none_or(|held| supersedes(&outcome, &held));
                     if self.pass(Safeguard::OutcomeSupersedes, is_news) { Verdict::Record } else { Verdict::Duplicate }
                 }
-                None => self.unless_too_many_cycles(),
+                None => self.unless_too_many_cycles(cycle),
             },
             Fact::Adopted { .. }
             | Fact::LinksChanged { .. }
@@ -90,7 +93,7 @@ impl<S: Safeguards> Machine<S> {
     /// Judges by what the same house said before: `Some(true)` the same, `Some(false)` something else.
     fn by_round(&self, cycle: CycleId, said_before: impl Fn(&BTreeMap<Round, RoundRecord>) -> Option<bool>) -> Verdict {
         match self.record.cycle(cycle) {
-            None => self.unless_too_many_cycles(),
+            None => self.unless_too_many_cycles(cycle),
             Some(record) => match said_before(&record.rounds) {
                 Some(is_same) if self.stop(Safeguard::WordOnce, is_same) => Verdict::Duplicate,
                 Some(is_same) if self.stop(Safeguard::WordBinds, !is_same) => Verdict::Contradiction,
@@ -122,12 +125,17 @@ impl<S: Safeguards> Machine<S> {
         }
     }
 
-    fn unless_too_many_cycles(&self) -> Verdict {
-        // What was asked for on days that are over counts no more.
-        let newest =
-            self.record.cycles().filter(|(_, cycle)| cycle.opened[self.us]).map(|(id, _)| id.business_date).max();
-        let is_current = |id: CycleId| newest.is_none_or(|date| id.business_date >= date);
-        let requested = self.record.cycles().filter(|(id, cycle)| !cycle.opened[self.us] && is_current(*id)).count();
+    fn unless_too_many_cycles(&self, asked: CycleId) -> Verdict {
+        let dates = || self.record.cycles().filter(|(_, cycle)| cycle.opened[self.us]).map(|(id, _)| id.business_date);
+        if self.stop(Safeguard::RequestsBounded, dates().min().is_some_and(|first| asked.business_date < first)) {
+            return Verdict::Refuse(Refusal::BeforeFirstCycle);
+        }
+        let is_over = |id: CycleId| dates().max().is_some_and(|newest| id.business_date < newest);
+        // What was asked for on days that are over counts no more, but towards its own day.
+        let counts = |id: CycleId| {
+            if is_over(asked) { id.business_date == asked.business_date } else { !is_over(id) }
+        };
+        let requested = self.record.cycles().filter(|(id, cycle)| !cycle.opened[self.us] && counts(*id)).count();
         if self.pass(Safeguard::RequestsBounded, requested < self.rules.max_requested_cycles) {
             Verdict::Record
         } else {

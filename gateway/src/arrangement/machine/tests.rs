@@ -346,6 +346,33 @@ fn a_peer_asks_for_so_many_cycles_and_no_more() {
     assert_eq!(house.machine.judge(&request(4)), Verdict::Record);
 }
 
+#[test]
+fn cycles_of_days_that_are_over_are_bounded_day_by_day_and_not_before_the_first_cycle() {
+    let mut house = House::new(Leg::Treasury);
+    let on = |day: i8, run| CycleId { business_date: date(2026, 2, day), run, ..CYCLE };
+    let request = |cycle| Fact::Opened { by: Leg::Futures, cycle };
+    house.open(on(11, 1));
+    house.open(on(13, 1));
+    assert_eq!(house.machine.judge(&request(on(10, 1))), Verdict::Refuse(Refusal::BeforeFirstCycle));
+    for day in [11, 12] {
+        for run in [2, 3] {
+            house.hear(request(on(day, run)));
+        }
+        assert_eq!(house.machine.judge(&request(on(day, 4))), Verdict::Refuse(Refusal::TooManyCycles));
+    }
+    assert_eq!(house.machine.judge(&request(on(13, 2))), Verdict::Record, "what is over counts no more");
+}
+
+#[test]
+fn an_outcome_names_no_round_beyond_the_bound() {
+    let mut house = House::new(Leg::Treasury);
+    house.open(CYCLE);
+    let agreed = |round| Outcome::Agreed { round: Round(round), content: digest(b'S', 1), is_late: false };
+    let outcome = |round| Fact::Outcome { by: Leg::Futures, cycle: CYCLE, outcome: agreed(round) };
+    assert_eq!(house.machine.judge(&outcome(3)), Verdict::Record);
+    assert_eq!(house.machine.judge(&outcome(4)), Verdict::Refuse(Refusal::TooManyRounds));
+}
+
 /// A machine and a node that does its work in order: one step for each thing in hand.
 struct House {
     machine: Machine,
