@@ -67,7 +67,7 @@ async fn forged_replayed_and_misdirected_evidence_is_refused_with_its_reason() {
         ("the other's bytes as this house's", changed(|e| e.house = "FICC".into()), Disposition::Refused, "key"),
     ];
     for (what, envelope, disposition, words) in cases {
-        let request = v1::DeliverRequest { envelopes: vec![envelope] };
+        let request = v1::DeliverRequest { envelopes: vec![envelope], own_head: None };
         let receipts = as_cme(&houses).deliver(request).await.unwrap().into_inner().receipts;
         assert_eq!(receipts[0].disposition(), disposition, "{what}: {receipts:?}");
         assert!(receipts[0].reason.contains(words), "{what}: {receipts:?}");
@@ -95,7 +95,7 @@ async fn a_forked_registry_log_is_kept_as_evidence_and_nothing_more_is_agreed_on
     let entry = Evidence::RegistryEntry(RegistryEntry { sequence: 2, previous: Digest::of(b"another"), content });
     let forked = envelope::seal(&entry, &parties, Leg::Futures, &key.id().to_string(), |bytes| key.sign(bytes));
     for _ in 0..2 {
-        let request = v1::DeliverRequest { envelopes: vec![forked.clone()] };
+        let request = v1::DeliverRequest { envelopes: vec![forked.clone()], own_head: None };
         let receipts = as_cme(&houses).deliver(request).await.unwrap().into_inner().receipts;
         assert_eq!(receipts[0].disposition(), Disposition::Contradiction, "{receipts:?}");
     }

@@ -158,6 +158,17 @@ impl Machine {
         effects
     }
 
+    /// Whether what was asked for may still be put on record: signing in its cycle has not been closed since.
+    #[must_use]
+    pub fn still_stands(&self, draft: &Draft) -> bool {
+        match draft {
+            Draft::Claim { cycle, .. } | Draft::Statement { cycle, .. } | Draft::Decline { cycle, .. } => {
+                self.may_sign(*cycle)
+            }
+            Draft::Manifest { .. } | Draft::CutOff { .. } | Draft::Outcome { .. } => true,
+        }
+    }
+
     /// Whether the margins of a round of the cycle are being computed.
     #[must_use]
     pub fn is_computing(&self, id: CycleId) -> bool {
@@ -308,10 +319,9 @@ impl Machine {
 
     /// Whether this house still signs claims and statements in the cycle.
     fn may_sign(&self, id: CycleId) -> bool {
-        let is_open = self
-            .record
-            .cycle(id)
-            .is_some_and(|cycle| cycle.opened[self.us] && !cycle.is_cut_off && !cycle.is_contradicted);
+        let is_open = self.record.cycle(id).is_some_and(|cycle| {
+            cycle.opened[self.us] && !cycle.is_cut_off && !cycle.is_contradicted && !cycle.is_halted
+        });
         is_open && !self.flight.signing_closed.contains(&id)
     }
 
@@ -345,7 +355,10 @@ fn is_evidence_of(fact: &Fact, house: Leg) -> bool {
         | Fact::LinksChanged { .. }
         | Fact::Book { .. }
         | Fact::CutOff { .. }
-        | Fact::Contradiction { .. } => false,
+        | Fact::Contradiction { .. }
+        | Fact::Halted { .. }
+        // It is told before all else when a node starts: the other house must know of it before it compares heads.
+        | Fact::Recovered { .. } => false,
         Fact::Registry { by, .. }
         | Fact::Market { by, .. }
         | Fact::Opened { by, .. }
@@ -364,7 +377,8 @@ fn cycle_of(fact: &Fact) -> Option<CycleId> {
         | Fact::Registry { .. }
         | Fact::LinksChanged { .. }
         | Fact::Market { .. }
-        | Fact::Book { .. } => None,
+        | Fact::Book { .. }
+        | Fact::Recovered { .. } => None,
         Fact::Opened { cycle, .. }
         | Fact::Manifest { cycle, .. }
         | Fact::Claim { cycle, .. }
@@ -372,7 +386,8 @@ fn cycle_of(fact: &Fact) -> Option<CycleId> {
         | Fact::Declined { cycle, .. }
         | Fact::CutOff { cycle }
         | Fact::Outcome { cycle, .. }
-        | Fact::Contradiction { cycle } => Some(*cycle),
+        | Fact::Contradiction { cycle }
+        | Fact::Halted { cycle } => Some(*cycle),
     }
 }
 

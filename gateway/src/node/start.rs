@@ -27,7 +27,7 @@ use crate::{
     compute::Computer,
     config::Config,
     identity::{Limits, SigningKey, VerifyingKeys},
-    ledger::{HeadRejection, HeadSignature, Ledger, LedgerError, LedgerOptions, SqliteLedger},
+    ledger::{HeadRejection, HeadSignature, Ledger, LedgerError, LedgerOptions, SqliteLedger, Standing},
     peer::{delivery, link::Link},
     seam::SharedClock,
     telemetry,
@@ -143,9 +143,13 @@ pub async fn start(parts: Parts) -> Result<Running, NodeError> {
             arrangement.digest()
         )));
     }
-    if !ledger.standing().is_writable() {
-        catalog.refusal_to_sign = Some(format!("{:?}", ledger.standing()));
-    }
+    catalog.refusal_to_sign = match ledger.standing() {
+        Standing::Writable => None,
+        Standing::HeldByGuard(conflict) => Some(format!(
+            "{conflict}. Where no copy reaches it, run `crossmargin ledger recover`: see docs/disaster.md"
+        )),
+        Standing::Poisoned(error) => Some(error.to_string()),
+    };
     let computer = Computer::new(Arc::clone(&arrangement), Arc::clone(&blobs));
     let (link, outgoing) = Link::new(peer, &limits);
     let (changes, _) = broadcast::channel(CHANGES_KEPT);

@@ -3,3 +3,4 @@
 pub(crate) mod delivery;
 pub mod link;
 pub(crate) mod service;
+mod shared;

@@ -62,6 +62,13 @@ impl Machine {
                 },
                 None => self.unless_too_many_cycles(),
             },
+            Fact::Recovered { by, recovery } if by == peer => {
+                if self.record.has_recovery(peer, &recovery) {
+                    Verdict::Duplicate
+                } else {
+                    Verdict::Record
+                }
+            }
             _ => Verdict::Refuse(Refusal::NotTheirs),
         }
     }

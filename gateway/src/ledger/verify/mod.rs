@@ -1,6 +1,7 @@
 //! Offline verification: reads a ledger's files, changes none, and lists everything that is wrong with them.
 
 mod problem;
+mod scan;
 mod walk;
 
 use std::{
@@ -11,12 +12,13 @@ use std::{
 use rusqlite::Connection;
 
 use super::{
-    GuardConflict, Head, HeadVerifier, LedgerError, Record, Sequence, SignedHead,
+    GuardConflict, Head, HeadPlace, HeadVerifier, LedgerError, Record, Sequence, SignedHead,
     chain::ChainWalk,
     guard::{GuardSlots, Slot},
     sqlite::{connect_read_only, integrity_problems, rows, schema, sql_error, with_ending},
 };
 pub use problem::Problem;
+pub use scan::{Scanned, house_offline, scan_offline};
 pub(super) use walk::walk;
 
 /// What to verify, and against what.
@@ -185,6 +187,30 @@ fn place(connection: &Connection, house: &str, end: Head, head: Head) -> rusqlit
         // A hole in the chain, reported as such.
         None => Place::Off(end),
     })
+}
+
+/// Where a head of the house is in the chain that ends at `end`.
+pub(super) fn known_place(connection: &Connection, house: &str, end: Head, head: Head) -> rusqlite::Result<HeadPlace> {
+    Ok(match place(connection, house, end, head)? {
+        Place::OnChain => HeadPlace::OnChain,
+        Place::Beyond => HeadPlace::Beyond,
+        Place::Off(_) => HeadPlace::Off,
+    })
+}
+
+/// Where a head of the ledger's house is in it, changing nothing; also while a node writes.
+///
+/// # Errors
+/// The file cannot be opened or read.
+pub fn place_offline(path: &Path, head: Head) -> Result<HeadPlace, LedgerError> {
+    let read = || -> rusqlite::Result<HeadPlace> {
+        let connection = connect_read_only(path)?;
+        let house = rows::house(&connection)?;
+        let end: Option<i64> = connection.query_row("SELECT max(seq) FROM records", [], |row| row.get(0))?;
+        let end = Head { seq: Sequence(end.and_then(|end| u64::try_from(end).ok()).unwrap_or(0)), hash: head.hash };
+        known_place(&connection, &house, end, head)
+    };
+    read().map_err(|error| sql_error("read", path, error))
 }
 
 fn inspect(options: &VerifyOptions, slots: Option<&GuardSlots>, report: &mut VerifyReport) -> rusqlite::Result<()> {
