@@ -205,12 +205,24 @@ async fn lose_and_recover(moment: Moment, loss: Loss, victim: Leg, restarts_othe
         houses.kill(victim.other());
         houses.start(victim.other()).await;
     }
+    let other = houses.data(victim.other());
+    if loss != Loss::Ledger {
+        let found = json(&run(&houses, victim, &["verify", "--json", "--other", other.to_str().unwrap()]));
+        let codes: Vec<&Value> = found["comparison"].as_array().unwrap().iter().map(|found| &found["code"]).collect();
+        assert!(
+            codes.contains(&&"behind_known_head".into()) && codes.contains(&&"word_denied".into()),
+            "{what}: {found:#}"
+        );
+    }
     let dry = json(&run(&houses, victim, &["recover", "--dry-run", "--json"]));
     assert_eq!((&dry["result"], &dry["is_dry_run"]), (&"recovered".into(), &true.into()), "{what}: {dry:#}");
     let report = recover(&houses, victim);
     assert_eq!(report["result"], "recovered", "{what}: {report:#}");
     assert_eq!(report["missing"].as_array().map(Vec::len), Some(0), "{what}: {report:#}");
     assert_eq!(report["lost"], dry["lost"], "{what}");
+    if loss == Loss::TailWithGuard {
+        break_off_before_the_guard(&houses, victim, &report);
+    }
     let again = recover(&houses, victim);
     assert_eq!((&again["result"], &again["head"]), (&"nothing_lost".into(), &report["head"]), "{what}");
 
@@ -225,6 +237,18 @@ async fn lose_and_recover(moment: Moment, loss: Loss, victim: Leg, restarts_othe
     assert_no_second_story(&houses, victim, &what).await;
     agree_anew(&houses, &what).await;
     assert_sound(&houses, victim);
+}
+
+/// As a crash between the commit and the new guard leaves it: the guard still holds the ledger, and a second run completes it.
+fn break_off_before_the_guard(houses: &Houses, victim: Leg, report: &Value) {
+    let guard = houses.data(victim).join("ledger.sqlite.guard");
+    let superseded = guard.with_extension(format!("guard.superseded-{}", report["head"]["sequence"]));
+    fs::copy(superseded, &guard).unwrap();
+    let held = run(houses, victim, &["verify", "--json"]);
+    let code = json(&held)["ledgers"][0]["problems"][0]["code"].clone();
+    assert!(code == "guard_behind" || code == "guard_diverged", "{code}");
+    let again = recover(houses, victim);
+    assert_eq!((&again["result"], &again["head"]), (&"guard_renewed".into(), &report["head"]), "{again:#}");
 }
 
 /// With another book the house would claim anew in the old cycle: it does not, and both houses end alike.
@@ -386,9 +410,11 @@ async fn every_refusal_of_a_recovery_says_what_is_wrong_and_changes_nothing() {
     let lines = fs::read_to_string(&theirs).unwrap();
     let shorter: Vec<&str> = lines.lines().filter(|line| !line.contains("\"sequence\":1,")).collect();
     fs::write(&theirs, shorter.join("\n")).unwrap();
-    refused(&houses, &["recover", "--from", theirs.to_str().unwrap()], "recover its ledger first");
-    let forged =
-        lines.replace("\"house\":\"CME\"", "\"house\":\"CME\"").replace("\"signature\":\"", "\"signature\":\"00");
+    let report = json(&run(&houses, victim, &["recover", "--json", "--from", theirs.to_str().unwrap()]));
+    assert_eq!(report["result"], "nothing_lost", "{report:#}");
+    let lacks = report["other_house_lacks"].as_array().unwrap();
+    assert!(lacks[0].as_str().unwrap().contains("of CME, record"), "{report:#}");
+    let forged = lines.replace("\"signature\":\"", "\"signature\":\"00");
     fs::write(&theirs, forged).unwrap();
     refused(&houses, &["recover", "--from", theirs.to_str().unwrap()], "own head");
     refused(&houses, &["recover"], "Its node must run and be reachable");
@@ -443,4 +469,60 @@ async fn a_house_recovers_from_an_export_where_the_nodes_cannot_talk() {
     assert_eq!(after, before);
     agree_anew(&houses, "from an export").await;
     assert_sound(&houses, victim);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_house_that_loses_its_recovery_too_recovers_from_both_losses() {
+    let mut houses = Houses::running(BINARY).await;
+    let victim = Leg::Treasury;
+    wait_delivered(&houses, victim).await;
+    houses.kill(victim);
+    let old = houses.directory().join("old-copy");
+    copy(&houses.data(victim), &old);
+    houses.start(victim).await;
+    go_to(&mut houses, Moment::Agreed).await;
+    for loss in [Loss::TailWithGuard, Loss::Ledger] {
+        wait_delivered(&houses, victim).await;
+        houses.kill(victim);
+        lose(&houses, victim, &old, loss);
+        let report = recover(&houses, victim);
+        assert_eq!(report["result"], "recovered", "{report:#}");
+        houses.start(victim).await;
+        houses.clients(victim).wait_agreed(&itd(), 1).await;
+    }
+    wait_delivered(&houses, victim).await;
+    agree_anew(&houses, "twice").await;
+    assert_sound(&houses, victim);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_histories_that_were_both_signed_are_not_joined() {
+    let mut houses = Houses::running(BINARY).await;
+    let victim = Leg::Treasury;
+    wait_delivered(&houses, victim).await;
+    houses.kill(victim);
+    let old = houses.directory().join("old-copy");
+    copy(&houses.data(victim), &old);
+    houses.start(victim).await;
+    let links = sample::book::links();
+    let onboard = |link: usize| sample::programme::onboarding(&links[link..=link]);
+    houses.clients(victim).record_changes("one", onboard(0)).await.unwrap();
+    wait_delivered(&houses, victim).await;
+    for leg in Leg::BOTH {
+        houses.kill(leg);
+    }
+    lose(&houses, victim, &old, Loss::Everything);
+    // The old copy goes on alone, and signs another entry of the same number.
+    houses.start(victim).await;
+    houses.clients(victim).record_changes("another", onboard(1)).await.unwrap();
+    houses.kill(victim);
+    houses.start(victim.other()).await;
+    let before = fs::read(houses.data(victim).join("ledger.sqlite")).unwrap();
+    let output = run(&houses, victim, &["recover"]);
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{text}");
+    assert!(text.contains("FICC signed EVIDENCE_KIND_REGISTRY_ENTRY twice, differently"), "{text}");
+    assert_eq!(fs::read(houses.data(victim).join("ledger.sqlite")).unwrap(), before, "nothing was changed");
+    houses.start(victim).await;
+    wait_until("a refusal", async || !status(&houses, victim).await.can_sign).await;
 }

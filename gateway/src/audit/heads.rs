@@ -43,7 +43,13 @@ pub(super) fn check(
                 }
             }
             let kept = kept(recovery);
-            if leg == us && (ledger::place_offline(path, kept)? != HeadPlace::OnChain || kept.seq.0 >= word.sequence) {
+            // One that was itself lost and taken up again may name a record that was lost with it.
+            let is_original = leg == us && word.held.keeping.restored_at.is_none();
+            let follows = || -> Result<bool, LedgerError> {
+                let places = ledger::places_offline(path, &[kept])?;
+                Ok(places == [HeadPlace::OnChain] && kept.seq.0 < word.sequence)
+            };
+            if is_original && !follows()? {
                 let meaning = format!("the recovery says that {kept} was left, which is not in the ledger before it");
                 findings.problem(word.sequence, "recovery", meaning);
             }
@@ -64,11 +70,14 @@ pub(super) fn compare(
     holder: &History,
     findings: &mut Findings,
 ) -> Result<(), LedgerError> {
-    for (sequence, head) in &holder.peer_heads {
-        let Ok(hash) = <[u8; 32]>::try_from(&head.hash[..]) else { continue };
-        let head = Head { seq: Sequence(head.sequence), hash: RecordHash(hash) };
-        let place = ledger::place_offline(path, head)?;
-        if place == HeadPlace::OnChain || is_told_lost(signer, holder, *sequence, head) {
+    let heads = holder.peer_heads.iter().filter_map(|(sequence, head)| {
+        let hash = <[u8; 32]>::try_from(&head.hash[..]).ok()?;
+        Some((*sequence, Head { seq: Sequence(head.sequence), hash: RecordHash(hash) }))
+    });
+    let (sequences, heads): (Vec<u64>, Vec<Head>) = heads.unzip();
+    let places = ledger::places_offline(path, &heads)?;
+    for ((sequence, head), place) in sequences.into_iter().zip(heads).zip(places) {
+        if place == HeadPlace::OnChain || is_told_lost(signer, holder, sequence, head) {
             continue;
         }
         let (code, what) = match place {

@@ -30,7 +30,7 @@ pub use snapshot::StateSnapshot;
 pub use sqlite::{ChainCheck, LedgerLimits, LedgerOptions, LostLedger, SqliteLedger, rebase_guard};
 pub use ticket::{Appended, Ticket};
 pub use verify::{
-    GuardReport, Problem, Scanned, VerifyOptions, VerifyReport, house_offline, place_offline, read_offline,
+    GuardReport, Problem, Scanned, VerifyOptions, VerifyReport, house_offline, places_offline, read_offline,
     scan_offline, verify,
 };
 

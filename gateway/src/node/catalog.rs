@@ -288,11 +288,9 @@ impl Catalog {
             Evidence::PositionManifest(manifest) => {
                 self.shared.extend(manifest.chunks.iter().map(|chunk| chunk.digest));
             }
-            Evidence::Statement(statement) => {
-                // Over equal bytes both houses know the breaks.
-                if self.by_digest(held.by.other(), held.digest).is_some() {
-                    self.shared.insert(statement.breaks);
-                }
+            // Over equal bytes both houses know the breaks.
+            Evidence::Statement(statement) if self.by_digest(held.by.other(), held.digest).is_some() => {
+                self.shared.insert(statement.breaks);
             }
             Evidence::CycleOpening(opening) => {
                 let view = self.cycles.entry(opening.cycle).or_default();

@@ -76,7 +76,7 @@ pub(super) struct Named {
 
 /// All content that this house's own manifests name, and all that what is taken up needs: the other house's positions and
 /// market data behind this house's claims, and breaks.
-pub(super) fn wanted(story: &Story, steps: &[Step]) -> Vec<Named> {
+pub(super) fn wanted<'a>(story: &Story, steps: impl Iterator<Item = &'a Step>) -> Vec<Named> {
     let us = story.us;
     let words = &story.history.by_digest;
     let mut needed: BTreeSet<(Leg, Digest)> =

@@ -11,6 +11,7 @@
 mod content;
 pub mod export;
 mod order;
+mod plan;
 mod report;
 mod source;
 mod story;
@@ -27,16 +28,16 @@ use prost::bytes::Bytes;
 pub use report::{HeadReport, Report, Result as Outcome};
 
 use self::{
-    content::{Beside, Maker},
+    content::Maker,
     order::Step,
+    plan::Plan,
     source::{Reader, Source},
-    story::Story,
 };
 use crate::{
     arrangement::{
         digest::Digest,
         envelope,
-        evidence::{Evidence, HALTED_CYCLES_MAX, KeptHead, LOST_HEADS_MAX, Recovery},
+        evidence::{Evidence, KeptHead, Recovery},
         leg::Leg,
         terms::Arrangement,
     },
@@ -44,7 +45,7 @@ use crate::{
     compute::Computer,
     config::Config,
     identity::{self, NodeTls, SigningKey, TcpDial},
-    ledger::{GuardConflict, Head, HeadPlace, LedgerError, LostLedger, NewRecord, SignedHead},
+    ledger::{Head, LedgerError, LostLedger, NewRecord},
     node::{
         self,
         entry::{Entry, Held, Keeping},
@@ -109,16 +110,6 @@ struct Recoverer {
     is_dry_run: bool,
 }
 
-/// What is to be appended, before content and signatures.
-struct Plan {
-    /// The story with everything that is taken up.
-    story: Story,
-    steps: Vec<(Step, Beside)>,
-    /// The signed heads that are lost, ascending.
-    lost: Vec<SignedHead>,
-    peer_head: Option<crossmargin::v1::LedgerHead>,
-}
-
 /// Recovers the ledger of a node's configuration. The node must be stopped.
 ///
 /// # Errors
@@ -144,13 +135,13 @@ pub async fn recover(config: &Config, choice: &Choice) -> Result<Report, Recover
         None => Some(connect(config)?),
     };
     let source = match (&choice.from, &link) {
-        (Some(path), _) => recoverer.reader.from_export(path)?,
-        (None, Some(link)) => recoverer.reader.from_peer(link).await?,
+        (Some(path), _) => recoverer.reader.read_export(path)?,
+        (None, Some(link)) => recoverer.reader.read_peer(link).await?,
         // Invariant: without an export there is a link.
         (None, None) => Source::default(),
     };
-    let kept = recoverer.kept(&ledger)?;
-    let plan = recoverer.plan(&ledger, kept, source)?;
+    let kept = plan::kept(&ledger, us, &recoverer.arrangement)?;
+    let plan = plan::plan(&ledger, kept, source)?;
     recoverer.carry_out(ledger, plan, &config.data_directory, link.as_ref()).await
 }
 
@@ -163,83 +154,6 @@ fn connect(config: &Config) -> Result<Link, RecoverError> {
 }
 
 impl Recoverer {
-    /// The story that is left.
-    fn kept(&self, ledger: &LostLedger) -> Result<Story, RecoverError> {
-        let mut story = Story::new(self.us, &self.arrangement);
-        let mut failure = None;
-        ledger.read(&mut |record| {
-            let sequence = record.seq.0;
-            let entry = Entry::decode(&record.body, &self.arrangement.parties).map_err(|error| error.to_string());
-            if let Err(reason) = entry.and_then(|entry| story.take(sequence, &entry)) {
-                failure.get_or_insert(RecoverError::Record { sequence, reason });
-            }
-        })?;
-        failure.map_or(Ok(story), Err)
-    }
-
-    /// What is to be taken up, and which heads are lost.
-    fn plan(&self, ledger: &LostLedger, mut story: Story, source: Source) -> Result<Plan, RecoverError> {
-        let Source { heads, peer_head, told, mut problems } = source;
-        let kept = ledger.head().head;
-        let lost = lost_heads(ledger, &story, heads)?;
-        problems.extend(self.denied(&story, &told));
-        let mut steps = Vec::new();
-        for (place, step) in (kept.seq.0 + 1..).zip(order::steps(&story, told)) {
-            let (beside, entry) = match &step {
-                Step::Evidence(told) => {
-                    (content::beside(&story, &told.held), Entry::Evidence(Arc::new(told.held.clone())))
-                }
-                Step::CutOff { cycle, at } => {
-                    (Beside::Nothing, Entry::CutOff { cycle: *cycle, at: *at, is_restored: true })
-                }
-            };
-            problems.extend(story.take(place, &entry).err());
-            steps.push((step, beside));
-        }
-        let own =
-            steps.iter().filter(|(step, _)| matches!(step, Step::Evidence(told) if told.held.by == self.us)).count();
-        if lost.is_empty() && own == 0 {
-            // What is not here of the other house is on its way: nothing is lost.
-            steps.clear();
-        } else if lost.is_empty() {
-            problems.push(format!(
-                "the other house holds {own} pieces of evidence of this house that are not here, but no signed head that is \
-                 not here: it cannot be shown that they are lost"
-            ));
-        }
-        if lost.len() > LOST_HEADS_MAX {
-            problems.push(format!("{} signed heads are lost, at most {LOST_HEADS_MAX} can be told", lost.len()));
-        }
-        let open = story.signable().len();
-        if open > HALTED_CYCLES_MAX {
-            problems
-                .push(format!("{open} cycles are open, at most {HALTED_CYCLES_MAX} can be closed to signing at once"));
-        }
-        if problems.is_empty() {
-            Ok(Plan { story, steps, lost, peer_head })
-        } else {
-            Err(RecoverError::Contradicted(problems))
-        }
-    }
-
-    /// What this ledger holds of the other house's word and that house does not: it lost the end of its own ledger.
-    fn denied(&self, kept: &Story, told: &[story::Told]) -> Vec<String> {
-        let peer = self.us.other();
-        let theirs: std::collections::HashSet<Digest> =
-            told.iter().filter(|told| told.held.by == peer).map(|told| told.held.digest).collect();
-        let missing = kept.history.by_digest.iter().filter(|((by, digest), _)| *by == peer && !theirs.contains(digest));
-        let mut missing: Vec<_> = missing.map(|(_, word)| word).collect();
-        missing.sort_by_key(|word| word.sequence);
-        let told = |word: &&crate::audit::history::Word| {
-            let (house, kind) = (&word.held.envelope.house, word.held.evidence.kind().as_str_name());
-            let (sequence, digest) = (word.sequence, word.held.digest);
-            format!(
-                "record {sequence} holds {kind} {digest} of {house}, which {house} does not have: recover its ledger first"
-            )
-        };
-        missing.iter().map(told).collect()
-    }
-
     async fn carry_out(
         &self,
         ledger: LostLedger,
@@ -258,8 +172,7 @@ impl Recoverer {
         if report.result == Outcome::Recovered {
             let blobs = FileBlobStore::open(data_directory.join("blobs")).map_err(|error| setup(&error))?;
             let blobs: Arc<dyn BlobStore> = Arc::new(blobs);
-            let steps: Vec<Step> = plan.steps.iter().map(|(step, _)| step.clone()).collect();
-            let wanted = content::wanted(&plan.story, &steps);
+            let wanted = content::wanted(&plan.story, plan.steps.iter().map(|(step, _)| step));
             report.missing = content::fetch(link, &blobs, wanted).await;
             let (made, not_made) = tokio::task::block_in_place(|| self.records(&plan, kept, &blobs));
             records = made;
@@ -302,6 +215,7 @@ impl Recoverer {
             restored_cut_offs,
             halted_cycles: halted.iter().map(ToString::to_string).collect(),
             missing: Vec::new(),
+            other_house_lacks: plan.lacking.clone(),
             next: Vec::new(),
         }
     }
@@ -347,22 +261,6 @@ impl Recoverer {
         records.push(Entry::Evidence(Arc::new(held)).to_record(parties, now));
         (records, missing)
     }
-}
-
-/// The heads that this house signed, by its guard and by the other house, and that are not in what is left. Those of an
-/// earlier recovery are old news.
-fn lost_heads(ledger: &LostLedger, kept: &Story, told: Vec<SignedHead>) -> Result<Vec<SignedHead>, LedgerError> {
-    let guard = match ledger.conflict() {
-        Some(GuardConflict::Behind { guard, .. } | GuardConflict::Diverged { guard, .. }) => Some(guard.clone()),
-        Some(GuardConflict::Missing { .. } | GuardConflict::Unreadable { .. }) | None => None,
-    };
-    let mut lost: BTreeMap<(u64, [u8; 32]), SignedHead> = BTreeMap::new();
-    for head in guard.into_iter().chain(told) {
-        if ledger.place_of(head.head)? != HeadPlace::OnChain && !kept.knows_lost(head.head) {
-            lost.insert((head.head.seq.0, head.head.hash.0), head);
-        }
-    }
-    Ok(lost.into_values().collect())
 }
 
 fn head_report(head: Head) -> HeadReport {

@@ -20,7 +20,7 @@ use crate::arrangement::{
 #[derive(Clone, Debug)]
 pub(super) enum Step {
     /// Evidence.
-    Evidence(Told),
+    Evidence(Box<Told>),
     /// This house's cut-off of a cycle, which its own word or the hour shows.
     CutOff {
         /// The cycle.
@@ -93,7 +93,7 @@ fn with_cut_offs(kept: &Story, told: Vec<Told>) -> Vec<Step> {
         {
             open.insert(opening.cycle, opening.cut_off);
         }
-        steps.push(Step::Evidence(told));
+        steps.push(Step::Evidence(Box::new(told)));
     }
     steps
 }

@@ -48,6 +48,8 @@ pub struct Report {
     pub halted_cycles: Vec<String>,
     /// Content that is gone at both houses, and what could not be computed anew.
     pub missing: Vec<String>,
+    /// What the other house signed and does not have any more, while this ledger does: it lost the end of its own.
+    pub other_house_lacks: Vec<String>,
     /// What to do next, in order.
     pub next: Vec<String>,
 }
@@ -81,6 +83,13 @@ impl Report {
         } else if self.result == Result::GuardRenewed {
             next.push("Start the node.".to_owned());
         }
+        if !self.other_house_lacks.is_empty() {
+            next.push(
+                "The other house lost the end of its ledger too: once this node runs, it stops its own and recovers from \
+                 here."
+                    .to_owned(),
+            );
+        }
         if self.is_dry_run && self.result != Result::NothingLost {
             next.insert(0, "Run the command again without --dry-run: nothing was changed.".to_owned());
         }
@@ -106,6 +115,9 @@ impl fmt::Display for Report {
         }
         for missing in &self.missing {
             writeln!(f, "  MISSING     {missing}")?;
+        }
+        for lacking in &self.other_house_lacks {
+            writeln!(f, "  OTHER LACKS {lacking}")?;
         }
         writeln!(f, "  head        record {}, {}", self.head.sequence, self.head.hash)?;
         for (number, next) in (1..).zip(&self.next) {

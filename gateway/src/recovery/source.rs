@@ -48,7 +48,7 @@ impl Reader {
     ///
     /// # Errors
     /// The node does not answer, refuses, or breaks off.
-    pub(super) async fn from_peer(&self, link: &Link) -> Result<Source, RecoverError> {
+    pub(super) async fn read_peer(&self, link: &Link) -> Result<Source, RecoverError> {
         let parties = &self.arrangement.parties;
         let request = v1::ReadSharedRequest {
             house: parties.houses[self.us].to_string(),
@@ -79,7 +79,7 @@ impl Reader {
     ///
     /// # Errors
     /// The file cannot be read, or a line is not of an export.
-    pub(super) fn from_export(&self, path: &Path) -> Result<Source, RecoverError> {
+    pub(super) fn read_export(&self, path: &Path) -> Result<Source, RecoverError> {
         let wrong = |reason: String| RecoverError::Setup(format!("{}: {reason}", path.display()));
         let file = File::open(path).map_err(|error| wrong(error.to_string()))?;
         let mut source = Source::default();

@@ -12,7 +12,7 @@ use std::{
 use rusqlite::Connection;
 
 use super::{
-    GuardConflict, Head, HeadPlace, HeadVerifier, LedgerError, Record, Sequence, SignedHead,
+    GuardConflict, Head, HeadPlace, HeadVerifier, LedgerError, Record, RecordHash, Sequence, SignedHead,
     chain::ChainWalk,
     guard::{GuardSlots, Slot},
     sqlite::{connect_read_only, integrity_problems, rows, schema, sql_error, with_ending},
@@ -198,17 +198,18 @@ pub(super) fn known_place(connection: &Connection, house: &str, end: Head, head:
     })
 }
 
-/// Where a head of the ledger's house is in it, changing nothing; also while a node writes.
+/// Where heads of the ledger's house are in it, in the same order; changing nothing, also while a node writes.
 ///
 /// # Errors
 /// The file cannot be opened or read.
-pub fn place_offline(path: &Path, head: Head) -> Result<HeadPlace, LedgerError> {
-    let read = || -> rusqlite::Result<HeadPlace> {
+pub fn places_offline(path: &Path, heads: &[Head]) -> Result<Vec<HeadPlace>, LedgerError> {
+    let read = || -> rusqlite::Result<Vec<HeadPlace>> {
         let connection = connect_read_only(path)?;
         let house = rows::house(&connection)?;
         let end: Option<i64> = connection.query_row("SELECT max(seq) FROM records", [], |row| row.get(0))?;
-        let end = Head { seq: Sequence(end.and_then(|end| u64::try_from(end).ok()).unwrap_or(0)), hash: head.hash };
-        known_place(&connection, &house, end, head)
+        let seq = Sequence(end.and_then(|end| u64::try_from(end).ok()).unwrap_or(0));
+        let end = Head { seq, hash: RecordHash::genesis(&house) };
+        heads.iter().map(|head| known_place(&connection, &house, end, *head)).collect()
     };
     read().map_err(|error| sql_error("read", path, error))
 }
