@@ -13,6 +13,7 @@ use gateway::{
         terms::Arrangement,
     },
     identity::signing::SigningKey,
+    ledger::{Epoch, Head, RecordHash, Sequence, SignedHead},
 };
 use prost::bytes::Bytes;
 use tonic::{Code, transport::Channel};
@@ -67,7 +68,7 @@ async fn forged_replayed_and_misdirected_evidence_is_refused_with_its_reason() {
         ("the other's bytes as this house's", changed(|e| e.house = "FICC".into()), Disposition::Refused, "key"),
     ];
     for (what, envelope, disposition, words) in cases {
-        let request = v1::DeliverRequest { envelopes: vec![envelope] };
+        let request = v1::DeliverRequest { envelopes: vec![envelope], own_head: None };
         let receipts = as_cme(&houses).deliver(request).await.unwrap().into_inner().receipts;
         assert_eq!(receipts[0].disposition(), disposition, "{what}: {receipts:?}");
         assert!(receipts[0].reason.contains(words), "{what}: {receipts:?}");
@@ -95,7 +96,7 @@ async fn a_forked_registry_log_is_kept_as_evidence_and_nothing_more_is_agreed_on
     let entry = Evidence::RegistryEntry(RegistryEntry { sequence: 2, previous: Digest::of(b"another"), content });
     let forked = envelope::seal(&entry, &parties, Leg::Futures, &key.id().to_string(), |bytes| key.sign(bytes));
     for _ in 0..2 {
-        let request = v1::DeliverRequest { envelopes: vec![forked.clone()] };
+        let request = v1::DeliverRequest { envelopes: vec![forked.clone()], own_head: None };
         let receipts = as_cme(&houses).deliver(request).await.unwrap().into_inner().receipts;
         assert_eq!(receipts[0].disposition(), Disposition::Contradiction, "{receipts:?}");
     }
@@ -149,4 +150,94 @@ async fn a_greeting_from_another_arrangement_is_refused() {
     let status = as_cme(&houses).greet(request).await.unwrap_err();
     assert_eq!(status.code(), Code::FailedPrecondition);
     assert!(status.message().contains("arrangements differ"), "{status:?}");
+}
+
+#[tokio::test]
+async fn a_made_up_head_stops_no_house_and_its_own_signed_head_does() {
+    let houses = Houses::running(BINARY).await;
+    let arrangement =
+        Arrangement::from_toml(&std::fs::read_to_string(houses.directory().join("arrangement.toml")).unwrap()).unwrap();
+    let signed_by = |house: &str, named: &str, sequence: u64| {
+        let key = houses.directory().join("pki").join(house).join("statement.key");
+        let key = SigningKey::load(&key).unwrap();
+        let head = Head { seq: Sequence(sequence), hash: RecordHash([9; 32]) };
+        let signature = key.sign(&SignedHead::message(named, head, Epoch(0)));
+        v1::LedgerHead {
+            sequence,
+            hash: Bytes::copy_from_slice(&head.hash.0),
+            epoch: 0,
+            key_id: key.id().to_string(),
+            signature: Bytes::copy_from_slice(&signature),
+        }
+    };
+    let unsigned = v1::LedgerHead { sequence: 1_000, hash: Bytes::from(vec![9; 32]), ..Default::default() };
+    let cases = [
+        ("an unsigned head", unsigned, true),
+        ("a head that the other house signed", signed_by("CME", "FICC", 1_000), true),
+        ("its own head of another record", v1::LedgerHead { sequence: 999, ..signed_by("FICC", "FICC", 1_000) }, true),
+        ("its own signed head", signed_by("FICC", "FICC", 1_000), false),
+    ];
+    for (what, known_head, can_sign) in cases {
+        let request = v1::GreetRequest {
+            house: "CME".to_owned(),
+            arrangement: "FICC-CME".to_owned(),
+            arrangement_digest: Bytes::copy_from_slice(arrangement.digest().as_bytes()),
+            known_head: Some(known_head),
+            ..Default::default()
+        };
+        as_cme(&houses).greet(request).await.unwrap();
+        // The loop takes greetings in their order: a second one shows that the first was taken.
+        let status = async || {
+            let mut operations = houses.clients(Leg::Treasury).operations();
+            operations.get_node_status(v1::GetNodeStatusRequest {}).await.unwrap().into_inner()
+        };
+        let begin = std::time::Instant::now();
+        while status().await.can_sign != can_sign {
+            assert!(begin.elapsed() < support::PATIENCE, "{what}: {:?}", status().await);
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        assert_eq!(status().await.can_sign, can_sign, "{what}");
+    }
+    let alarms = houses.log_text(Leg::Treasury).matches("tells a head that FICC did not sign").count();
+    assert_eq!(alarms, 2, "the two that claim a signature");
+}
+
+#[tokio::test]
+async fn the_shared_story_is_read_whole_by_the_other_house_of_the_same_arrangement_alone() {
+    let houses = Houses::running(BINARY).await;
+    let itd = cycle(v1::CycleKind::Itd, 1);
+    for leg in Leg::BOTH {
+        houses.clients(leg).submit_sample(leg).await;
+        houses.clients(leg).open(&itd, 120).await;
+    }
+    for leg in Leg::BOTH {
+        houses.clients(leg).wait_agreed(&itd, 1).await;
+    }
+    let arrangement =
+        Arrangement::from_toml(&std::fs::read_to_string(houses.directory().join("arrangement.toml")).unwrap()).unwrap();
+    let request = v1::ReadSharedRequest {
+        house: "CME".to_owned(),
+        arrangement_digest: Bytes::copy_from_slice(arrangement.digest().as_bytes()),
+    };
+    let mut stream = as_cme(&houses).read_shared(request.clone()).await.unwrap().into_inner();
+    let (mut evidence, mut heads) = (Vec::new(), None);
+    while let Some(part) = stream.message().await.unwrap() {
+        assert!(heads.is_none(), "the heads come last");
+        evidence.extend(part.evidence);
+        heads = part.own_head.map(|own_head| (own_head, part.caller_heads));
+    }
+    let (own_head, caller_heads) = heads.unwrap();
+    assert!(own_head.sequence > 0 && caller_heads[0].sequence > 0, "{own_head:?} {caller_heads:?}");
+    for house in ["FICC", "CME"] {
+        for kind in [v1::EvidenceKind::RegistryEntry, v1::EvidenceKind::Claim, v1::EvidenceKind::Statement] {
+            let is_it = |envelope: &v1::SignedEnvelope| envelope.house == house && envelope.kind() == kind;
+            assert!(evidence.iter().filter_map(|one| one.envelope.as_ref()).any(is_it), "{kind:?} of {house}");
+        }
+    }
+    let another = v1::ReadSharedRequest { arrangement_digest: Bytes::from(vec![0; 32]), ..request.clone() };
+    let error = as_cme(&houses).read_shared(another).await.unwrap_err();
+    assert_eq!((error.code(), error.message().contains("arrangements differ")), (Code::FailedPrecondition, true));
+    let oneself = v1::ReadSharedRequest { house: "FICC".to_owned(), ..request };
+    assert_eq!(as_cme(&houses).read_shared(oneself).await.unwrap_err().code(), Code::FailedPrecondition);
 }

@@ -164,7 +164,7 @@ async fn two_arrangements_in_one_process_agree_side_by_side_and_nothing_crosses(
     // What is signed under one arrangement is no word under the other, whoever brings it.
     let [own, theirs] = &agreements[0].signatures[..] else { panic!("two signatures") };
     for envelope in [own, theirs] {
-        let request = v1::DeliverRequest { envelopes: vec![envelope.clone()] };
+        let request = v1::DeliverRequest { envelopes: vec![envelope.clone()], own_head: None };
         let mut peer = as_peer(&others, Leg::Treasury, others.pki(Leg::Futures));
         let receipt = peer.deliver(request).await.unwrap().into_inner().receipts.remove(0);
         assert_eq!(receipt.disposition(), Disposition::Refused, "{receipt:?}");
@@ -240,7 +240,7 @@ async fn one_house_serves_two_arrangements_and_keeps_the_other_houses_apart() {
     // The same house signed both; each word counts in its own arrangement alone.
     let agreement = first.clients(Leg::Treasury).agreement(&first_cycle, 1).await;
     for envelope in &agreement.signatures {
-        let request = v1::DeliverRequest { envelopes: vec![envelope.clone()] };
+        let request = v1::DeliverRequest { envelopes: vec![envelope.clone()], own_head: None };
         let mut peer = as_peer(&second, Leg::Futures, second.pki(Leg::Treasury));
         let receipt = peer.deliver(request).await.unwrap().into_inner().receipts.remove(0);
         assert_eq!(receipt.disposition(), Disposition::Refused, "{receipt:?}");

@@ -18,6 +18,7 @@ pub mod node;
 pub mod peer;
 pub mod problem;
 pub(crate) mod reading;
+pub mod recovery;
 pub mod sample;
 pub mod seam;
 pub mod telemetry;

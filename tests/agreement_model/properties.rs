@@ -455,6 +455,11 @@ pub(crate) fn is_on_record(house: &House, by: Leg, fact: &Fact) -> bool {
                 (Outcome::FallenBack(_), outcome) => held == outcome,
             })
         }
-        Fact::Adopted { .. } | Fact::LinksChanged { .. } | Fact::Book { .. } | Fact::Contradiction { .. } => false,
+        Fact::Recovered { recovery, .. } => record.has_recovery(by, recovery),
+        Fact::Adopted { .. }
+        | Fact::LinksChanged { .. }
+        | Fact::Book { .. }
+        | Fact::Contradiction { .. }
+        | Fact::Halted { .. } => false,
     }
 }

@@ -45,11 +45,13 @@ pub(crate) fn signer_of(fact: &Fact) -> Option<Leg> {
         | Fact::Claim { by, .. }
         | Fact::Statement { by, .. }
         | Fact::Declined { by, .. }
-        | Fact::Outcome { by, .. } => Some(by),
+        | Fact::Outcome { by, .. }
+        | Fact::Recovered { by, .. } => Some(by),
         Fact::Adopted { .. }
         | Fact::LinksChanged { .. }
         | Fact::Book { .. }
         | Fact::CutOff { .. }
-        | Fact::Contradiction { .. } => None,
+        | Fact::Contradiction { .. }
+        | Fact::Halted { .. } => None,
     }
 }

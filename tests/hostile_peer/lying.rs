@@ -185,6 +185,16 @@ impl PeerService for Proxy {
         Ok(Response::new(Box::pin(tokio_stream::iter(pieces.into_iter().map(Ok)))))
     }
 
+    type ReadSharedStream = Pin<Box<dyn Stream<Item = Result<v1::ReadSharedResponse, Status>> + Send>>;
+
+    async fn read_shared(
+        &self,
+        request: Request<v1::ReadSharedRequest>,
+    ) -> Result<Response<Self::ReadSharedStream>, Status> {
+        let story = self.node.clone().read_shared(request.into_inner()).await?.into_inner();
+        Ok(Response::new(Box::pin(story)))
+    }
+
     async fn read_nodes(
         &self,
         request: Request<v1::ReadNodesRequest>,

@@ -38,6 +38,7 @@ const ROWS: &[(&str, &[RoleKind])] = &[
     ("/crossmargin.v1.PeerService/Deliver", PEER),
     ("/crossmargin.v1.PeerService/FetchBlobs", PEER),
     ("/crossmargin.v1.PeerService/ReadNodes", PEER),
+    ("/crossmargin.v1.PeerService/ReadShared", PEER),
     ("/crossmargin.v1.PositionKeepingService/SubmitSnapshot", &[RoleKind::PositionSource]),
     (
         "/crossmargin.v1.PositionKeepingService/GetPositions",

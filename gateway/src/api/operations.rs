@@ -111,7 +111,7 @@ impl OperationsService for OperationsApi {
     ) -> Result<Response<v1::GetNodeStatusResponse>, Status> {
         let context = &self.handle.context;
         let catalog = context.catalog.read();
-        let head = catalog.own_head();
+        let (sequence, hash) = catalog.head.map_or((0, [0; 32]), |(sequence, hash)| (sequence.0, hash.0));
         let peer = context.parties.houses[context.us.other()].to_string();
         let is_peer_connected = context.peer.is_connected();
         let contradiction_count = catalog.contradictions.len() as u64;
@@ -133,8 +133,8 @@ impl OperationsService for OperationsApi {
             house: context.parties.houses[context.us].to_string(),
             peer,
             is_peer_connected,
-            ledger_sequence: head.sequence,
-            ledger_hash: hex::encode(&head.hash),
+            ledger_sequence: sequence,
+            ledger_hash: hex::encode(hash),
             can_sign: catalog.refusal_to_sign.is_none(),
             explanation: explanation.join(" "),
             undelivered_count: context.peer.undelivered() as u64,

@@ -24,6 +24,8 @@ pub struct Cycle {
     pub agreed_at_cut_off: Option<Round>,
     /// Whether the other house contradicted itself.
     pub is_contradicted: bool,
+    /// Whether this house lost the end of its ledger while the cycle was open: it signs nothing more in it.
+    pub is_halted: bool,
     /// The newest outcome of each house.
     pub outcomes: Pair<Option<Outcome>>,
 }
@@ -135,6 +137,9 @@ impl Cycle {
         let peer = us.other();
         if self.is_contradicted {
             return FallBackCause::PeerEquivocated;
+        }
+        if self.is_halted {
+            return FallBackCause::LedgerRecovered;
         }
         let newest = self.claimed_round(us).and_then(|round| self.rounds.get(&round));
         match newest {

@@ -5,6 +5,7 @@ mod write;
 
 use crossmargin::v1;
 use jiff::{Timestamp, civil::Date};
+use prost::bytes::Bytes;
 
 use super::{
     cycle_id::{CycleId, Round},
@@ -29,6 +30,10 @@ pub const MARKET_ITEM_BYTES_MAX: u64 = 64 << 20;
 pub const CLAIM_LEAVES_MAX: u64 = 1 << 20;
 /// Most characters of the name of an engine.
 pub const ENGINE_CHARACTERS_MAX: usize = 256;
+/// Most heads that one recovery names as lost.
+pub const LOST_HEADS_MAX: usize = 64;
+/// Most cycles that one recovery closes.
+pub const HALTED_CYCLES_MAX: usize = 4_096;
 /// Most characters of the reason of a decline.
 pub const REASON_CHARACTERS_MAX: usize = 1_024;
 
@@ -51,6 +56,8 @@ pub enum Evidence {
     Decline(Decline),
     /// How a cycle ended at the signer.
     Outcome(Outcome),
+    /// The signer lost the end of its ledger.
+    Recovery(Recovery),
 }
 
 /// One entry of a house's registry log.
@@ -265,6 +272,45 @@ pub enum End {
     FellBack(v1::FallBackCause),
 }
 
+/// A house lost the end of its ledger and took up what the other house held of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Recovery {
+    /// When, by the clock of the house.
+    pub at: Timestamp,
+    /// The newest record that was left.
+    pub kept: KeptHead,
+    /// The signed heads that the ledger has no more, ascending by sequence; at least one.
+    pub lost: Vec<LostHead>,
+    /// Pieces of evidence that were taken up from the other house.
+    pub restored_count: u64,
+    /// The cycles in which the house signs no claim, statement or decline any more, strictly ascending.
+    pub cycles: Vec<CycleId>,
+}
+
+/// The newest record that a loss left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct KeptHead {
+    /// Its sequence; 0 where nothing was left.
+    pub sequence: u64,
+    /// Its hash.
+    pub hash: Digest,
+}
+
+/// A head that a house signed and whose ledger has it no more. The signature is checked by who holds the keys.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct LostHead {
+    /// Its sequence, counted from 1.
+    pub sequence: u64,
+    /// Its hash.
+    pub hash: Digest,
+    /// Fencing epoch of the writer that appended it.
+    pub epoch: u64,
+    /// The signing key; never empty.
+    pub key_id: String,
+    /// The signature; never empty.
+    pub signature: Bytes,
+}
+
 /// What is wrong with a payload.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {reason}")]
@@ -288,14 +334,15 @@ impl Evidence {
             Self::Statement(_) => v1::EvidenceKind::Statement,
             Self::Decline(_) => v1::EvidenceKind::Decline,
             Self::Outcome(_) => v1::EvidenceKind::Outcome,
+            Self::Recovery(_) => v1::EvidenceKind::Recovery,
         }
     }
 
-    /// The cycle that it belongs to; none for registry entries and market data.
+    /// The cycle that it belongs to; none for registry entries, market data and recoveries.
     #[must_use]
     pub fn cycle(&self) -> Option<CycleId> {
         match self {
-            Self::RegistryEntry(_) | Self::MarketManifest(_) => None,
+            Self::RegistryEntry(_) | Self::MarketManifest(_) | Self::Recovery(_) => None,
             Self::CycleOpening(opening) => Some(opening.cycle),
             Self::PositionManifest(manifest) => Some(manifest.cycle),
             Self::Claim(claim) => Some(claim.cycle),

@@ -69,6 +69,8 @@ pub enum FallBackCause {
     ArrangementDiffers,
     /// This house had not finished computing or matching.
     OutOfTime,
+    /// This house lost the end of its ledger while the cycle was open.
+    LedgerRecovered,
 }
 
 impl From<FallBackCause> for v1::FallBackCause {
@@ -85,6 +87,7 @@ impl From<FallBackCause> for v1::FallBackCause {
             FallBackCause::ComputationFailed => Self::ComputationFailed,
             FallBackCause::ArrangementDiffers => Self::ArrangementDiffers,
             FallBackCause::OutOfTime => Self::OutOfTime,
+            FallBackCause::LedgerRecovered => Self::LedgerRecovered,
         }
     }
 }
@@ -111,6 +114,7 @@ impl TryFrom<v1::FallBackCause> for FallBackCause {
             v1::FallBackCause::ComputationFailed => Ok(Self::ComputationFailed),
             v1::FallBackCause::ArrangementDiffers => Ok(Self::ArrangementDiffers),
             v1::FallBackCause::OutOfTime => Ok(Self::OutOfTime),
+            v1::FallBackCause::LedgerRecovered => Ok(Self::LedgerRecovered),
         }
     }
 }
@@ -239,6 +243,18 @@ pub enum Fact {
     Contradiction {
         /// The cycle.
         cycle: CycleId,
+    },
+    /// This house lost the end of its ledger while the cycle was open, and may have signed what it no longer knows.
+    Halted {
+        /// The cycle.
+        cycle: CycleId,
+    },
+    /// A house lost the end of its ledger and took up what the other house held of it.
+    Recovered {
+        /// The house.
+        by: Leg,
+        /// BLAKE3 of the signed payload.
+        recovery: Digest,
     },
 }
 

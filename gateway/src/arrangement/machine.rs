@@ -102,7 +102,10 @@ impl<S: Safeguards> Machine<S> {
         self.record.apply(self.us, fact, self.safeguards);
         self.flight.underway.retain(|effect| !answers(self.us, fact, effect));
         let mut effects = Vec::new();
-        if signer_of(fact).is_some_and(|by| self.pass(Safeguard::OwnEvidence, by == self.us)) {
+        // A recovery is told before all else when a node starts: the other house must know of it before it compares heads.
+        let is_told_first = matches!(fact, Fact::Recovered { .. });
+        let is_sent = signer_of(fact).is_some_and(|by| self.pass(Safeguard::OwnEvidence, by == self.us));
+        if is_sent && !is_told_first {
             effects.push(Effect::Send(*fact));
         }
         if let Fact::Opened { by, cycle } = fact
@@ -173,6 +176,17 @@ impl<S: Safeguards> Machine<S> {
             }
         }
         effects
+    }
+
+    /// Whether what was asked for may still be put on record: signing in its cycle has not been closed since.
+    #[must_use]
+    pub fn still_stands(&self, draft: &Draft) -> bool {
+        match draft {
+            Draft::Claim { cycle, .. } | Draft::Statement { cycle, .. } | Draft::Decline { cycle, .. } => {
+                self.may_sign(*cycle)
+            }
+            Draft::Manifest { .. } | Draft::CutOff { .. } | Draft::Outcome { .. } => true,
+        }
     }
 
     /// Whether the margins of a round of the cycle are being computed.
@@ -348,6 +362,7 @@ impl<S: Safeguards> Machine<S> {
             self.is_opened(cycle)
                 && self.pass(Safeguard::NotCutOff, !cycle.is_cut_off)
                 && self.pass(Safeguard::NotContradicted, !cycle.is_contradicted)
+                && !cycle.is_halted
         });
         is_open && self.pass(Safeguard::BeforeGuard, !self.flight.signing_closed.contains(&id))
     }

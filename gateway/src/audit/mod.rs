@@ -8,7 +8,9 @@
 
 mod comparison;
 mod findings;
-mod history;
+mod heads;
+pub(crate) mod history;
+pub(crate) mod recompute;
 mod report;
 mod rounds;
 mod store;
@@ -100,6 +102,9 @@ pub fn verify(config: &Config, choice: &Choice) -> Result<Report, AuditError> {
     let own_side = Side { leg: us, history: &own_history, later: &own_words };
     let other_side = Side { leg: us.other(), history: &other_history, later: &their_words };
     comparison::compare(parties, &own_side, &other_side, &mut findings);
+    let house = |leg: Leg| parties.houses[leg].as_str();
+    heads::compare(house(us), &own_side, &path, &other_history, &mut findings)?;
+    heads::compare(house(us.other()), &other_side, &their_path, &own_history, &mut findings)?;
     Ok(Report { ledgers: vec![own_report, other_report], comparison: findings.problems() })
 }
 
@@ -187,9 +192,10 @@ fn verify_ledger(subject: &Subject, path: &Path) -> Result<(LedgerReport, Histor
     options.house = Some(house);
     let chain = ledger::verify(&options)?;
     let mut failure = None;
-    let (history, findings, counts) = subject.inspect(|take| {
+    let (history, mut findings, counts) = subject.inspect(|take| {
         failure = ledger::read_offline(path, chain.head.seq, take).err();
     });
+    heads::check(subject, path, &history, &mut findings)?;
     match failure {
         Some(error) => Err(error.into()),
         None => Ok((LedgerReport::new(path, &chain, counts, findings), history)),

@@ -9,6 +9,7 @@ use super::{
     Counts, Subject,
     findings::Findings,
     history::{History, RoundWords},
+    recompute::Recomputer,
 };
 use crate::arrangement::{
     cycle_id::{CycleId, Round},
@@ -27,9 +28,9 @@ pub(super) struct RoundLeaves {
 
 /// Judges every round and outcome.
 pub(super) fn check(subject: &Subject, history: &History, findings: &mut Findings, counts: &mut Counts) {
-    let mut recomputer = claims::Recomputer::new(subject, history);
+    let mut recomputer = Recomputer::new(&subject.computer, &subject.arrangement.programme, history);
     for ((cycle, round), words) in &history.rounds {
-        let leaves = claims::check(&mut recomputer, words, findings, counts);
+        let leaves = claims::check(subject, &mut recomputer, words, findings, counts);
         statements::check(subject, history, (*cycle, *round), (words, &leaves), findings, counts);
         check_order(subject, history, (*cycle, *round), words, findings);
     }

@@ -32,6 +32,8 @@ pub(super) fn take(
         Err(error) => return findings.problem(sequence, "unreadable", format!("cannot be read: {error}")),
     };
     let recorded_at = Timestamp::from_millisecond(record.recorded_at_ms).unwrap_or(Timestamp::MIN);
+    // A key that was good when the other house recorded it may have ended since.
+    let recorded_at = entry.happened_at(recorded_at);
     match entry {
         Entry::Evidence(held) => {
             counts.signatures += 1;

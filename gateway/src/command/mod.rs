@@ -117,7 +117,7 @@ pub async fn run(cli: Cli) -> Result<(), Failure> {
         Command::Models(args) => models::run(args).await,
         Command::Try(args) => trial::run(args).await,
         Command::Status(args) => status::run(args).await,
-        Command::Ledger(args) => ledger::run(args),
+        Command::Ledger(args) => ledger::run(args).await,
         Command::Default(args) => default::run(args).await,
         Command::Risk(args) => risk::run(args),
     }

@@ -29,9 +29,12 @@ pub use head::{Head, HeadRejection, HeadSignature, HeadSigner, HeadVerifier, Sig
 pub use memory::MemoryLedger;
 pub use record::{Epoch, NewRecord, Record, RecordHash, RecordKind, Sequence};
 pub use snapshot::StateSnapshot;
-pub use sqlite::{ChainCheck, LedgerLimits, LedgerOptions, SqliteLedger, rebase_guard};
+pub use sqlite::{ChainCheck, LedgerLimits, LedgerOptions, LostLedger, SqliteLedger, rebase_guard};
 pub use ticket::{Appended, Ticket};
-pub use verify::{GuardReport, Problem, VerifyOptions, VerifyReport, read_offline, verify};
+pub use verify::{
+    GuardReport, Problem, Scanned, VerifyOptions, VerifyReport, house_offline, places_offline, read_offline,
+    scan_offline, verify,
+};
 
 /// An append-only, hash-chained sequence of records with one writer at a time.
 ///

@@ -7,7 +7,6 @@ use std::{
 
 use crossmargin::v1;
 use jiff::{Timestamp, civil::Date};
-use prost::bytes::Bytes;
 
 use super::{
     entry::{Entry, Held},
@@ -33,7 +32,7 @@ use crate::{
             state::Directions,
         },
     },
-    ledger::{RecordHash, Sequence},
+    ledger::{Head, RecordHash, Sequence},
 };
 
 /// What an accepted request led to, so that the same request gets the same answer.
@@ -144,9 +143,12 @@ pub struct Catalog {
     pub head: Option<(Sequence, RecordHash)>,
     /// Why the node refuses to sign; `None` while it may.
     pub refusal_to_sign: Option<String>,
-    /// The newest head of the other house's ledger that this house was told.
+    /// The newest head of the other house's ledger that this house was told; the other house signed it.
     pub peer_head: Option<v1::LedgerHead>,
-    /// Content that this house's manifests name: what the other house may read.
+    /// The recoveries of each house's ledger, in the order of this ledger.
+    pub recoveries: Pair<Vec<Arc<Held>>>,
+    /// Content that a manifest of either house names, and breaks that both houses signed: what the other house may read. Its
+    /// own content it gave to this house, and may need again after a loss.
     shared: HashSet<Digest>,
     /// The newest market manifest of each house, by business date.
     markets: Pair<BTreeMap<Date, Arc<Held>>>,
@@ -170,6 +172,7 @@ impl Catalog {
             head: None,
             refusal_to_sign: None,
             peer_head: None,
+            recoveries: Pair::default(),
             shared: HashSet::new(),
             markets: Pair::default(),
         }
@@ -231,8 +234,35 @@ impl Catalog {
         self.books.values().map(|book| book.directions_through).min().unwrap_or(0)
     }
 
+    /// Notes a head of the other house's ledger; that house signed it. The newest stands.
+    ///
+    /// # Errors
+    /// The head that stands, where it is another one of the same place: the other house has signed two histories.
+    pub(crate) fn note_peer_head(&mut self, head: &v1::LedgerHead) -> Result<(), v1::LedgerHead> {
+        match &self.peer_head {
+            Some(held) if held.sequence > head.sequence => Ok(()),
+            Some(held) if held.sequence == head.sequence && held.hash != head.hash => Err(held.clone()),
+            _ => {
+                self.peer_head = Some(head.clone());
+                Ok(())
+            }
+        }
+    }
+
+    /// Whether this house lost the head and has recovered from the loss.
+    #[must_use]
+    pub fn has_lost(&self, head: Head) -> bool {
+        let recoveries = self.recoveries[self.us].iter().filter_map(|held| held.recovery());
+        let mut lost = recoveries.flat_map(|recovery| &recovery.lost);
+        lost.any(|lost| lost.sequence == head.seq.0 && lost.hash.0 == head.hash.0)
+    }
+
     fn apply_evidence(&mut self, held: &Arc<Held>, recorded_at: Timestamp) {
         let request_id = &held.keeping.request_id;
+        if let Some(head) = &held.keeping.peer_head {
+            // Heads are put on record as they were noted: each is newer than those before it.
+            drop(self.note_peer_head(head));
+        }
         match &held.evidence {
             Evidence::RegistryEntry(entry) => {
                 // Invariant: entries are applied to the log ahead before they are recorded, so they follow on it.
@@ -250,15 +280,17 @@ impl Catalog {
                 if is_newer {
                     self.markets[held.by].insert(manifest.business_date, Arc::clone(held));
                 }
-                if held.by == self.us {
-                    self.shared.extend(manifest.items.iter().map(|item| item.digest));
-                }
+                self.shared.extend(manifest.items.iter().map(|item| item.digest));
                 if !request_id.is_empty() {
                     self.requests.insert(request_id.clone(), Answer::Market(held.digest));
                 }
             }
-            Evidence::PositionManifest(manifest) if held.by == self.us => {
+            Evidence::PositionManifest(manifest) => {
                 self.shared.extend(manifest.chunks.iter().map(|chunk| chunk.digest));
+            }
+            // Over equal bytes both houses know the breaks.
+            Evidence::Statement(statement) if self.by_digest(held.by.other(), held.digest).is_some() => {
+                self.shared.insert(statement.breaks);
             }
             Evidence::CycleOpening(opening) => {
                 let view = self.cycles.entry(opening.cycle).or_default();
@@ -285,6 +317,13 @@ impl Catalog {
                     view.fell_back.get_or_insert((recorded_at, cause));
                 }
             }
+            Evidence::Recovery(_) => {
+                self.recoveries[held.by].push(Arc::clone(held));
+                // The heads that it lost count no more, even where they are beyond those that come now.
+                if held.by != self.us {
+                    self.peer_head.clone_from(&held.keeping.peer_head);
+                }
+            }
             _ => {}
         }
     }
@@ -307,14 +346,7 @@ impl Catalog {
         self.contradictions.iter().any(is_it)
     }
 
-    /// The newest head of this house's own ledger.
-    #[must_use]
-    pub fn own_head(&self) -> v1::LedgerHead {
-        let (sequence, hash) = self.head.map_or((0, [0; 32]), |(sequence, hash)| (sequence.0, hash.0));
-        v1::LedgerHead { sequence, hash: Bytes::copy_from_slice(&hash) }
-    }
-
-    /// Whether a manifest of this house names the content.
+    /// Whether the content is for the other house too.
     #[must_use]
     pub fn is_shared(&self, digest: &Digest) -> bool {
         self.shared.contains(digest)

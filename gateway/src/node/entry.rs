@@ -47,6 +47,11 @@ pub struct Keeping {
     pub is_prospective: bool,
     /// For its own opening of a cycle: number of the last direction before it.
     pub directions_through: u64,
+    /// The newest head of the other house's ledger that this house knew then, where no record before has it. The other
+    /// house signed it.
+    pub peer_head: Option<v1::LedgerHead>,
+    /// For evidence that was taken up from the other house after a loss: when that house had recorded it.
+    pub restored_at: Option<Timestamp>,
 }
 
 /// One record of the ledger.
@@ -62,6 +67,8 @@ pub enum Entry {
         cycle: CycleId,
         /// When, by this house's clock.
         at: Timestamp,
+        /// Whether the record was lost, and follows from what the other house held.
+        is_restored: bool,
     },
     /// The other house contradicted itself.
     Contradiction {
@@ -99,6 +106,11 @@ impl Entry {
                     attachment,
                     is_prospective: recorded.is_prospective,
                     directions_through: recorded.directions_through,
+                    peer_head: recorded.peer_head,
+                    restored_at: match &recorded.restored_at {
+                        None => None,
+                        at => Some(wire::timestamp("evidence.restored_at", at.as_ref())?),
+                    },
                 };
                 Held::read(envelope, keeping, parties).map(|held| Self::Evidence(Arc::new(held)))
             }
@@ -106,6 +118,7 @@ impl Entry {
             ledger_record::Record::CutOff(record) => Ok(Self::CutOff {
                 cycle: cycle(record.cycle.as_ref())?,
                 at: wire::timestamp("cut_off.at", record.at.as_ref())?,
+                is_restored: record.is_restored,
             }),
             ledger_record::Record::Contradiction(record) => {
                 let cycles = record.cycles.iter().map(|id| cycle(Some(id))).collect::<Result<_, _>>()?;
@@ -130,11 +143,14 @@ impl Entry {
                 attachment: held.keeping.attachment.map(wire::bytes_of).unwrap_or_default(),
                 is_prospective: held.keeping.is_prospective,
                 directions_through: held.keeping.directions_through,
+                peer_head: held.keeping.peer_head.clone(),
+                restored_at: held.keeping.restored_at.map(wire::to_timestamp),
             }),
             Self::Book(book) => ledger_record::Record::Book(book.as_ref().clone()),
-            Self::CutOff { cycle, at } => ledger_record::Record::CutOff(v1::RecordedCutOff {
+            Self::CutOff { cycle, at, is_restored } => ledger_record::Record::CutOff(v1::RecordedCutOff {
                 cycle: Some(cycle.to_wire(parties.arrangement.as_str())),
                 at: Some(wire::to_timestamp(*at)),
+                is_restored: *is_restored,
             }),
             Self::Contradiction { record, .. } => ledger_record::Record::Contradiction(record.as_ref().clone()),
             Self::Direction(direction) => {
@@ -149,6 +165,16 @@ impl Entry {
         }
     }
 
+    /// When what is recorded happened, where the record was appended at `recorded_at`: what was taken up after a loss
+    /// counts from when the other house had it.
+    #[must_use]
+    pub fn happened_at(&self, recorded_at: Timestamp) -> Timestamp {
+        match self {
+            Self::Evidence(held) => held.keeping.restored_at.unwrap_or(recorded_at),
+            _ => recorded_at,
+        }
+    }
+
     fn kind(&self) -> RecordKind {
         RecordKind(match self {
             Self::Evidence(_) => 1,
@@ -160,13 +186,13 @@ impl Entry {
         })
     }
 
-    /// The facts that follow from the record, in order.
+    /// The facts that follow from the record at the house of `us`, in order.
     ///
     /// # Errors
     /// A book without a business date.
-    pub fn facts(&self) -> Result<Vec<Fact>, WireError> {
+    pub fn facts(&self, us: Leg) -> Result<Vec<Fact>, WireError> {
         Ok(match self {
-            Self::Evidence(held) => held.facts(),
+            Self::Evidence(held) => held.facts(us),
             // What is left of a book that was replaced is no version of it.
             Self::Book(book) if book.is_replaced => Vec::new(),
             Self::Book(book) => vec![Fact::Book {
@@ -211,9 +237,18 @@ impl Held {
         }
     }
 
-    /// The facts that follow from the evidence, in order.
+    /// The recovery, where it is one.
     #[must_use]
-    pub fn facts(&self) -> Vec<Fact> {
+    pub fn recovery(&self) -> Option<&evidence::Recovery> {
+        match &self.evidence {
+            Evidence::Recovery(recovery) => Some(recovery),
+            _ => None,
+        }
+    }
+
+    /// The facts that follow from the evidence at the house of `us`, in order.
+    #[must_use]
+    pub fn facts(&self, us: Leg) -> Vec<Fact> {
         let by = self.by;
         let digest = self.digest;
         match &self.evidence {
@@ -251,6 +286,11 @@ impl Held {
             Evidence::Decline(decline) => vec![Fact::Declined { by, cycle: decline.cycle, round: decline.round }],
             Evidence::Outcome(outcome) => {
                 vec![Fact::Outcome { by, cycle: outcome.cycle, outcome: outcome_of(outcome.end) }]
+            }
+            Evidence::Recovery(recovery) => {
+                // Where the other house signs nothing more is its own affair.
+                let halted = recovery.cycles.iter().filter(|_| by == us).map(|cycle| Fact::Halted { cycle: *cycle });
+                halted.chain([Fact::Recovered { by, recovery: digest }]).collect()
             }
         }
     }

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use super::{
     catalog::{Answer, BookVersion},
     entry::{Entry, Held},
+    heads::OwnWord,
 };
 use crate::{
     arrangement::{
@@ -88,12 +89,13 @@ pub(crate) enum Input {
     OpenCycle { cycle: CycleId, as_of: Timestamp, cut_off: Timestamp, reply: Option<Reply<()>> },
     /// Cut a cycle off now.
     CutOff { cycle: CycleId, reply: Reply<()> },
-    /// Evidence of the other house, signature and form checked.
-    Received { held: Box<Held>, reply: oneshot::Sender<Receipt> },
-    /// The other house greeted or was greeted: the newest head of this house that it holds, its own newest head, and
+    /// Evidence of the other house, signature and form checked, with the newest head of its ledger that came with it.
+    Received { held: Box<Held>, peer_head: Option<v1::LedgerHead>, reply: oneshot::Sender<Receipt> },
+    /// The other house greeted or was greeted: what its memory of this house's ledger says of it, its own newest head, and
     /// how far it holds this house's registry log.
     Greeted {
-        own_head: Option<v1::LedgerHead>,
+        own_word: OwnWord,
+        /// The house signed it.
         peer_head: Option<v1::LedgerHead>,
         known_registry_sequence: u64,
         /// Told when what the other house lacks of the registry log is on its way.

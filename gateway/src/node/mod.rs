@@ -8,6 +8,7 @@ mod drafts;
 pub mod entry;
 pub(crate) mod freezing;
 pub mod handle;
+pub(crate) mod heads;
 pub(crate) mod input;
 mod inputs;
 mod links_changed;

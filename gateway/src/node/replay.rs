@@ -73,7 +73,7 @@ impl Fold<'_> {
     fn take(&mut self, sequence: u64, recorded_at_ms: i64, body: &[u8]) -> Result<(), NodeError> {
         let at = |error: &dyn std::fmt::Display| NodeError::Record { sequence, reason: error.to_string() };
         let entry = Entry::decode(body, self.parties).map_err(|error| at(&error))?;
-        let mut facts = entry.facts().map_err(|error| at(&error))?;
+        let mut facts = entry.facts(self.machine.us()).map_err(|error| at(&error))?;
         let version = match &entry {
             Entry::Book(recorded) => {
                 Some(read_version(recorded, self.blobs, &self.catalog).map_err(|error| at(&error))?)
@@ -81,6 +81,7 @@ impl Fold<'_> {
             _ => None,
         };
         let recorded_at = Timestamp::from_millisecond(recorded_at_ms).map_err(|error| at(&error))?;
+        let recorded_at = entry.happened_at(recorded_at);
         let before = Arc::clone(&self.catalog.registry);
         self.catalog.apply(&entry, &facts, version, recorded_at);
         let us = self.machine.us();

@@ -39,10 +39,15 @@ pub(crate) async fn run(
     let mut pause = PAUSE_SHORTEST;
     let mut greeted_at: Option<tokio::time::Instant> = None;
     let mut is_repeated = false;
+    let mut has_told_recoveries = false;
     loop {
         let begun = tokio::time::Instant::now();
         let is_due = greeted_at.is_none_or(|at| at.elapsed() >= GREETING_INTERVAL);
         let step = async {
+            if !has_told_recoveries {
+                tell_recoveries(&context).await?;
+                has_told_recoveries = true;
+            }
             if is_due {
                 greet(&context, &internal).await?;
                 greeted_at = Some(tokio::time::Instant::now());
@@ -114,6 +119,22 @@ fn enqueue(context: &Context, queue: &mut VecDeque<v1::SignedEnvelope>, envelope
     queue.insert(entries, envelope);
 }
 
+/// Tells of the losses that this house has recovered from. The other house must know of them before it compares heads: it
+/// holds one that is not in this ledger any more.
+async fn tell_recoveries(context: &Context) -> Result<(), Status> {
+    let recoveries: Vec<_> =
+        context.catalog.read().recoveries[context.us].iter().map(|held| held.envelope.clone()).collect();
+    if recoveries.is_empty() {
+        return Ok(());
+    }
+    for receipt in context.peer.deliver(recoveries, context.own_head()).await? {
+        if !matches!(receipt.disposition(), v1::Disposition::Recorded | v1::Disposition::Duplicate) {
+            tracing::error!(reason = %receipt.reason, "the other house refused to record that this ledger was recovered");
+        }
+    }
+    Ok(())
+}
+
 /// Says who is there and how far this house knows the other's word, and compares what the other knows.
 async fn greet(context: &Context, internal: &mpsc::UnboundedSender<Input>) -> Result<(), Status> {
     let request = {
@@ -122,16 +143,17 @@ async fn greet(context: &Context, internal: &mpsc::UnboundedSender<Input>) -> Re
             house: context.parties.houses[context.us].to_string(),
             arrangement: context.parties.arrangement.to_string(),
             arrangement_digest: wire::bytes_of(context.arrangement.digest()),
-            own_head: Some(catalog.own_head()),
+            own_head: Some(context.own_head()),
             known_head: catalog.peer_head.clone(),
             known_registry_sequence: catalog.registry.sequence(context.us.other()),
         }
     };
     let response = context.peer.greet(request).await?;
     let (taken, is_taken) = oneshot::channel();
+    let own_word = context.own_word(response.known_head).await;
     drop(internal.send(Input::Greeted {
-        own_head: response.known_head,
-        peer_head: response.own_head,
+        own_word: own_word.map_err(|error| Status::internal(error.to_string()))?,
+        peer_head: context.believed_head(context.us.other(), response.own_head),
         known_registry_sequence: response.known_registry_sequence,
         taken: Some(taken),
     }));
@@ -152,7 +174,7 @@ async fn deliver(context: &Context, queue: &mut VecDeque<v1::SignedEnvelope>) ->
         })
         .cloned()
         .collect();
-    let receipts = context.peer.deliver(batch.clone()).await?;
+    let receipts = context.peer.deliver(batch.clone(), context.own_head()).await?;
     if receipts.len() != batch.len() {
         return Err(Status::internal(format!("{} receipts came for {} envelopes", receipts.len(), batch.len())));
     }

@@ -22,6 +22,8 @@ const DIGESTS_MAX: usize = 4_096;
 const BATCH_BYTES: usize = 32 << 20;
 /// Bytes of one piece of content, at most: what a market item may have.
 const BLOB_BYTES_MAX: usize = 64 << 20;
+/// How long reading the whole story of both houses may take.
+const STORY_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The link to the other house. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -205,12 +207,30 @@ impl Link {
         request
     }
 
+    /// Reads the evidence of both houses that the other house holds.
+    ///
+    /// # Errors
+    /// The call failed.
+    pub async fn read_shared(
+        &self,
+        request: v1::ReadSharedRequest,
+    ) -> Result<tonic::Streaming<v1::ReadSharedResponse>, Status> {
+        let mut request = Request::new(request);
+        request.set_timeout(STORY_TIMEOUT);
+        telemetry::inject(request.metadata_mut());
+        Ok(self.client.clone().read_shared(request).await?.into_inner())
+    }
+
     pub(super) async fn greet(&self, request: v1::GreetRequest) -> Result<v1::GreetResponse, Status> {
         Ok(self.client.clone().greet(self.traced(request)).await?.into_inner())
     }
 
-    pub(super) async fn deliver(&self, envelopes: Vec<v1::SignedEnvelope>) -> Result<Vec<v1::Receipt>, Status> {
-        let request = self.traced(v1::DeliverRequest { envelopes });
+    pub(super) async fn deliver(
+        &self,
+        envelopes: Vec<v1::SignedEnvelope>,
+        own_head: v1::LedgerHead,
+    ) -> Result<Vec<v1::Receipt>, Status> {
+        let request = self.traced(v1::DeliverRequest { envelopes, own_head: Some(own_head) });
         Ok(self.client.clone().deliver(request).await?.into_inner().receipts)
     }
 }

@@ -3,6 +3,7 @@
 pub(crate) mod delivery;
 pub mod link;
 pub(crate) mod service;
+mod shared;
 
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 use tracing::{Instrument, Span};
 
+use super::shared;
 use crate::{
     arrangement::digest::Digest,
     node::{
@@ -50,36 +51,31 @@ impl PeerService for PeerApi {
         let request = request.into_inner();
         let context = &self.context;
         let parties = &context.parties;
-        let expected = &parties.houses[context.us.other()];
-        if request.house != expected.as_str() || request.arrangement != parties.arrangement.as_str() {
+        if request.arrangement != parties.arrangement.as_str() {
             let (house, arrangement) = (request.house, request.arrangement);
             return Err(Status::failed_precondition(format!(
-                "house {house:?} of arrangement {arrangement:?} greets, but this node knows {expected} of {}",
+                "house {house:?} of arrangement {arrangement:?} greets, but this node knows {} of {}",
+                parties.houses[context.us.other()],
                 parties.arrangement
             )));
         }
-        if request.arrangement_digest[..] != *context.arrangement.digest().as_bytes() {
-            return Err(Status::failed_precondition(format!(
-                "the arrangements differ: this house adopted {}; compare the two documents",
-                context.arrangement.digest()
-            )));
-        }
-        let (response, told) = {
+        self.check_caller(&request.house, &request.arrangement_digest)?;
+        let own_word = context.own_word(request.known_head).await;
+        let told = Input::Greeted {
+            own_word: own_word.map_err(|error| Status::internal(error.to_string()))?,
+            peer_head: context.believed_head(context.us.other(), request.own_head),
+            known_registry_sequence: request.known_registry_sequence,
+            taken: None,
+        };
+        let response = {
             let catalog = context.catalog.read();
-            let response = v1::GreetResponse {
+            v1::GreetResponse {
                 house: parties.houses[context.us].to_string(),
                 arrangement_digest: wire::bytes_of(context.arrangement.digest()),
-                own_head: Some(catalog.own_head()),
+                own_head: Some(context.own_head()),
                 known_head: catalog.peer_head.clone(),
                 known_registry_sequence: catalog.registry.sequence(context.us.other()),
-            };
-            let told = Input::Greeted {
-                own_head: request.known_head,
-                peer_head: request.own_head,
-                known_registry_sequence: request.known_registry_sequence,
-                taken: None,
-            };
-            (response, told)
+            }
         };
         self.requests.send(told).await.map_err(|_| stopping())?;
         Ok(Response::new(response))
@@ -87,14 +83,18 @@ impl PeerService for PeerApi {
 
     async fn deliver(&self, request: Request<v1::DeliverRequest>) -> Result<Response<v1::DeliverResponse>, Status> {
         let span = call_span(&self.context, "deliver", &request);
-        let envelopes = request.into_inner().envelopes;
+        let v1::DeliverRequest { envelopes, own_head } = request.into_inner();
         if envelopes.len() > ENVELOPES_MAX {
             let count = envelopes.len();
             return Err(Status::invalid_argument(format!("{count} envelopes, at most {ENVELOPES_MAX} are allowed")));
         }
+        if let Some(reason) = &self.context.catalog.read().refusal_to_sign {
+            return Err(Status::unavailable(format!("this house takes no records: {reason}")));
+        }
+        let peer_head = self.context.believed_head(self.context.us.other(), own_head);
         let mut receipts = Vec::with_capacity(envelopes.len());
         for envelope in envelopes {
-            receipts.push(self.receive(envelope).instrument(span.clone()).await?);
+            receipts.push(self.receive(envelope, peer_head.clone()).instrument(span.clone()).await?);
         }
         Ok(Response::new(v1::DeliverResponse { receipts }))
     }
@@ -113,7 +113,7 @@ impl PeerService for PeerApi {
         let digests = digests.iter().map(|bytes| Digest::try_from(&bytes[..])).collect::<Result<Vec<_>, _>>();
         let digests = digests.map_err(|error| Status::invalid_argument(format!("digests: {error}")))?;
         let blobs = Arc::clone(&self.context.blobs);
-        // Only what a manifest of this house names is for the other house.
+        // Only what a manifest of either house names, or a statement of both, is for the other house.
         let digests: Vec<(Digest, bool)> = {
             let catalog = self.context.catalog.read();
             digests.into_iter().map(|digest| (digest, catalog.is_shared(&digest))).collect()
@@ -149,6 +149,20 @@ impl PeerService for PeerApi {
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 
+    type ReadSharedStream = Pin<Box<dyn Stream<Item = Result<v1::ReadSharedResponse, Status>> + Send>>;
+
+    async fn read_shared(
+        &self,
+        request: Request<v1::ReadSharedRequest>,
+    ) -> Result<Response<Self::ReadSharedStream>, Status> {
+        let span = call_span(&self.context, "read shared", &request);
+        let request = request.into_inner();
+        self.check_caller(&request.house, &request.arrangement_digest)?;
+        let (sender, receiver) = mpsc::channel(4);
+        self.context.tasks.spawn(shared::stream(Arc::clone(&self.context), sender).instrument(span));
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+
     async fn read_nodes(
         &self,
         request: Request<v1::ReadNodesRequest>,
@@ -174,12 +188,35 @@ impl PeerService for PeerApi {
 }
 
 impl PeerApi {
-    async fn receive(&self, envelope: v1::SignedEnvelope) -> Result<v1::Receipt, Status> {
+    /// The caller must be the other house, under the same arrangement.
+    fn check_caller(&self, house: &str, arrangement_digest: &[u8]) -> Result<(), Status> {
+        let context = &self.context;
+        let expected = &context.parties.houses[context.us.other()];
+        if house != expected.as_str() {
+            return Err(Status::failed_precondition(format!(
+                "house {house:?} calls, but this node knows {expected} of {}",
+                context.parties.arrangement
+            )));
+        }
+        if *arrangement_digest != *context.arrangement.digest().as_bytes() {
+            return Err(Status::failed_precondition(format!(
+                "the arrangements differ: this house adopted {}; compare the two documents",
+                context.arrangement.digest()
+            )));
+        }
+        Ok(())
+    }
+
+    async fn receive(
+        &self,
+        envelope: v1::SignedEnvelope,
+        peer_head: Option<v1::LedgerHead>,
+    ) -> Result<v1::Receipt, Status> {
         let digest = Bytes::copy_from_slice(Digest::of(&envelope.payload).as_bytes());
         let receipt = match self.context.open(envelope) {
             Ok(held) => {
                 let (reply, answer) = oneshot::channel();
-                let input = Input::Received { held: Box::new(held), reply };
+                let input = Input::Received { held: Box::new(held), peer_head, reply };
                 self.requests.send(input).await.map_err(|_| stopping())?;
                 answer.await.map_err(|_| not_taken())?
             }

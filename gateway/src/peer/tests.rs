@@ -35,6 +35,12 @@ type Pieces = Pin<Box<dyn Stream<Item = Result<v1::FetchBlobsResponse, Status>> 
 
 #[tonic::async_trait]
 impl PeerService for Hostile {
+    type ReadSharedStream = Pin<Box<dyn Stream<Item = Result<v1::ReadSharedResponse, Status>> + Send>>;
+
+    async fn read_shared(&self, _: Request<v1::ReadSharedRequest>) -> Result<Response<Self::ReadSharedStream>, Status> {
+        Err(Status::unimplemented("not asked for here"))
+    }
+
     type FetchBlobsStream = Pieces;
 
     async fn greet(&self, _: Request<v1::GreetRequest>) -> Result<Response<v1::GreetResponse>, Status> {

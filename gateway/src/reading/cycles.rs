@@ -133,6 +133,11 @@ fn explain(id: CycleId, view: &CycleView, us: Leg, arrangement: &Arrangement) ->
     if record.is_contradicted {
         sentences.push(format!("{peer} contradicted what it had signed: nothing more is signed in this cycle."));
     }
+    if record.is_halted {
+        sentences.push(
+            "This house lost the end of its ledger while the cycle was open: it signs nothing more in it.".to_owned(),
+        );
+    }
     sentences.extend(view.notes.iter().map(|(topic, text)| format!("{topic}: {text}.")));
     sentences.join(" ")
 }

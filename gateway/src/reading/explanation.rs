@@ -184,6 +184,9 @@ pub(super) fn of_fall_back(cause: FallBackCause) -> &'static str {
         FallBackCause::ComputationFailed => "this house could not compute the margins",
         FallBackCause::ArrangementDiffers => "the houses have not adopted the same arrangement",
         FallBackCause::OutOfTime => "this house had not finished before the cut-off",
+        FallBackCause::LedgerRecovered => {
+            "this house lost the end of its ledger while the cycle was open, and signs nothing more in it"
+        }
     }
 }
 
@@ -208,5 +211,6 @@ pub(super) fn remedy(cause: FallBackCause) -> &'static str {
         }
         FallBackCause::ArrangementDiffers => "Compare the two houses' arrangement documents, then open a re-run.",
         FallBackCause::OutOfTime => "Open a re-run at both houses with a later cut-off.",
+        FallBackCause::LedgerRecovered => "Submit the book again, then open a re-run at both houses.",
     }
 }

@@ -6,9 +6,10 @@ use prost::{Message, Name};
 
 use super::{
     BATCH_CHANGES_MAX, BY_CHARACTERS_MAX, CHUNK_BYTES_MAX, CLAIM_LEAVES_MAX, ChangeBatch, ChunkRef, Claim,
-    CycleOpening, Decline, ENGINE_CHARACTERS_MAX, End, Evidence, EvidenceError, Inputs, MANIFEST_CHUNKS_MAX,
-    MARKET_ITEM_BYTES_MAX, MarketItemRef, MarketManifest, Outcome, PAYLOAD_BYTES_MAX, PositionManifest,
-    REASON_CHARACTERS_MAX, RegistryContent, RegistryEntry, Statement, Totals,
+    CycleOpening, Decline, ENGINE_CHARACTERS_MAX, End, Evidence, EvidenceError, HALTED_CYCLES_MAX, Inputs, KeptHead,
+    LOST_HEADS_MAX, LostHead, MANIFEST_CHUNKS_MAX, MARKET_ITEM_BYTES_MAX, MarketItemRef, MarketManifest, Outcome,
+    PAYLOAD_BYTES_MAX, PositionManifest, REASON_CHARACTERS_MAX, Recovery, RegistryContent, RegistryEntry, Statement,
+    Totals,
 };
 use crate::arrangement::{
     cycle_id::{CycleId, CycleKind, Round, iso_date},
@@ -17,6 +18,11 @@ use crate::arrangement::{
     leg::{Leg, Pair},
     parties::Parties,
 };
+
+/// Most bytes of the signature of a lost head.
+const SIGNATURE_BYTES_MAX: usize = 64;
+/// Most characters of the name of a key that signed a lost head.
+const KEY_ID_CHARACTERS_MAX: usize = 128;
 
 type Read<T> = Result<T, EvidenceError>;
 
@@ -42,6 +48,7 @@ impl Evidence {
             v1::EvidenceKind::Statement => reader.statement(&message(payload)?).map(Self::Statement),
             v1::EvidenceKind::Decline => reader.decline(message(payload)?).map(Self::Decline),
             v1::EvidenceKind::Outcome => reader.outcome(&message(payload)?).map(Self::Outcome),
+            v1::EvidenceKind::Recovery => reader.recovery(&message(payload)?).map(Self::Recovery),
         }
     }
 }
@@ -195,6 +202,43 @@ impl Reader<'_> {
             },
         };
         Ok(Outcome { cycle, end })
+    }
+
+    fn recovery(&self, wire: &v1::Recovery) -> Read<Recovery> {
+        self.house(&wire.house)?;
+        let kept = present("kept", wire.kept.as_ref())?;
+        let kept = KeptHead { sequence: kept.sequence, hash: digest("kept.hash", &kept.hash)? };
+        at_most("lost", wire.lost.len(), LOST_HEADS_MAX)?;
+        if wire.lost.is_empty() {
+            return wrong("lost", "is empty: a recovery names at least one head that was lost");
+        }
+        let lost = each("lost", &wire.lost, |field, head| {
+            at_most(&format!("{field}.signature"), head.signature.len(), SIGNATURE_BYTES_MAX)?;
+            if head.signature.is_empty() {
+                return wrong(format!("{field}.signature"), "is missing: only what the house signed can be lost");
+            }
+            Ok(LostHead {
+                sequence: within(&format!("{field}.sequence"), head.sequence, u64::MAX)?,
+                hash: digest(&format!("{field}.hash"), &head.hash)?,
+                epoch: head.epoch,
+                key_id: text(&format!("{field}.key_id"), head.key_id.clone(), KEY_ID_CHARACTERS_MAX)?,
+                signature: head.signature.clone(),
+            })
+        })?;
+        ascending("lost", &lost, |head| (head.sequence, head.hash))?;
+        at_most("cycles", wire.cycles.len(), HALTED_CYCLES_MAX)?;
+        let cycles = each("cycles", &wire.cycles, |field, cycle| {
+            let cycle = CycleId::from_wire(Some(cycle), self.parties.arrangement.as_str());
+            cycle.or_else(|error| wrong(field, error.to_string()))
+        })?;
+        ascending("cycles", &cycles, |cycle| *cycle)?;
+        Ok(Recovery {
+            at: instant("recovered_at", wire.recovered_at.as_ref())?,
+            kept,
+            lost,
+            restored_count: wire.restored_count,
+            cycles,
+        })
     }
 }
 

@@ -120,9 +120,48 @@ fn every_kind_reads_back_as_written() {
         previous: Digest::default(),
         content: RegistryContent::Adoption(Digest([1; 32])),
     }));
+    all.push(Evidence::Recovery(recovery()));
     for evidence in all {
         let payload = evidence.encode(&parties(), Leg::Treasury);
         assert_eq!(decode_as(&evidence, &payload), Ok(evidence));
+    }
+}
+
+fn recovery() -> Recovery {
+    let lost = |sequence: u64| LostHead {
+        sequence,
+        hash: Digest([3; 32]),
+        epoch: 1,
+        key_id: "key-1".to_owned(),
+        signature: vec![7; 64].into(),
+    };
+    Recovery {
+        at: "2026-02-13T15:00:00Z".parse().unwrap(),
+        kept: KeptHead { sequence: 0, hash: Digest([1; 32]) },
+        lost: vec![lost(4), lost(9)],
+        restored_count: 5,
+        cycles: vec!["2026-02-13/ITD/1".parse().unwrap(), "2026-02-13/ITD/2".parse().unwrap()],
+    }
+}
+
+#[test]
+fn a_recovery_that_cannot_be_is_refused_by_field() {
+    type Change = fn(&mut Recovery);
+    let changes: [(&str, Change); 7] = [
+        ("lost: is empty", |recovery| recovery.lost.clear()),
+        ("lost[0].sequence", |recovery| recovery.lost[0].sequence = 0),
+        ("lost[0].key_id", |recovery| recovery.lost[0].key_id.clear()),
+        ("lost[0].signature: is missing", |recovery| recovery.lost[0].signature.clear()),
+        ("lost[1]: does not come after", |recovery| recovery.lost.swap(0, 1)),
+        ("lost: has", |recovery| recovery.lost = vec![recovery.lost[0].clone(); LOST_HEADS_MAX + 1]),
+        ("cycles[1]: does not come after", |recovery| recovery.cycles.swap(0, 1)),
+    ];
+    for (expected, change) in changes {
+        let mut recovery = recovery();
+        change(&mut recovery);
+        let evidence = Evidence::Recovery(recovery);
+        let error = decode_as(&evidence, &evidence.encode(&parties(), Leg::Treasury)).unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{expected}: {error}");
     }
 }
 

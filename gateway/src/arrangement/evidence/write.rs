@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use prost::{Message, bytes::Bytes};
 
 use super::{
-    Claim, CycleOpening, Decline, End, Evidence, Inputs, MarketManifest, Outcome, PositionManifest, RegistryContent,
-    RegistryEntry, Statement, Totals,
+    Claim, CycleOpening, Decline, End, Evidence, Inputs, MarketManifest, Outcome, PositionManifest, Recovery,
+    RegistryContent, RegistryEntry, Statement, Totals,
 };
 use crate::arrangement::{digest::Digest, leg::Leg, parties::Parties};
 
@@ -25,6 +25,7 @@ impl Evidence {
             Self::Statement(statement) => statement.to_wire(arrangement).encode_to_vec(),
             Self::Decline(decline) => self::decline(decline, arrangement, house).encode_to_vec(),
             Self::Outcome(outcome) => self::outcome(outcome, arrangement, house).encode_to_vec(),
+            Self::Recovery(recovery) => self::recovery(recovery, arrangement, house).encode_to_vec(),
         };
         payload.into()
     }
@@ -75,6 +76,28 @@ fn registry_entry(entry: &RegistryEntry) -> v1::RegistryEntry {
         }),
     };
     v1::RegistryEntry { sequence: entry.sequence, previous: bytes(entry.previous), entry: Some(content) }
+}
+
+fn recovery(recovery: &Recovery, arrangement: &str, house: String) -> v1::Recovery {
+    let lost = recovery.lost.iter().map(|head| v1::LedgerHead {
+        sequence: head.sequence,
+        hash: bytes(head.hash),
+        epoch: head.epoch,
+        key_id: head.key_id.clone(),
+        signature: head.signature.clone(),
+    });
+    v1::Recovery {
+        house,
+        recovered_at: Some(crate::wire::to_timestamp(recovery.at)),
+        kept: Some(v1::LedgerHead {
+            sequence: recovery.kept.sequence,
+            hash: bytes(recovery.kept.hash),
+            ..v1::LedgerHead::default()
+        }),
+        lost: lost.collect(),
+        restored_count: recovery.restored_count,
+        cycles: recovery.cycles.iter().map(|cycle| cycle.to_wire(arrangement)).collect(),
+    }
 }
 
 fn market_manifest(manifest: &MarketManifest, house: String) -> v1::MarketManifest {

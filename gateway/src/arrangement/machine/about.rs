@@ -14,7 +14,8 @@ pub(super) fn signer_of(fact: &Fact) -> Option<Leg> {
         | Fact::LinksChanged { .. }
         | Fact::Book { .. }
         | Fact::CutOff { .. }
-        | Fact::Contradiction { .. } => None,
+        | Fact::Contradiction { .. }
+        | Fact::Halted { .. } => None,
         Fact::Registry { by, .. }
         | Fact::Market { by, .. }
         | Fact::Opened { by, .. }
@@ -22,7 +23,8 @@ pub(super) fn signer_of(fact: &Fact) -> Option<Leg> {
         | Fact::Claim { by, .. }
         | Fact::Statement { by, .. }
         | Fact::Declined { by, .. }
-        | Fact::Outcome { by, .. } => Some(*by),
+        | Fact::Outcome { by, .. }
+        | Fact::Recovered { by, .. } => Some(*by),
     }
 }
 
@@ -33,7 +35,8 @@ pub(super) fn cycle_of(fact: &Fact) -> Option<CycleId> {
         | Fact::Registry { .. }
         | Fact::LinksChanged { .. }
         | Fact::Market { .. }
-        | Fact::Book { .. } => None,
+        | Fact::Book { .. }
+        | Fact::Recovered { .. } => None,
         Fact::Opened { cycle, .. }
         | Fact::Manifest { cycle, .. }
         | Fact::Claim { cycle, .. }
@@ -41,7 +44,8 @@ pub(super) fn cycle_of(fact: &Fact) -> Option<CycleId> {
         | Fact::Declined { cycle, .. }
         | Fact::CutOff { cycle }
         | Fact::Outcome { cycle, .. }
-        | Fact::Contradiction { cycle } => Some(*cycle),
+        | Fact::Contradiction { cycle }
+        | Fact::Halted { cycle } => Some(*cycle),
     }
 }
 

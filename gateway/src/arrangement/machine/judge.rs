@@ -66,10 +66,18 @@ impl<S: Safeguards> Machine<S> {
                 }
                 None => self.unless_too_many_cycles(cycle),
             },
+            Fact::Recovered { recovery, .. } => {
+                if self.record.has_recovery(peer, &recovery) {
+                    Verdict::Duplicate
+                } else {
+                    Verdict::Record
+                }
+            }
             Fact::Adopted { .. }
             | Fact::LinksChanged { .. }
             | Fact::Book { .. }
             | Fact::CutOff { .. }
+            | Fact::Halted { .. }
             | Fact::Contradiction { .. } => Verdict::Refuse(Refusal::NotTheirs),
         }
     }

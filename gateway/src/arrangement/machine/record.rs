@@ -1,6 +1,6 @@
 //! What is on record at one house: the fold over its facts.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::civil::Date;
 
@@ -23,6 +23,8 @@ pub struct Record {
     markets: BTreeMap<Date, Pair<Option<Versioned>>>,
     books: BTreeMap<Date, u64>,
     cycles: BTreeMap<CycleId, Cycle>,
+    /// Recoveries of each house's ledger.
+    recoveries: Pair<BTreeSet<Digest>>,
 }
 
 impl Record {
@@ -73,6 +75,12 @@ impl Record {
     #[must_use]
     pub fn has_adopted(&self, house: Leg) -> bool {
         self.adopted[house].is_some()
+    }
+
+    /// Whether this recovery of a house's ledger is on record.
+    #[must_use]
+    pub fn has_recovery(&self, house: Leg, recovery: &Digest) -> bool {
+        self.recoveries[house].contains(recovery)
     }
 
     /// Cycles that house `us` has opened and not cut off.
@@ -147,6 +155,8 @@ impl Record {
                 }
             }
             Fact::Contradiction { cycle } => self.cycle_mut(cycle).is_contradicted = true,
+            Fact::Halted { cycle } => self.cycle_mut(cycle).is_halted = true,
+            Fact::Recovered { by, recovery } => drop(self.recoveries[by].insert(recovery)),
         }
     }
 

@@ -1,3 +1,5 @@
+mod recovered;
+
 use std::collections::{BTreeSet, VecDeque};
 
 use jiff::civil::date;

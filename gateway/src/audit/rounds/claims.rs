@@ -10,131 +10,62 @@ use super::{
     super::{
         Counts, Subject,
         findings::Findings,
-        history::{History, RoundWords, Word},
+        history::{RoundWords, Word},
+        recompute::Recomputer,
         words::name,
     },
     RoundLeaves,
 };
 use crate::{
     arrangement::{
-        digest::Digest,
-        evidence::{self, Claim, Evidence, MarketManifest, PositionManifest},
-        fact, leaf,
+        evidence::{self, Claim},
+        leaf,
         leg::{Leg, Pair},
-        registry::Registry,
         tree::MarginTree,
     },
-    compute::{Computed, Computer, Job},
+    compute::Computer,
 };
-
-/// Computes margins anew, once for the same inputs.
-pub(super) struct Recomputer<'a> {
-    subject: &'a Subject,
-    history: &'a History,
-    last: Option<(fact::Inputs, Outcome<Computed>)>,
-    registry: Option<(Pair<u64>, Outcome<Registry>)>,
-}
-
-/// What came out, or why nothing did.
-type Outcome<T> = Result<Arc<T>, String>;
-
-impl<'a> Recomputer<'a> {
-    pub(super) fn new(subject: &'a Subject, history: &'a History) -> Self {
-        Self { subject, history, last: None, registry: None }
-    }
-
-    /// The margins that follow from what a claim names.
-    fn compute(&mut self, claim: &Claim) -> Outcome<Computed> {
-        let inputs = &claim.inputs;
-        let inputs =
-            fact::Inputs { manifests: inputs.manifests, markets: inputs.market, registry: inputs.registry_sequences };
-        if let Some((known, computed)) = &self.last
-            && *known == inputs
-        {
-            return computed.clone();
-        }
-        let registry = self.registry(claim);
-        let computed = registry.and_then(|registry| self.job(claim, inputs, registry)).and_then(|job| {
-            let computed = self.subject.computer.joint(&job);
-            computed.map(Arc::new).map_err(|error| error.to_string())
-        });
-        self.last = Some((inputs, computed.clone()));
-        computed
-    }
-
-    fn job(&self, claim: &Claim, inputs: fact::Inputs, registry: Arc<Registry>) -> Result<Job, String> {
-        let manifest = |leg: Leg| -> Result<PositionManifest, String> {
-            match self.evidence(leg, inputs.manifests[leg]) {
-                Some(Evidence::PositionManifest(manifest)) => Ok(manifest.clone()),
-                _ => Err(format!("position manifest {} is not on record", inputs.manifests[leg])),
-            }
-        };
-        let market = |leg: Leg| -> Result<MarketManifest, String> {
-            match self.evidence(leg, inputs.markets[leg]) {
-                Some(Evidence::MarketManifest(manifest)) => Ok(manifest.clone()),
-                _ => Err(format!("market manifest {} is not on record", inputs.markets[leg])),
-            }
-        };
-        Ok(Job {
-            business_date: claim.cycle.business_date,
-            inputs,
-            manifests: Pair { treasury: manifest(Leg::Treasury)?, futures: manifest(Leg::Futures)? },
-            markets: Pair { treasury: market(Leg::Treasury)?, futures: market(Leg::Futures)? },
-            registry,
-        })
-    }
-
-    /// The links as of the registry entries that a claim names.
-    fn registry(&mut self, claim: &Claim) -> Outcome<Registry> {
-        let sequences = claim.inputs.registry_sequences;
-        if let Some((known, registry)) = &self.registry
-            && *known == sequences
-        {
-            return registry.clone();
-        }
-        let registry = self.history.registry(&self.subject.arrangement.programme, sequences).map(Arc::new);
-        self.registry = Some((sequences, registry.clone()));
-        registry
-    }
-
-    fn evidence(&self, leg: Leg, digest: Digest) -> Option<&Evidence> {
-        self.history.by_digest.get(&(leg, digest)).map(|word| &word.held.evidence)
-    }
-}
 
 /// Judges both claims of a round.
 pub(super) fn check(
+    subject: &Subject,
     recomputer: &mut Recomputer<'_>,
     words: &RoundWords,
     findings: &mut Findings,
     counts: &mut Counts,
 ) -> RoundLeaves {
-    let us = recomputer.subject.us;
+    let us = subject.us;
     let mut leaves = RoundLeaves { kept: None, recomputed: Pair::default() };
     for (leg, word) in words.claims.iter() {
         let Some((word, claim)) = word.as_ref().and_then(|word| Some((word, word.claim()?))) else { continue };
         counts.claims += 1;
         if leg == us {
-            check_precedence(recomputer, word, claim, findings);
-            leaves.kept = kept(recomputer.subject, word, claim, findings);
+            check_precedence(subject, recomputer, word, claim, findings);
+            leaves.kept = kept(subject, word, claim, findings);
             if let Some(kept) = &leaves.kept {
-                check_leaves(recomputer, word, claim, kept, findings, counts);
+                check_leaves(subject, recomputer, (word, claim), kept, findings, counts);
             }
         }
         let kept = leaves.kept.clone().filter(|_| leg == us);
-        leaves.recomputed[leg] = recompute(recomputer, leg, (word, claim), kept.as_deref(), findings);
+        leaves.recomputed[leg] = recompute(subject, recomputer, leg, (word, claim), kept.as_deref(), findings);
         counts.claims_recomputed += u64::from(leaves.recomputed[leg].is_some());
     }
     leaves
 }
 
 /// A claim comes after everything that it was computed from.
-fn check_precedence(recomputer: &Recomputer<'_>, word: &Word, claim: &Claim, findings: &mut Findings) {
+fn check_precedence(
+    subject: &Subject,
+    recomputer: &Recomputer<'_>,
+    word: &Word,
+    claim: &Claim,
+    findings: &mut Findings,
+) {
     for leg in Leg::BOTH {
         for digest in [claim.inputs.manifests[leg], claim.inputs.market[leg]] {
-            let cited = recomputer.history.by_digest.get(&(leg, digest));
+            let cited = recomputer.history().by_digest.get(&(leg, digest));
             if cited.is_none_or(|cited| cited.sequence > word.sequence) {
-                let house = name(recomputer.subject, leg);
+                let house = name(subject, leg);
                 let meaning = format!("the claim names {digest} of {house}, which is not on record before it");
                 findings.problem(word.sequence, "claim_inputs", meaning);
             }
@@ -169,9 +100,9 @@ fn kept(subject: &Subject, word: &Word, claim: &Claim, findings: &mut Findings) 
 
 /// Every leaf follows from its own figures, and is of a link that was in force.
 fn check_leaves(
+    subject: &Subject,
     recomputer: &mut Recomputer<'_>,
-    word: &Word,
-    claim: &Claim,
+    (word, claim): (&Word, &Claim),
     tree: &MarginTree,
     findings: &mut Findings,
     counts: &mut Counts,
@@ -190,7 +121,7 @@ fn check_leaves(
                 continue;
             }
         };
-        if let Err(error) = leaf::check(&leaf, &recomputer.subject.arrangement.bounds, leaf::requirement_cents) {
+        if let Err(error) = leaf::check(&leaf, &subject.arrangement.bounds, leaf::requirement_cents) {
             findings.problem(word.sequence, "leaf", error);
         }
         let (Ok(registry), Some(on)) = (&registry, &on) else { continue };
@@ -216,13 +147,14 @@ fn check_leaves(
 /// Computes a claim anew. Where it does not come out, a house's own claim is a problem of its ledger; the other house's
 /// is a note, for nothing was granted by it alone.
 fn recompute(
+    subject: &Subject,
     recomputer: &mut Recomputer<'_>,
     leg: Leg,
     (word, claim): (&Word, &Claim),
     kept: Option<&MarginTree>,
     findings: &mut Findings,
 ) -> Option<Arc<MarginTree>> {
-    let house = name(recomputer.subject, leg);
+    let house = name(subject, leg);
     let sequence = word.sequence;
     if claim.inputs.engine != ENGINE_VERSION {
         let engine = &claim.inputs.engine;
@@ -233,7 +165,7 @@ fn recompute(
         findings.note(sequence, "engine", meaning);
         return None;
     }
-    let is_ours = leg == recomputer.subject.us;
+    let is_ours = leg == subject.us;
     let mut tell = |code, meaning: String| {
         if is_ours { findings.problem(sequence, code, meaning) } else { findings.note(sequence, code, meaning) }
     };

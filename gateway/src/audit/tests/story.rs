@@ -202,7 +202,7 @@ impl Story {
 
     /// Puts the cut-off before this house's statement.
     pub(super) fn cut_off_before_own_statement(&mut self) {
-        self.entries.insert(self.own_statement, Entry::CutOff { cycle: cycle(), at: AT });
+        self.entries.insert(self.own_statement, Entry::CutOff { cycle: cycle(), at: AT, is_restored: false });
         self.own_statement += 1;
     }
 

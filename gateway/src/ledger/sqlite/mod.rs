@@ -2,6 +2,7 @@
 
 mod intake;
 mod lock;
+mod lost;
 mod open;
 mod options;
 mod rebase;
@@ -27,6 +28,7 @@ use super::{
 use crate::telemetry::spawn_blocking;
 use intake::Intake;
 pub(super) use intake::{check_append, within};
+pub use lost::LostLedger;
 pub(super) use open::{connect_read_only, integrity_problems, sql_error};
 pub(super) use options::with_ending;
 pub use options::{ChainCheck, LedgerLimits, LedgerOptions};

@@ -58,22 +58,30 @@ pub(super) fn connect(options: &LedgerOptions) -> Result<(Connection, Option<Gua
     let is_empty = std::fs::metadata(&options.path).map_or(true, |metadata| metadata.len() == 0);
     if is_empty {
         refuse_if_guarded(options, slots.as_ref())?;
-        OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(FILE_MODE)
-            .open(&options.path)
-            .and_then(|file: File| file.sync_all())
-            .and_then(|()| sync_directory_of(&options.path))
-            .map_err(|error| io_error("make", &options.path, error))?;
+        make_file(options)?;
     }
+    Ok((connect_to(options)?, slots))
+}
+
+fn make_file(options: &LedgerOptions) -> Result<(), LedgerError> {
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(FILE_MODE)
+        .open(&options.path)
+        .and_then(|file: File| file.sync_all())
+        .and_then(|()| sync_directory_of(&options.path))
+        .map_err(|error| io_error("make", &options.path, error))
+}
+
+fn connect_to(options: &LedgerOptions) -> Result<Connection, LedgerError> {
     let sql = |error| sql_error("open", &options.path, error);
     let connection = Connection::open_with_flags(&options.path, WRITE_FLAGS).map_err(sql)?;
     harden(&connection).map_err(sql)?;
     // Until chain and guard are checked, not even a close may touch the files.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(sql)?;
-    Ok((connection, slots))
+    Ok(connection)
 }
 
 /// Makes the guard of a ledger that is about to be made, before its tables: a ledger without a guard is then never a new
@@ -92,7 +100,8 @@ fn guard_of_new(
     read.map_err(|error| io_error("make the guard", &options.guard_path, error))
 }
 
-fn signed_genesis(options: &LedgerOptions) -> Result<SignedHead, LedgerError> {
+/// The signed head of a ledger before its first record.
+pub(super) fn signed_genesis(options: &LedgerOptions) -> Result<SignedHead, LedgerError> {
     SignedHead::sign(&options.house, Head::genesis(&options.house), Epoch::default(), options.signer.as_ref())
         .map_err(|fault| LedgerError::Signing { source: Arc::new(fault) })
 }
@@ -160,6 +169,28 @@ pub(super) fn check_chain(connection: &Connection, options: &LedgerOptions) -> R
         Some(newest) => Ok(newest),
         None => signed_genesis(options),
     }
+}
+
+/// Connects to a ledger and checks that it is this house's, whatever its guard knows; `None` where there is no file, or one
+/// without tables. Changes nothing.
+pub(super) fn connect_if_there(options: &LedgerOptions) -> Result<Option<Connection>, LedgerError> {
+    if std::fs::metadata(&options.path).map_or(true, |metadata| metadata.len() == 0) {
+        return Ok(None);
+    }
+    let mut connection = connect_to(options)?;
+    if schema::is_blank(&connection).map_err(|error| sql_error("open", &options.path, error))? {
+        return Ok(None);
+    }
+    prepare(&mut connection, options, None)?;
+    Ok(Some(connection))
+}
+
+/// Makes the tables of a ledger that is gone, whatever its guard knows.
+pub(super) fn connect_and_create(options: &LedgerOptions) -> Result<Connection, LedgerError> {
+    make_file(options)?;
+    let mut connection = connect_to(options)?;
+    create(&mut connection, options).map_err(|error| sql_error("make", &options.path, error))?;
+    Ok(connection)
 }
 
 /// The newest snapshot whose signature counts and whose record is in the chain.
@@ -268,7 +299,7 @@ fn connect_reader(options: &LedgerOptions) -> Result<Connection, LedgerError> {
 }
 
 /// Chain and guard are checked: from here on the files may change.
-fn allow_writes(connection: &Connection) -> rusqlite::Result<()> {
+pub(super) fn allow_writes(connection: &Connection) -> rusqlite::Result<()> {
     use_wal(connection)?;
     connection.pragma_update(None, "journal_size_limit", WAL_BYTES_KEPT)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;

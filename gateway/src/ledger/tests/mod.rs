@@ -5,6 +5,7 @@ mod every_byte;
 mod guard;
 mod histories;
 mod kill;
+mod lost;
 mod memory;
 mod store;
 mod tail;

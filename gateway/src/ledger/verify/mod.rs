@@ -1,6 +1,7 @@
 //! Offline verification: reads a ledger's files, changes none, and lists everything that is wrong with them.
 
 mod problem;
+mod scan;
 mod walk;
 
 use std::{
@@ -11,12 +12,13 @@ use std::{
 use rusqlite::Connection;
 
 use super::{
-    GuardConflict, Head, HeadVerifier, LedgerError, Record, Sequence, SignedHead,
+    GuardConflict, Head, HeadPlace, HeadVerifier, LedgerError, Record, RecordHash, Sequence, SignedHead,
     chain::ChainWalk,
     guard::{GuardSlots, Slot},
     sqlite::{connect_read_only, integrity_problems, rows, schema, sql_error, with_ending},
 };
 pub use problem::Problem;
+pub use scan::{Scanned, house_offline, scan_offline};
 pub(super) use walk::walk;
 
 /// What to verify, and against what.
@@ -185,6 +187,31 @@ fn place(connection: &Connection, house: &str, end: Head, head: Head) -> rusqlit
         // A hole in the chain, reported as such.
         None => Place::Off(end),
     })
+}
+
+/// Where a head of the house is in the chain that ends at `end`.
+pub(super) fn known_place(connection: &Connection, house: &str, end: Head, head: Head) -> rusqlite::Result<HeadPlace> {
+    Ok(match place(connection, house, end, head)? {
+        Place::OnChain => HeadPlace::OnChain,
+        Place::Beyond => HeadPlace::Beyond,
+        Place::Off(_) => HeadPlace::Off,
+    })
+}
+
+/// Where heads of the ledger's house are in it, in the same order; changing nothing, also while a node writes.
+///
+/// # Errors
+/// The file cannot be opened or read.
+pub fn places_offline(path: &Path, heads: &[Head]) -> Result<Vec<HeadPlace>, LedgerError> {
+    let read = || -> rusqlite::Result<Vec<HeadPlace>> {
+        let connection = connect_read_only(path)?;
+        let house = rows::house(&connection)?;
+        let end: Option<i64> = connection.query_row("SELECT max(seq) FROM records", [], |row| row.get(0))?;
+        let seq = Sequence(end.and_then(|end| u64::try_from(end).ok()).unwrap_or(0));
+        let end = Head { seq, hash: RecordHash::genesis(&house) };
+        heads.iter().map(|head| known_place(&connection, &house, end, *head)).collect()
+    };
+    read().map_err(|error| sql_error("read", path, error))
 }
 
 fn inspect(options: &VerifyOptions, slots: Option<&GuardSlots>, report: &mut VerifyReport) -> rusqlite::Result<()> {

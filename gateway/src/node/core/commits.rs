@@ -31,17 +31,22 @@ impl Core {
         self.append_held(held, waiting);
     }
 
-    pub(super) fn append_held(&mut self, held: Held, waiting: Waiting) {
+    pub(super) fn append_held(&mut self, mut held: Held, waiting: Waiting) {
+        // A restart must remember what the other house signed last.
+        let newest = self.context.catalog.read().peer_head.clone();
+        if held.keeping.peer_head.is_none() && newest != self.peer_head_on_record {
+            held.keeping.peer_head.clone_from(&newest);
+            self.peer_head_on_record = newest;
+        }
         self.append(vec![Pending { entry: Entry::Evidence(Arc::new(held)), version: None, waiting }]);
     }
 
     pub(super) fn append(&mut self, pending: Vec<Pending>) {
-        if let Some(reason) = &self.held {
-            for pending in pending {
-                tracing::error!(%reason, "not recorded");
-                pending.waiting.fail(&RequestError::Precondition(reason.clone()));
-            }
-            return;
+        // Whatever is appended has its head signed: on a ledger that lost its end that would be a second history.
+        let refusal = self.context.catalog.read().refusal_to_sign.clone();
+        if let Some(reason) = refusal {
+            tracing::error!(%reason, "not recorded");
+            return pending.into_iter().for_each(|one| one.waiting.fail(&RequestError::Precondition(reason.clone())));
         }
         // As the ledger keeps it, so that a replay tells the same times.
         let now = self.context.clock.now();
@@ -57,7 +62,7 @@ impl Core {
 
     pub(super) fn on_durable(&mut self, pending: Pending, recorded_at: Timestamp) {
         let Pending { entry, version, waiting } = pending;
-        let mut facts = match entry.facts() {
+        let mut facts = match entry.facts(self.context.us) {
             Ok(facts) => facts,
             // Invariant: the record was made here from checked parts.
             Err(error) => return tracing::error!(%error, "a record of this node cannot be read"),

@@ -64,7 +64,31 @@ impl Core {
         }
     }
 
+    /// Signs nothing that binds this house in a round before the other house has said how far it holds this house's word:
+    /// the ledger may be an old copy, and its guard with it.
     pub(super) fn draft(&mut self, draft: Draft) {
+        let binds = matches!(draft, Draft::Claim { .. } | Draft::Statement { .. } | Draft::Decline { .. });
+        match &mut self.unheard {
+            Some(unheard) if binds => unheard.push(draft),
+            _ => self.carry_out_draft(draft),
+        }
+    }
+
+    /// The other house has said how far it holds this house's word: what waited for that is signed, as far as it stands.
+    pub(super) fn sign_what_waited(&mut self) {
+        for draft in self.unheard.take().unwrap_or_default() {
+            if let Draft::Claim { cycle, .. } | Draft::Statement { cycle, .. } | Draft::Decline { cycle, .. } = draft
+                && self.workshop.guard_is_reached(cycle)
+            {
+                self.on_event(&Event::GuardReached(cycle));
+            }
+            if self.machine.still_stands(&draft) {
+                self.carry_out_draft(draft);
+            }
+        }
+    }
+
+    fn carry_out_draft(&mut self, draft: Draft) {
         match draft {
             Draft::Manifest { cycle, revision } => self.workshop.freeze(cycle, revision),
             Draft::Claim { cycle, round, .. } => {
@@ -87,7 +111,7 @@ impl Core {
                 self.append_evidence(drafts::decline(cycle, round), Keeping::default(), Waiting::Nobody);
             }
             Draft::CutOff { cycle } => {
-                let entry = Entry::CutOff { cycle, at: self.context.clock.now() };
+                let entry = Entry::CutOff { cycle, at: self.context.clock.now(), is_restored: false };
                 self.append(vec![Pending { entry, version: None, waiting: Waiting::Nobody }]);
             }
             Draft::Outcome { cycle, outcome } => {

@@ -15,6 +15,7 @@ use std::{
     sync::Arc,
 };
 
+use crossmargin::v1;
 use jiff::{Timestamp, civil::Date};
 use tokio::sync::{mpsc, oneshot};
 
@@ -32,7 +33,7 @@ use crate::{
         cycle_id::{CycleId, Round},
         digest::Digest,
         evidence::{Evidence, MarketManifest, Statement},
-        fact::{Event, Fact},
+        fact::{Draft, Event, Fact},
         machine::Machine,
         registry::Registry,
     },
@@ -50,8 +51,6 @@ pub(crate) struct Core {
     context: Arc<Context>,
     machine: Machine,
     workshop: Workshop,
-    /// Why the ledger takes no appends since it was opened. It is read all the same: nothing may end the node for it.
-    held: Option<String>,
     /// The place of the next record.
     next: Sequence,
     /// The newest record when the last snapshot of the state was asked for.
@@ -75,6 +74,11 @@ pub(crate) struct Core {
     matched: HashMap<Digest, (Statement, Digest)>,
     /// Openings on their way to the disk, with more callers that asked for the same.
     opening: HashMap<CycleId, Vec<Reply<()>>>,
+    /// What the rules asked to sign since the start, while the other house has not said yet how far it holds this house's
+    /// word; `None` once it has.
+    unheard: Option<Vec<Draft>>,
+    /// The newest head of the other house's ledger that is on record, or on its way.
+    peer_head_on_record: Option<v1::LedgerHead>,
     /// Operators who wait for the outcome of a cycle that they cut off.
     cutting_off: HashMap<CycleId, Vec<Reply<()>>>,
 }
@@ -90,14 +94,13 @@ pub(crate) struct Replayed {
 impl Core {
     pub(crate) fn new(context: Arc<Context>, replayed: Replayed, internal: mpsc::UnboundedSender<Input>) -> Self {
         let commits = spawn_commits(&context, internal.clone());
-        let (registry_ahead, book_version, directions_ahead) = {
+        let (registry_ahead, book_version, directions_ahead, peer_head_on_record) = {
             let catalog = context.catalog.read();
             let book_version = catalog.book().map_or(0, |book| book.version);
-            (catalog.registry.as_ref().clone(), book_version, catalog.directions.clone())
+            (catalog.registry.as_ref().clone(), book_version, catalog.directions.clone(), catalog.peer_head.clone())
         };
         Self {
             workshop: Workshop::new(Arc::clone(&context), internal),
-            held: context.ledger.standing().refusal(),
             context,
             machine: replayed.machine,
             next: replayed.next,
@@ -112,6 +115,8 @@ impl Core {
             computed: HashMap::new(),
             matched: HashMap::new(),
             opening: HashMap::new(),
+            unheard: Some(Vec::new()),
+            peer_head_on_record,
             cutting_off: HashMap::new(),
         }
     }
@@ -156,9 +161,9 @@ impl Core {
             }
             Input::OpenCycle { cycle, as_of, cut_off, reply } => self.open_cycle(cycle, as_of, cut_off, reply),
             Input::CutOff { cycle, reply } => self.cut_off(cycle, reply),
-            Input::Received { held, reply } => self.receive(*held, reply),
-            Input::Greeted { own_head, peer_head, known_registry_sequence, taken } => {
-                self.greeted(own_head, peer_head, known_registry_sequence);
+            Input::Received { held, peer_head, reply } => self.receive(*held, peer_head, reply),
+            Input::Greeted { own_word, peer_head, known_registry_sequence, taken } => {
+                self.greeted(own_word, peer_head.as_ref(), known_registry_sequence);
                 if let Some(taken) = taken {
                     // Who has stopped waiting needs no word.
                     let _ = taken.send(());

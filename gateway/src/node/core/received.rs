@@ -14,15 +14,20 @@ use crate::{
     node::{
         drafts,
         entry::Held,
+        heads::OwnWord,
         input::{Pending, Receipt, Waiting},
     },
 };
 
 impl Core {
-    pub(super) fn receive(&mut self, held: Held, reply: oneshot::Sender<Receipt>) {
-        if self.held.is_some() {
-            // Without a receipt the other house delivers again: the evidence is here once the ledger is whole.
-            drop(reply);
+    pub(super) fn receive(
+        &mut self,
+        mut held: Held,
+        peer_head: Option<v1::LedgerHead>,
+        reply: oneshot::Sender<Receipt>,
+    ) {
+        if self.context.catalog.read().refusal_to_sign.is_some() {
+            // No receipt: the other house delivers it again once this house takes records.
             return;
         }
         if held.by == self.context.us {
@@ -36,8 +41,15 @@ impl Core {
             drop(reply.send(Receipt::Refused(reason)));
             return;
         }
+        let us = self.context.us;
+        if held.recovery().is_some() {
+            // From this record on the head that came with it counts, not those that the other house lost.
+            held.keeping.peer_head = peer_head;
+        } else if let Some(head) = &peer_head {
+            self.note_peer_head(head);
+        }
         // Invariant: all facts of one piece of evidence share its verdict; the last one decides.
-        let Some(fact) = held.facts().last().copied() else { return };
+        let Some(fact) = held.facts(us).last().copied() else { return };
         if let Some(waiting) = self.receiving.get_mut(&fact) {
             waiting.push(reply);
             return;
@@ -51,6 +63,18 @@ impl Core {
                 {
                     drop(reply.send(Receipt::Refused(error.to_string())));
                     return;
+                }
+                if let Some(recovery) = held.recovery() {
+                    let (kept, restored) = (recovery.kept.sequence, recovery.restored_count);
+                    tracing::error!(
+                        kept,
+                        restored,
+                        "ALARM: the other house lost the end of its ledger behind record {kept} and took up {restored} pieces \
+                         of evidence from this house; what it had signed and not sent is gone"
+                    );
+                    // At once: no record behind this one may have a head that was lost.
+                    self.context.catalog.write().peer_head.clone_from(&held.keeping.peer_head);
+                    self.peer_head_on_record.clone_from(&held.keeping.peer_head);
                 }
                 self.receiving.insert(fact, Vec::new());
                 self.append_held(held, Waiting::Peer(vec![reply], Receipt::Recorded));
@@ -87,37 +111,47 @@ impl Core {
         self.machine.judge(fact)
     }
 
-    /// Compares this house's ledger with its own word to the other house, and sends what the other house lacks.
+    /// Takes what the other house says of this house's word and of its own, and sends what it lacks of the registry log.
     pub(super) fn greeted(
         &mut self,
-        own_head: Option<v1::LedgerHead>,
-        peer_head: Option<v1::LedgerHead>,
+        own_word: OwnWord,
+        peer_head: Option<&v1::LedgerHead>,
         known_registry_sequence: u64,
     ) {
         let us = self.context.us;
-        let last = {
+        let (is_refusing, last) = {
             let mut catalog = self.context.catalog.write();
-            let told = own_head.map_or(0, |head| head.sequence);
-            let held = catalog.own_head().sequence;
-            if told > held && catalog.refusal_to_sign.is_none() {
-                let reason = format!(
-                    "the other house holds this house's word up to record {told}, but the ledger ends at {held}: it lost \
-                     its tail. Nothing is signed. Put back the newest copy of the ledger and run `crossmargin ledger verify \
-                     --config FILE --other DIR`; see docs/ledger.md, \"Restoring\""
-                );
+            if let OwnWord::Lost(reason) = own_word
+                && catalog.refusal_to_sign.is_none()
+            {
                 tracing::error!(%reason, "ALARM: the node refuses to sign");
                 catalog.refusal_to_sign = Some(reason);
             }
-            let is_newer =
-                |head: &v1::LedgerHead| catalog.peer_head.as_ref().is_none_or(|h| h.sequence < head.sequence);
-            if let Some(head) = peer_head.filter(is_newer) {
-                catalog.peer_head = Some(head);
-            }
-            catalog.registry.sequence(us)
+            (catalog.refusal_to_sign.is_some(), catalog.registry.sequence(us))
         };
+        if let Some(head) = peer_head {
+            self.note_peer_head(head);
+        }
+        if is_refusing {
+            self.unheard = None;
+        }
         // They go before everything else that waits: without them the other house would compute a round without links.
         for sequence in known_registry_sequence.saturating_add(1)..=last {
             self.send(&Fact::Registry { by: us, sequence });
+        }
+        self.sign_what_waited();
+    }
+
+    /// Notes the newest head of the other house's ledger, which that house signed.
+    fn note_peer_head(&self, head: &v1::LedgerHead) {
+        let noted = self.context.catalog.write().note_peer_head(head);
+        if let Err(held) = noted {
+            tracing::error!(
+                sequence = head.sequence,
+                held = hex::encode(&held.hash),
+                told = hex::encode(&head.hash),
+                "ALARM: the other house has signed two different histories of its ledger"
+            );
         }
     }
 }

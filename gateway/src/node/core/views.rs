@@ -28,10 +28,15 @@ impl Core {
                 | Fact::Declined { cycle, .. }
                 | Fact::CutOff { cycle }
                 | Fact::Outcome { cycle, .. }
-                | Fact::Contradiction { cycle } => self.refresh(*cycle),
+                | Fact::Contradiction { cycle }
+                | Fact::Halted { cycle } => self.refresh(*cycle),
                 // Nobody watching is fine.
                 Fact::Registry { .. } => drop(self.context.registry_news.send(())),
-                Fact::Adopted { .. } | Fact::LinksChanged { .. } | Fact::Market { .. } | Fact::Book { .. } => {}
+                Fact::Adopted { .. }
+                | Fact::LinksChanged { .. }
+                | Fact::Market { .. }
+                | Fact::Book { .. }
+                | Fact::Recovered { .. } => {}
             }
         }
     }

@@ -86,6 +86,7 @@ fn every_cause_of_a_fall_back_is_named_with_a_remedy() {
         C::ComputationFailed,
         C::ArrangementDiffers,
         C::OutOfTime,
+        C::LedgerRecovered,
     ] {
         let mut record = opened();
         record.outcomes[US] = Some(Outcome::FallenBack(cause));

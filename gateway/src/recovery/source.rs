@@ -1,0 +1,158 @@
+//! What the other house holds, read from its node or from an export of its ledger, and believed by its signatures alone.
+
+use std::{
+    fs::File,
+    io::{BufRead, BufReader},
+    path::Path,
+    sync::Arc,
+};
+
+use crossmargin::v1;
+use jiff::Timestamp;
+
+use super::{RecoverError, export::Line, story::Told};
+use crate::{
+    arrangement::{envelope, leg::Leg, terms::Arrangement},
+    identity::{HouseId, VerifyingKeys},
+    ledger::SignedHead,
+    node::{
+        entry::{Entry, Held, Keeping},
+        heads,
+    },
+    peer::link::Link,
+    wire,
+};
+
+/// The other house's word of both houses' story.
+#[derive(Debug, Default)]
+pub(super) struct Source {
+    /// Heads of this house's ledger that the other house holds; this house signed them.
+    pub(super) heads: Vec<SignedHead>,
+    /// The newest head of the other house's own ledger, which it signed.
+    pub(super) peer_head: Option<v1::LedgerHead>,
+    /// Evidence of both houses in the order of the other house's ledger.
+    pub(super) told: Vec<Told>,
+    /// What was not believed, and why.
+    pub(super) problems: Vec<String>,
+}
+
+/// Believes what is read, piece by piece.
+pub(super) struct Reader {
+    pub(super) us: Leg,
+    pub(super) arrangement: Arc<Arrangement>,
+    pub(super) keys: VerifyingKeys,
+}
+
+impl Reader {
+    /// Reads from the other house's node.
+    ///
+    /// # Errors
+    /// The node does not answer, refuses, or breaks off.
+    pub(super) async fn read_peer(&self, link: &Link) -> Result<Source, RecoverError> {
+        let parties = &self.arrangement.parties;
+        let request = v1::ReadSharedRequest {
+            house: parties.houses[self.us].to_string(),
+            arrangement_digest: wire::bytes_of(self.arrangement.digest()),
+        };
+        let failed = |status: tonic::Status| RecoverError::Peer {
+            house: parties.houses[self.us.other()].to_string(),
+            reason: format!("{}: {}", status.code(), status.message()),
+        };
+        let mut stream = link.read_shared(request).await.map_err(failed)?;
+        let mut source = Source::default();
+        while let Some(part) = stream.message().await.map_err(failed)? {
+            for evidence in part.evidence {
+                let at = Timestamp::from_millisecond(evidence.recorded_at_ms).unwrap_or(Timestamp::MIN);
+                self.take(evidence.envelope.unwrap_or_default(), at, &mut source);
+            }
+            if let Some(own_head) = part.own_head {
+                part.caller_heads.iter().for_each(|head| self.take_head(head, &mut source));
+                source.peer_head = self.peer_head(own_head, &mut source.problems);
+                return Ok(source);
+            }
+        }
+        // The heads come last: without them something is missing.
+        Err(failed(tonic::Status::unavailable("its answer ended too early; run the command again")))
+    }
+
+    /// Reads from an export of the other house's ledger.
+    ///
+    /// # Errors
+    /// The file cannot be read, or a line is not of an export.
+    pub(super) fn read_export(&self, path: &Path) -> Result<Source, RecoverError> {
+        let wrong = |reason: String| RecoverError::Setup(format!("{}: {reason}", path.display()));
+        let file = File::open(path).map_err(|error| wrong(error.to_string()))?;
+        let mut source = Source::default();
+        for (number, line) in (1..).zip(BufReader::new(file).lines()) {
+            let at_line = |reason: &dyn std::fmt::Display| wrong(format!("line {number}: {reason}"));
+            let line = line.map_err(|error| at_line(&error))?;
+            match serde_json::from_str(&line).map_err(|error| at_line(&error))? {
+                Line::Ledger { house, .. } => {
+                    let expected = &self.arrangement.parties.houses[self.us.other()];
+                    if house != expected.as_str() {
+                        return Err(wrong(format!("it is the ledger of {house}, but that of {expected} is needed")));
+                    }
+                }
+                Line::Record(record) => {
+                    let body = hex::decode(&record.body).map_err(|error| at_line(&error))?;
+                    let entry = Entry::decode(&body, &self.arrangement.parties).map_err(|error| at_line(&error))?;
+                    let at = Timestamp::from_millisecond(record.recorded_at_ms).unwrap_or(Timestamp::MIN);
+                    let at = entry.happened_at(at);
+                    if let Entry::Evidence(held) = entry {
+                        if let Some(head) = &held.keeping.peer_head {
+                            // Of those on record the last one counts.
+                            source.heads.clear();
+                            self.take_head(head, &mut source);
+                        }
+                        self.take(held.envelope.clone(), at, &mut source);
+                    }
+                }
+                Line::Head(head) => {
+                    let head = head.to_wire().map_err(|error| at_line(&error))?;
+                    source.peer_head = self.peer_head(head, &mut source.problems);
+                }
+                Line::Guard(_) => {}
+            }
+        }
+        Ok(source)
+    }
+
+    fn take(&self, envelope: v1::SignedEnvelope, at: Timestamp, source: &mut Source) {
+        let opened = envelope::open(&envelope, &self.arrangement.parties, |house, key_id, bytes, signature| {
+            let house = HouseId::new(house.as_str()).map_err(|error| error.to_string())?;
+            let key_id = key_id.parse().map_err(|error| format!("{error}"))?;
+            self.keys.verify(&house, key_id, at, bytes, signature).map_err(|error| error.to_string())
+        });
+        match opened {
+            Ok(opened) => {
+                let keeping = Keeping { restored_at: Some(at), ..Keeping::default() };
+                let (by, digest, evidence) = (opened.signer, opened.digest, opened.evidence);
+                source.told.push(Told { held: Held { by, digest, envelope, evidence, keeping }, at });
+            }
+            Err(error) => {
+                let (house, kind) = (&envelope.house, envelope.kind().as_str_name());
+                source.problems.push(format!("{kind} of {house}, which the other house recorded at {at}: {error}"));
+            }
+        }
+    }
+
+    fn take_head(&self, head: &v1::LedgerHead, source: &mut Source) {
+        match heads::believe(&self.arrangement.parties, &self.keys, self.us, head) {
+            Ok(head) => source.heads.push(head),
+            Err(error) => source.problems.push(format!(
+                "the other house says that this house signed the head of record {}: {error}",
+                head.sequence
+            )),
+        }
+    }
+
+    fn peer_head(&self, head: v1::LedgerHead, problems: &mut Vec<String>) -> Option<v1::LedgerHead> {
+        match heads::believe(&self.arrangement.parties, &self.keys, self.us.other(), &head) {
+            Ok(_) => Some(head),
+            Err(error) => {
+                problems.push(format!("the other house's own head, record {}: {error}", head.sequence));
+                None
+            }
+        }
+    }
+}
