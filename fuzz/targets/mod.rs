@@ -33,6 +33,7 @@ pub struct Target {
     /// Holds the parser to its laws on these bytes.
     pub check: fn(&[u8]) -> Verdict,
     /// Real values that it accepts, each with a name.
+    #[allow(dead_code, reason = "the test writes them, a fuzzer reads the files")]
     pub seeds: fn() -> Vec<(String, Vec<u8>)>,
 }
 
