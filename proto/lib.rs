@@ -1,7 +1,9 @@
 //! The wire contract of crossmargin: package `crossmargin.v1` as generated types, clients and servers.
-#![allow(missing_docs, clippy::all, unreachable_pub, reason = "generated from proto/, which documents every field")]
+
+pub mod bounded;
 
 /// Package `crossmargin.v1`.
+#[allow(missing_docs, clippy::all, unreachable_pub, reason = "generated from proto/, which documents every field")]
 pub mod v1 {
     tonic::include_proto!("crossmargin.v1");
 }

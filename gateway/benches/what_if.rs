@@ -12,6 +12,7 @@ mod support;
 use std::{
     collections::BTreeSet,
     hint::black_box,
+    num::NonZeroU32,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -26,7 +27,10 @@ use gateway::{
     blobs::MemoryBlobStore,
     config::Config,
     csv_book::Book,
-    identity::{Limits, NodeTls, Role, TcpDial, channel},
+    identity::{
+        Limits, NodeTls, Role, TcpDial, channel,
+        limits::{Rate, RoleRates},
+    },
     ledger::MemoryLedger,
     market::Items,
     node::{self, Handle, Parts, Running},
@@ -254,7 +258,13 @@ async fn start(houses: &Houses, leg: Leg) -> Running {
     let tls = NodeTls::load(config.server_files(), config.peer_files()).unwrap();
     let signing_key = config.signing_key().unwrap();
     let verifying_keys = config.verifying_keys(&signing_key).unwrap();
-    let limits = Limits { analysis_calls_per_second: UNLIMITED, analysis_burst: UNLIMITED, ..Limits::default() };
+    let unlimited = NonZeroU32::new(UNLIMITED).unwrap();
+    let limits = Limits {
+        analysis_calls_per_second: UNLIMITED,
+        analysis_burst: UNLIMITED,
+        calls: RoleRates::equal(Rate { per_second: unlimited, burst: unlimited }),
+        ..Limits::default()
+    };
     let listener = TcpListener::bind(config.listen).await.unwrap();
     let arrangement = Arrangement::from_toml(&std::fs::read_to_string(&config.arrangement).unwrap()).unwrap();
     let running = node::start(Parts {

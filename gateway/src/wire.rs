@@ -2,8 +2,12 @@
 
 use std::fmt;
 
+use crossmargin::bounded::{self, DecodeError};
 use jiff::{Timestamp, civil::Date};
-use prost::bytes::Bytes;
+use prost::{
+    Message, Name,
+    bytes::{Buf, Bytes},
+};
 
 use crate::arrangement::{cycle_id::iso_date, digest::Digest};
 
@@ -59,4 +63,16 @@ pub fn to_timestamp(at: Timestamp) -> prost_types::Timestamp {
 #[must_use]
 pub fn bytes_of(digest: Digest) -> Bytes {
     Bytes::copy_from_slice(digest.as_bytes())
+}
+
+/// What stored content or evidence may take decoded, in bytes. Content is not a message of a call: a market's item may have
+/// 64 MiB, so that it may take more; and what the other house sent must not take what it likes.
+pub const CONTENT_DECODED_BYTES_MAX: usize = 512 << 20;
+
+/// Decodes content or evidence, which may have come from the other house, within [`CONTENT_DECODED_BYTES_MAX`].
+///
+/// # Errors
+/// The bytes are no such message, or it would take more.
+pub fn decode<M: Message + Name + Default>(bytes: impl Buf) -> Result<M, DecodeError> {
+    bounded::decode(bytes, CONTENT_DECODED_BYTES_MAX)
 }

@@ -1,4 +1,21 @@
-//! Numbers as people read them.
+//! Numbers and errors as people read them.
+
+use std::{error::Error, fmt::Write as _};
+
+/// An error with its causes, each told once.
+#[must_use]
+pub fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let told = cause.to_string();
+        if !text.contains(&told) {
+            let _ = write!(text, ": {told}");
+        }
+        next = cause.source();
+    }
+    text
+}
 
 /// A decimal amount with separators: `1234567.50` is `1,234,567.50`. What is no amount stays as it is.
 #[must_use]

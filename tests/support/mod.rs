@@ -18,7 +18,7 @@ use std::{
     fs,
     net::TcpListener,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
@@ -111,19 +111,27 @@ impl Houses {
     }
 
     fn spawn(&mut self, leg: Leg) {
+        let mut command = Command::new(&self.binary);
+        command.args(["node", "--config"]).arg(self.config(leg));
+        self.spawn_as(leg, command);
+    }
+
+    /// Starts a node by another command, which logs into the same file, and does not wait for it.
+    pub fn spawn_as(&mut self, leg: Leg, mut command: Command) {
         let log = fs::File::options().create(true).append(true).open(self.log(leg)).unwrap();
-        let child = Command::new(&self.binary)
-            .args(["node", "--config"])
-            .arg(self.config(leg))
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .spawn()
-            .unwrap();
+        let child = command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
         self.processes[leg] = Some(child);
     }
 
-    async fn wait_until_serving(&mut self, leg: Leg) {
+    /// How a node's process has ended, where it has ended by itself.
+    pub fn ended(&mut self, leg: Leg) -> Option<ExitStatus> {
+        let status = self.processes[leg].as_mut()?.try_wait().unwrap()?;
+        self.processes[leg] = None;
+        Some(status)
+    }
+
+    /// Waits until a node answers.
+    pub async fn wait_until_serving(&mut self, leg: Leg) {
         let begin = Instant::now();
         loop {
             if let Some(status) = self.processes[leg].as_mut().and_then(|child| child.try_wait().unwrap()) {
@@ -147,7 +155,7 @@ impl Houses {
 
     /// Stops a node with SIGTERM and waits for it; its exit status. The runtime goes on meanwhile, so that clients can
     /// answer the node's farewell.
-    pub async fn stop(&mut self, leg: Leg) -> std::process::ExitStatus {
+    pub async fn stop(&mut self, leg: Leg) -> ExitStatus {
         let mut child = self.processes[leg].take().expect("the node runs");
         let pid = child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
@@ -162,6 +170,11 @@ impl Houses {
     /// The folder of keys, configurations and data.
     pub fn directory(&self) -> &Path {
         self.directory.path()
+    }
+
+    /// The process of a house's node.
+    pub fn pid(&self, leg: Leg) -> u32 {
+        self.processes[leg].as_ref().expect("the node runs").id()
     }
 
     /// The port of a house's node.

@@ -6,8 +6,7 @@
 use std::{num::NonZeroU32, time::Duration};
 
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt};
+use tonic::Status;
 
 use super::{
     status::blocking,
@@ -15,7 +14,7 @@ use super::{
 };
 use crate::{
     analysis::{DAYS_MAX, NEW_INSTRUMENTS_MAX},
-    identity::{CallRates, ClientIdentity, Limits, limits::COST_MAX, rate::TooOften},
+    identity::{CallRates, ClientIdentity, Limits, calls::exhausted, limits::COST_MAX, rate::TooOften},
     seam::Executor,
 };
 
@@ -64,7 +63,7 @@ const QUEUE_RETRY: Duration = Duration::from_secs(1);
 
 impl Gate {
     pub(super) fn new(limits: &Limits, executor: Executor) -> Self {
-        Self { rates: CallRates::new(limits), turns: Turns::new(limits), executor }
+        Self { rates: CallRates::of_analyses(limits), turns: Turns::new(limits), executor }
     }
 
     /// Does a piece of work for a caller when its turn comes, off the threads that serve. A caller that goes away while
@@ -117,19 +116,13 @@ fn too_often(error: TooOften) -> Status {
     }
 }
 
-/// A refusal that says when to try again: in words, and as `google.rpc.RetryInfo`.
-fn exhausted(why: &str, retry_after: Duration) -> Status {
-    // Up to the next tenth of a second, so that who keeps to the words comes through.
-    let tenths = retry_after.as_millis().div_ceil(100);
-    let message = format!("{why}: try again in {}.{} seconds", tenths / 10, tenths % 10);
-    Status::with_error_details(Code::ResourceExhausted, message, ErrorDetails::with_retry_info(Some(retry_after)))
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::{Arc, mpsc};
 
     use tokio::sync::oneshot;
+    use tonic::Code;
+    use tonic_types::StatusExt;
 
     use super::*;
     use crate::analysis::AnalysisError;

@@ -4,7 +4,6 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use crossmargin::v1::{self, market_data_service_server::MarketDataService};
 use jiff::civil::Date;
-use prost::Message;
 use tonic::{Code, Request, Response, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -126,5 +125,5 @@ fn read_item(context: &Context, digest: Digest) -> Result<v1::MarketItem, ReadEr
     let bytes = bytes.ok_or_else(|| {
         ReadError::NotFound(format!("content {digest} is named by its house but has not been fetched yet; ask again"))
     })?;
-    v1::MarketItem::decode(bytes).map_err(|error| ReadError::Damaged(format!("content {digest}: {error}")))
+    wire::decode(bytes).map_err(|error| ReadError::Damaged(format!("content {digest}: {error}")))
 }

@@ -72,6 +72,8 @@ struct Gathering {
 
 /// Names in the dictionaries of all parts, at most: every row may bring its account and its instrument anew.
 const NAMES_MAX: usize = 2 * intake::POSITIONS_MAX;
+/// Bytes of a name that is kept until all are checked: longer than any account or instrument may be.
+const NAME_BYTES_MAX: usize = 128;
 
 impl Gathering {
     fn add(&mut self, message: v1::SubmitSnapshotRequest) -> Result<(), Status> {
@@ -85,6 +87,7 @@ impl Gathering {
             }
             Part::Header(header) => {
                 self.count(header.flat_accounts.len(), 0)?;
+                bounded("flat_accounts", &header.flat_accounts)?;
                 self.header = Some(header);
             }
             Part::Positions(columns) => {
@@ -92,6 +95,8 @@ impl Gathering {
                 let rows = columns.quantities.len().max(columns.instrument_indexes.len());
                 let names = columns.accounts.len().max(columns.position_counts.len()) + columns.instruments.len();
                 self.count(rows, names)?;
+                bounded("accounts", &columns.accounts)?;
+                bounded("instruments", &columns.instruments)?;
                 self.positions.push(columns);
             }
             Part::Repos(columns) => {
@@ -106,6 +111,8 @@ impl Gathering {
                 ];
                 let rows = lengths.into_iter().max().unwrap_or_default();
                 self.count(rows, columns.accounts.len() + columns.collateral.len())?;
+                bounded("accounts", &columns.accounts)?;
+                bounded("collateral", &columns.collateral)?;
                 self.repos.push(columns);
             }
         }
@@ -131,6 +138,17 @@ impl Gathering {
     fn finish(self) -> Result<Snapshot, Status> {
         let header = self.header.ok_or_else(|| invalid("header", "is missing: it comes first"))?;
         Ok(Snapshot { header, positions: self.positions, repos: self.repos })
+    }
+}
+
+/// Refuses names that could be none by their length alone: a stream of them would be kept until its end.
+fn bounded(field: &str, names: &[String]) -> Result<(), Status> {
+    match names.iter().position(|name| name.len() > NAME_BYTES_MAX) {
+        None => Ok(()),
+        Some(place) => {
+            let reason = format!("has {} bytes: no name has more than {NAME_BYTES_MAX}", names[place].len());
+            Err(invalid(&format!("{field}[{place}]"), reason))
+        }
     }
 }
 
@@ -165,6 +183,19 @@ mod tests {
         let kept = gathered.positions.len();
         assert!(gathered.add(positions(2)).is_err());
         assert_eq!(gathered.positions.len(), kept);
+    }
+
+    #[test]
+    fn a_name_that_is_longer_than_any_is_refused_at_once_with_its_place() {
+        let mut gathered = Gathering::default();
+        gathered.add(header()).unwrap();
+        let columns = v1::PositionColumns {
+            accounts: vec!["A".repeat(NAME_BYTES_MAX), "A".repeat(NAME_BYTES_MAX + 1)],
+            ..Default::default()
+        };
+        let refused = gathered.add(v1::SubmitSnapshotRequest { part: Some(Part::Positions(columns)) }).unwrap_err();
+        assert!(refused.message().contains("accounts[1]"), "{refused}");
+        assert!(gathered.positions.is_empty());
     }
 
     #[test]

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     analysis::Analyst,
-    identity::{self, AdmissionLayer, Connections, Limits, Listen, NodeTls},
+    identity::{self, AdmissionLayer, CallsLayer, Connections, Limits, Listen, NodeTls},
     node::Handle,
     peer::service::PeerApi,
     reading::Reader,
@@ -86,7 +86,8 @@ pub async fn serve<L: Listen>(
     // The server answers each connection in a task of its own, which knows nothing of this one's span.
     let span = Span::current();
     let server = identity::server::server(limits).trace_fn(move |_| span.clone());
-    let router = server.layer(AdmissionLayer::new(table)).add_routes(routes.add_service(health));
+    let router =
+        server.layer(CallsLayer::new(limits)).layer(AdmissionLayer::new(table)).add_routes(routes.add_service(health));
     // Cancelled, it also ends streams that would go on for ever.
     let draining = handle.context.farewell.clone();
     let server = router.serve_with_incoming_shutdown(incoming, draining.clone().cancelled_owned());

@@ -140,6 +140,7 @@ impl Cycle {
         match newest {
             Some(record) if record.statements.both().is_some() => FallBackCause::StatementsDiffer,
             Some(record) if record.claims[peer].is_none() => FallBackCause::NoPeerClaim,
+            Some(record) if record.declined[us] || record.declined[peer] => FallBackCause::RoundDeclined,
             Some(record) if record.is_closed(us) => FallBackCause::NoPeerStatement,
             Some(_) => FallBackCause::OutOfTime,
             None if !own_inputs => FallBackCause::OwnInputsMissing,

@@ -57,6 +57,8 @@ pub enum FallBackCause {
     NoPeerClaim,
     /// The other house's statement did not arrive.
     NoPeerStatement,
+    /// One of the houses declined: what the other showed of its claim was not what it had signed.
+    RoundDeclined,
     /// The two statements were over different content.
     StatementsDiffer,
     /// The other house signed two different things for one round.
@@ -77,6 +79,7 @@ impl From<FallBackCause> for v1::FallBackCause {
             FallBackCause::OwnInputsMissing => Self::OwnInputsMissing,
             FallBackCause::NoPeerClaim => Self::NoPeerClaim,
             FallBackCause::NoPeerStatement => Self::NoPeerStatement,
+            FallBackCause::RoundDeclined => Self::RoundDeclined,
             FallBackCause::StatementsDiffer => Self::StatementsDiffer,
             FallBackCause::PeerEquivocated => Self::PeerEquivocated,
             FallBackCause::ComputationFailed => Self::ComputationFailed,
@@ -102,6 +105,7 @@ impl TryFrom<v1::FallBackCause> for FallBackCause {
             v1::FallBackCause::OwnInputsMissing => Ok(Self::OwnInputsMissing),
             v1::FallBackCause::NoPeerClaim => Ok(Self::NoPeerClaim),
             v1::FallBackCause::NoPeerStatement => Ok(Self::NoPeerStatement),
+            v1::FallBackCause::RoundDeclined => Ok(Self::RoundDeclined),
             v1::FallBackCause::StatementsDiffer => Ok(Self::StatementsDiffer),
             v1::FallBackCause::PeerEquivocated => Ok(Self::PeerEquivocated),
             v1::FallBackCause::ComputationFailed => Ok(Self::ComputationFailed),

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crossmargin::v1;
-use prost::{DecodeError, Message, bytes::Bytes};
+use crossmargin::{bounded::DecodeError, v1};
+use prost::{Message, bytes::Bytes};
 
 use super::{
     digest::Digest,
@@ -234,7 +234,7 @@ fn sum_agreed(leaves: &MarginTree, broken: &BTreeSet<&LinkId>) -> Result<Agreed,
 }
 
 fn read_leaf(link: &LinkId, bytes: &Bytes) -> Result<v1::MarginLeaf, MatchingError> {
-    v1::MarginLeaf::decode(bytes.clone()).map_err(|reason| MatchingError::Leaf { link: link.clone(), reason })
+    crate::wire::decode(bytes.clone()).map_err(|reason| MatchingError::Leaf { link: link.clone(), reason })
 }
 
 #[cfg(test)]

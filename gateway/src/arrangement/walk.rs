@@ -11,7 +11,7 @@ use std::{
 };
 
 use crossmargin::v1;
-use prost::{Message, bytes::Bytes};
+use prost::bytes::Bytes;
 
 use super::{
     digest::Digest,
@@ -275,7 +275,8 @@ fn child_of(child: &v1::TreeChild) -> Result<(u8, Digest), Fault> {
 }
 
 fn link_of(leaf: &Bytes) -> Result<LinkId, Fault> {
-    let leaf = v1::MarginLeaf::decode(leaf.clone()).map_err(|_| Fault::Malformed("it is no MarginLeaf"))?;
+    let leaf: v1::MarginLeaf =
+        crate::wire::decode(leaf.clone()).map_err(|_| Fault::Malformed("it is no MarginLeaf"))?;
     leaf.link_id.parse().map_err(|_| Fault::Malformed("its link_id is not a link"))
 }
 

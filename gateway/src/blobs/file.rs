@@ -231,7 +231,9 @@ fn take_lock(root: &Path) -> Result<File, BlobError> {
 fn storage(doing: &'static str, path: &Path, error: io::Error) -> BlobError {
     let path = path.to_owned();
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => BlobError::StorageFull { doing, path },
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            BlobError::StorageFull { doing, path }
+        }
         _ => BlobError::Storage { doing, path, source: Arc::new(error) },
     }
 }

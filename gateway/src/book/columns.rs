@@ -8,9 +8,12 @@ use rayon::prelude::*;
 use risk::instrument::{Instrument, InstrumentError};
 
 use super::{Accounts, Holding};
-use crate::arrangement::{
-    digest::Digest,
-    name::{AccountId, NameError},
+use crate::{
+    arrangement::{
+        digest::Digest,
+        name::{AccountId, NameError},
+    },
+    wire,
 };
 
 /// An account with its holdings, ascending by instrument.
@@ -123,7 +126,8 @@ fn columns_of(accounts: &[(&AccountId, &Arc<[Holding]>)]) -> v1::PositionColumns
 /// # Errors
 /// The bytes are no `PositionColumns`, or those accounts cannot be read.
 pub fn place(bytes: &[u8], account: &AccountId) -> Result<Ordering, ColumnsError> {
-    let columns = v1::PositionColumns::decode(bytes).map_err(|error| ColumnsError::Encoding(error.to_string()))?;
+    let columns: v1::PositionColumns =
+        wire::decode(bytes).map_err(|error| ColumnsError::Encoding(error.to_string()))?;
     let parse = |index: usize| -> Result<AccountId, ColumnsError> {
         let name = columns.accounts.get(index).ok_or(ColumnsError::Shape("a chunk has no account"))?;
         name.parse().map_err(|error| ColumnsError::Account { index, error })
@@ -143,7 +147,8 @@ pub fn place(bytes: &[u8], account: &AccountId) -> Result<Ordering, ColumnsError
 /// # Errors
 /// The first thing that is wrong, by row.
 pub fn read(bytes: &[u8]) -> Result<Vec<Held>, ColumnsError> {
-    let columns = v1::PositionColumns::decode(bytes).map_err(|error| ColumnsError::Encoding(error.to_string()))?;
+    let columns: v1::PositionColumns =
+        wire::decode(bytes).map_err(|error| ColumnsError::Encoding(error.to_string()))?;
     let total: u64 = columns.position_counts.iter().map(|count| u64::from(*count)).sum();
     if columns.accounts.len() != columns.position_counts.len() {
         return Err(ColumnsError::Shape("accounts and position_counts must have the same length"));

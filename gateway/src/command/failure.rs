@@ -5,6 +5,8 @@ use std::{error::Error, fmt::Write as _};
 use tonic::{Code, Response, Status};
 use tonic_types::StatusExt;
 
+use crate::words::chain;
+
 /// Why a command failed: what was tried, what is wrong, and everything that the node said, a line for each problem.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
@@ -109,20 +111,6 @@ fn said(status: &Status, message: &str) -> String {
     let cause = status.source().map(chain).filter(|cause| !cause.contains(message));
     let cause = cause.map(|cause| format!(" ({cause})"));
     format!("{what}: {message}{}", cause.unwrap_or_default())
-}
-
-/// An error with its causes, each told once.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let told = cause.to_string();
-        if !text.contains(&told) {
-            let _ = write!(text, ": {told}");
-        }
-        next = cause.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -49,6 +49,7 @@ use crate::{
     },
     blobs::BlobStore,
     market::Items,
+    wire,
 };
 
 /// What one round is computed from.
@@ -215,7 +216,7 @@ impl Computer {
     /// When they are not in the store, or damaged.
     pub fn read_leaves(&self, digest: Digest) -> Result<Vec<Bytes>, ComputeError> {
         let bytes = self.blob(digest)?;
-        Ok(v1::MarginLeaves::decode(bytes).map_err(ComputeError::new)?.leaves)
+        Ok(wire::decode::<v1::MarginLeaves>(bytes).map_err(ComputeError::new)?.leaves)
     }
 
     /// Builds the tree over leaves again.
@@ -255,7 +256,7 @@ impl Computer {
 
     fn item(&self, digest: Digest) -> Result<Option<Item>, ComputeError> {
         let bytes = self.blob(digest)?;
-        Ok(v1::MarketItem::decode(bytes).map_err(ComputeError::new)?.item)
+        Ok(wire::decode::<v1::MarketItem>(bytes).map_err(ComputeError::new)?.item)
     }
 
     fn prepare(

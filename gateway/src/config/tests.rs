@@ -28,7 +28,7 @@ fn the_example_parses_and_shows_the_defaults() {
 #[test]
 fn the_example_shows_every_key() {
     let example: Table = EXAMPLE.parse().unwrap();
-    let tables: [&[&str]; 8] = [
+    let tables: [&[&str]; 9] = [
         &[],
         &["tls"],
         &["peer"],
@@ -36,6 +36,7 @@ fn the_example_shows_every_key() {
         &["statement_key"],
         &["statement_key", "former"],
         &["limits"],
+        &["limits", "calls"],
         &["telemetry"],
     ];
     for path in tables {
@@ -91,6 +92,12 @@ fn an_error_names_the_file_the_line_the_key_and_the_reason() {
         ("frame_bytes_max = 65536", "frame_bytes_max = 1", "limits.frame_bytes_max", "16384"),
         ("handshakes_max = 64", "handshakes_max = 0", "limits.handshakes_max", "at least 1"),
         ("handshakes_max = 64", "handshakes_max = \"64\"", "limits.handshakes_max", "invalid type"),
+        (
+            "peer = { per_second = 2000, burst = 10000 }",
+            "peer = { per_second = 0, burst = 10000 }",
+            "limits.calls.peer",
+            "nonzero",
+        ),
         ("log_format = \"text\"", "log_format = \"xml\"", "telemetry.log_format", "unknown variant"),
         ("log = \"info\"", "log = \"gateway=loud\"", "telemetry.log", "gateway=loud"),
         (

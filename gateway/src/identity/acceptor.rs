@@ -27,10 +27,13 @@ use tonic::transport::server::Connected;
 use tracing::{Instrument, debug, warn};
 
 use super::{
-    caller::Presented,
+    caller::{ClientIdentity, NotAdmitted, Presented},
     connections::{Connections, Crowded, Registration},
+    frames::{FrameMeter, PREFACE_BYTES},
     limits::Limits,
+    quiet,
     tls::ServerTls,
+    unread::Reader,
 };
 
 /// Where connections come from: a socket, or a simulated network.
@@ -76,6 +79,12 @@ pub fn accept<L: Listen>(
     (ReceiverStream::new(incoming), connections)
 }
 
+/// Who a connection's client is, and where.
+struct Client {
+    identity: Result<Arc<ClientIdentity>, Arc<NotAdmitted>>,
+    remote: SocketAddr,
+}
+
 /// The connections to serve, ready for tonic.
 pub type Incoming<Io> = ReceiverStream<io::Result<Connection<Io>>>;
 
@@ -88,23 +97,34 @@ pub struct Connection<Io> {
     deadline: Pin<Box<Sleep>>,
     preface_missing: usize,
     end: Instant,
+    meter: FrameMeter,
+    reader: Reader,
     _registration: Registration,
 }
 
-/// Length of the HTTP/2 connection preface, RFC 9113 section 3.4. The server waits for it without a deadline.
-const PREFACE_BYTES: usize = 24;
-
 impl<Io> Connection<Io> {
-    fn new(io: TlsStream<Io>, presented: Presented, registration: Registration, limits: &Limits) -> Self {
+    fn new(io: TlsStream<Io>, client: Client, registration: Registration, limits: &Limits) -> Self {
         let now = Instant::now();
+        let reader = Reader::new(limits.unread());
+        let Client { identity, remote } = client;
+        let presented = Presented { identity, remote, unread: reader.unread() };
         Self {
             io,
             presented,
             closed: Box::pin(registration.close().cancelled_owned()),
             deadline: Box::pin(tokio::time::sleep_until(now + limits.preface())),
+            // The server waits for it without a deadline.
             preface_missing: PREFACE_BYTES,
+            meter: FrameMeter::of_client(limits),
+            reader,
             end: now + limits.connection_end(),
             _registration: registration,
+        }
+    }
+
+    fn say_closed(&self, reason: &io::Error) {
+        if let Some(unsaid) = quiet::say() {
+            warn!(remote = %self.presented.remote, %reason, unsaid, "a connection was closed");
         }
     }
 
@@ -115,6 +135,10 @@ impl<Io> Connection<Io> {
                 io::ErrorKind::ConnectionAborted,
                 "closed by this node: the client's certificate no longer holds, or the node stops",
             ));
+        }
+        if let Poll::Ready(error) = self.reader.poll_gone(cx) {
+            self.say_closed(&error);
+            return Poll::Ready(error);
         }
         ready!(self.deadline.as_mut().poll(cx));
         let reason = if self.preface_missing > 0 { "no HTTP/2 preface in time" } else { "the connection is too old" };
@@ -138,6 +162,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncRead for Connection<Io> {
         }
         let before = buf.filled().len();
         ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
+        if let Err(error) = this.meter.pass(&buf.filled()[before..]) {
+            this.say_closed(&error);
+            return Poll::Ready(Err(error));
+        }
         if this.preface_missing > 0 {
             this.preface_missing = this.preface_missing.saturating_sub(buf.filled().len() - before);
             if this.preface_missing == 0 {
@@ -154,11 +182,16 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Connection<Io> {
         if let Poll::Ready(error) = this.poll_end(cx) {
             return Poll::Ready(Err(error));
         }
-        Pin::new(&mut this.io).poll_write(cx, buf)
+        let outcome = Pin::new(&mut this.io).poll_write(cx, buf);
+        this.reader.wrote(&outcome);
+        outcome
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().io).poll_flush(cx)
+        let this = self.get_mut();
+        let outcome = Pin::new(&mut this.io).poll_flush(cx);
+        this.reader.wrote(&outcome);
+        outcome
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -178,7 +211,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Connection<Io> {
         if let Poll::Ready(error) = this.poll_end(cx) {
             return Poll::Ready(Err(error));
         }
-        Pin::new(&mut this.io).poll_write_vectored(cx, bufs)
+        let outcome = Pin::new(&mut this.io).poll_write_vectored(cx, bufs);
+        this.reader.wrote(&outcome);
+        outcome
     }
 }
 
@@ -246,7 +281,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static> Acceptor<Io> {
             match outcome {
                 // The server is gone when nobody receives: the connection closes as it is dropped.
                 Ok(connection) => drop(acceptor.ready.send(Ok(connection)).await),
-                Err(refused) => warn!(%remote, reason = %refused, "a connection was refused"),
+                Err(refused) => {
+                    if let Some(unsaid) = quiet::say() {
+                        warn!(%remote, reason = %refused, unsaid, "a connection was refused");
+                    }
+                }
             }
         };
         tokio::spawn(handshake.in_current_span());
@@ -263,11 +302,13 @@ impl<Io: AsyncRead + AsyncWrite + Unpin + Send + 'static> Acceptor<Io> {
         let chain: Vec<_> =
             session.peer_certificates().unwrap_or_default().iter().map(|cert| cert.clone().into_owned()).collect();
         let identity = tls.identify(&chain).map(Arc::new).map_err(Arc::new);
-        if let Err(reason) = &identity {
-            warn!(%remote, %reason, "a client has no role; each of its calls is refused");
+        if let Err(reason) = &identity
+            && let Some(unsaid) = quiet::say()
+        {
+            warn!(%remote, %reason, unsaid, "a client has no role; each of its calls is refused");
         }
         let registration = self.connections.admit(identity.as_ref().ok().cloned(), chain)?;
-        Ok(Connection::new(io, Presented { identity, remote }, registration, &self.limits))
+        Ok(Connection::new(io, Client { identity, remote }, registration, &self.limits))
     }
 }
 

@@ -21,6 +21,7 @@ use tracing::warn;
 
 use super::{
     caller::{ClientIdentity, NotAdmitted, Presented},
+    quiet,
     role::RoleKind,
 };
 
@@ -195,8 +196,10 @@ where
                 Either::Left(self.inner.call(request))
             }
             Err(denial) => {
-                let remote = presented.map(|presented| presented.remote);
-                warn!(?remote, %denial, "a call was refused");
+                if let Some(unsaid) = quiet::say() {
+                    let remote = presented.map(|presented| presented.remote);
+                    warn!(?remote, %denial, unsaid, "a call was refused");
+                }
                 Either::Right(ready(Ok(denial.to_status().into_http())))
             }
         }
@@ -230,7 +233,7 @@ mod tests {
     fn presented(role: Role) -> Presented {
         let house = HouseId::new("FICC").unwrap();
         let identity = ClientIdentity { role, house, serial: "01".into(), subject: "CN=x".into() };
-        Presented { identity: Ok(Arc::new(identity)), remote: ([127, 0, 0, 1], 1).into() }
+        Presented { identity: Ok(Arc::new(identity)), remote: ([127, 0, 0, 1], 1).into(), unread: Arc::default() }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use super::{
     name::HouseId,
     rate::Caller,
     role::{Role, RoleError, RoleUri},
+    unread::Unread,
 };
 
 /// The identity that a client's certificate proved.
@@ -47,6 +48,8 @@ pub struct Presented {
     pub identity: Result<Arc<ClientIdentity>, Arc<NotAdmitted>>,
     /// The address at the other end.
     pub remote: SocketAddr,
+    /// The connection's answers that wait for their reader.
+    pub unread: Arc<Unread>,
 }
 
 /// A certificate that a configured authority vouches for, and that nevertheless gives no role at this node.

@@ -127,7 +127,7 @@ impl<D: Dial> Service<Uri> for Connector<D> {
         let mut tls = self.tls.clone();
         let config = Arc::clone(&tls.borrow_and_update().config);
         let dial = self.dial.clone();
-        let deadline = self.limits.connect();
+        let limits = self.limits.clone();
         Box::pin(async move {
             let (host, port) = host_and_port(&uri)?;
             let name = ServerName::try_from(host.clone()).map_err(io::Error::other)?;
@@ -135,11 +135,11 @@ impl<D: Dial> Service<Uri> for Connector<D> {
             let connect = async { connector.connect(name.clone(), dial.dial(host, port).await?).await };
             let elapsed =
                 |_| io::Error::new(io::ErrorKind::TimedOut, "the node did not answer within limits.connect_ms_max");
-            let io = timeout(deadline, connect).await.map_err(elapsed)??;
+            let io = timeout(limits.connect(), connect).await.map_err(elapsed)??;
             if io.get_ref().1.alpn_protocol() != Some(b"h2") {
                 return Err(io::Error::other("the node does not speak HTTP/2 (ALPN h2)"));
             }
-            Ok(TokioIo::new(Outgoing::new(io, name, tls)))
+            Ok(TokioIo::new(Outgoing::new(io, name, tls, &limits)))
         })
     }
 }

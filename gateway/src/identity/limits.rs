@@ -3,12 +3,20 @@
 //! None is left to a library: tonic turns hyper's guards against stream resets off unless they are set, does not bound
 //! what is sent, and has no deadline for a handshake.
 
+mod rates;
+
 use std::time::Duration;
 
+use crossmargin::bounded::MESSAGE_DECODED_BYTES_MAX;
 use serde::{Deserialize, Serialize};
+
+pub use rates::{Rate, RoleRates};
 
 /// Tokens that a heavy call of the analysis service costs at least. One that costs more than the burst costs the burst.
 pub(crate) const COST_MAX: u32 = 10;
+
+/// Payload of a frame, in bytes, from which on it carries what it costs.
+pub const FRAME_SMALL_BYTES: usize = 256;
 
 /// Limits of connections and calls. Times and sizes carry their unit in the name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,14 +56,30 @@ pub struct Limits {
     pub keepalive_interval_ms: u64,
     /// How long the answer to a ping may take before the connection is closed.
     pub keepalive_timeout_ms: u64,
-    /// How long a call may take until the head of its answer, whatever deadline the client asked for.
+    /// Frames smaller than [`FRAME_SMALL_BYTES`] that one connection may receive in a second, whatever they are: what pings,
+    /// settings, empty data, window updates and data a byte at a time have in common is that they cost more than they carry.
+    pub small_frames_per_second_max: u32,
+    /// How long a client may leave unread what it asked for, by flow control or at its socket, before its connection is
+    /// closed. A stream that has nothing to tell does not count.
+    pub unread_ms_max: u64,
+    /// How long a call may take until the head of its answer, its request included, whatever deadline the client asked for.
     pub request_ms_max: u64,
     /// Size of one message received.
     pub message_received_bytes_max: usize,
+    /// What one message received may take decoded, which its size on the wire does not bound. Counted before it is
+    /// decoded; also of the other house's answers. It is the process's: equal for all nodes of one.
+    pub message_decoded_bytes_max: usize,
     /// Size of one message sent.
     pub message_sent_bytes_max: usize,
     /// How long it may take to connect to another node, handshake included.
     pub connect_ms_max: u64,
+    /// How long the other house may take to begin its answer to a call, and then for each further piece of a stream.
+    pub peer_answer_ms_max: u64,
+    /// Calls of one caller that are open at once, over all its connections: streams, and answers that are not read yet.
+    pub calls_open_per_caller_max: usize,
+    /// Members, their administrations and customers whose calls are counted at once; more are refused until some have
+    /// been quiet.
+    pub callers_max: usize,
     /// Tokens that one caller of the analysis service gains in a second. A trial of positions costs one, a path,
     /// suggestions and a backtest ten and more.
     pub analysis_calls_per_second: u32,
@@ -69,6 +93,8 @@ pub struct Limits {
     pub analysis_waiting_max: usize,
     /// Analyses of one caller that wait for their turn; further ones are refused.
     pub analysis_waiting_per_caller_max: usize,
+    /// How often one caller may call any method, by its role.
+    pub calls: RoleRates,
 }
 
 impl Default for Limits {
@@ -91,16 +117,23 @@ impl Default for Limits {
             connection_window_bytes: 4 * 1024 * 1024,
             keepalive_interval_ms: 10_000,
             keepalive_timeout_ms: 5_000,
+            small_frames_per_second_max: 10_000,
+            unread_ms_max: 30_000,
             request_ms_max: 60_000,
             message_received_bytes_max: 4 * 1024 * 1024,
+            message_decoded_bytes_max: MESSAGE_DECODED_BYTES_MAX,
             message_sent_bytes_max: 4 * 1024 * 1024,
             connect_ms_max: 5_000,
+            peer_answer_ms_max: 10_000,
+            calls_open_per_caller_max: 256,
+            callers_max: 10_000,
             analysis_calls_per_second: 20,
             analysis_burst: 100,
             analysis_callers_max: 10_000,
             analysis_computing_max: 2,
             analysis_waiting_max: 64,
             analysis_waiting_per_caller_max: 4,
+            calls: RoleRates::default(),
         }
     }
 }
@@ -126,10 +159,16 @@ impl Limits {
             ("header_list_bytes_max", self.header_list_bytes_max == 0),
             ("keepalive_interval_ms", self.keepalive_interval_ms == 0),
             ("keepalive_timeout_ms", self.keepalive_timeout_ms == 0),
+            ("small_frames_per_second_max", self.small_frames_per_second_max == 0),
+            ("unread_ms_max", self.unread_ms_max == 0),
             ("request_ms_max", self.request_ms_max == 0),
             ("message_received_bytes_max", self.message_received_bytes_max == 0),
+            ("message_decoded_bytes_max", self.message_decoded_bytes_max == 0),
             ("message_sent_bytes_max", self.message_sent_bytes_max == 0),
             ("connect_ms_max", self.connect_ms_max == 0),
+            ("peer_answer_ms_max", self.peer_answer_ms_max == 0),
+            ("calls_open_per_caller_max", self.calls_open_per_caller_max == 0),
+            ("callers_max", self.callers_max == 0),
             ("analysis_calls_per_second", self.analysis_calls_per_second == 0),
             ("analysis_callers_max", self.analysis_callers_max == 0),
             ("analysis_computing_max", self.analysis_computing_max == 0),
@@ -178,8 +217,16 @@ impl Limits {
         Duration::from_millis(self.keepalive_timeout_ms)
     }
 
+    pub(crate) fn unread(&self) -> Duration {
+        Duration::from_millis(self.unread_ms_max)
+    }
+
     pub(crate) fn request(&self) -> Duration {
         Duration::from_millis(self.request_ms_max)
+    }
+
+    pub(crate) fn peer_answer(&self) -> Duration {
+        Duration::from_millis(self.peer_answer_ms_max)
     }
 
     pub(crate) fn connect(&self) -> Duration {

@@ -9,16 +9,20 @@
 pub mod acceptor;
 pub mod admission;
 pub mod caller;
+pub mod calls;
 pub mod connections;
 pub mod connector;
+mod frames;
 pub mod limits;
 pub mod outgoing;
 pub mod pem;
+mod quiet;
 pub mod rate;
 pub mod role;
 pub mod server;
 pub mod signing;
 pub mod tls;
+mod unread;
 pub mod verifier;
 
 #[cfg(test)]
@@ -28,6 +32,7 @@ pub use crate::arrangement::name::{self, CustomerId, HouseId, MemberId};
 pub use acceptor::{Connection, Listen, accept};
 pub use admission::{AdmissionLayer, AdmissionTable};
 pub use caller::{ClientIdentity, caller};
+pub use calls::CallsLayer;
 pub use connections::Connections;
 pub use connector::{Dial, TcpDial, channel};
 pub use limits::Limits;

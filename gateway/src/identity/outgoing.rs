@@ -16,20 +16,26 @@ use tokio::{
 };
 use tokio_rustls::client::TlsStream;
 
-use super::tls::ClientTls;
+use super::{frames::FrameMeter, limits::Limits, tls::ClientTls};
 
 /// A connection to a node. It is verified again under every TLS configuration that is put in force while it lives: the
 /// node itself might never close it.
 pub struct Outgoing<Io> {
     io: TlsStream<Io>,
+    meter: FrameMeter,
     refuted: MaybeDone<Pin<Box<dyn Future<Output = rustls::Error> + Send>>>,
 }
 
 impl<Io> Outgoing<Io> {
-    pub(super) fn new(io: TlsStream<Io>, name: ServerName<'static>, tls: watch::Receiver<Arc<ClientTls>>) -> Self {
+    pub(super) fn new(
+        io: TlsStream<Io>,
+        name: ServerName<'static>,
+        tls: watch::Receiver<Arc<ClientTls>>,
+        limits: &Limits,
+    ) -> Self {
         let chain = io.get_ref().1.peer_certificates().unwrap_or_default();
         let chain = chain.iter().map(|certificate| certificate.clone().into_owned()).collect();
-        Self { io, refuted: maybe_done(Box::pin(refuted(chain, name, tls))) }
+        Self { io, meter: FrameMeter::of_server(limits), refuted: maybe_done(Box::pin(refuted(chain, name, tls))) }
     }
 
     fn poll_refuted(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
@@ -62,7 +68,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> AsyncRead for Outgoing<Io> {
         if let Poll::Ready(error) = this.poll_refuted(cx) {
             return Poll::Ready(Err(error));
         }
-        Pin::new(&mut this.io).poll_read(cx, buf)
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut this.io).poll_read(cx, buf))?;
+        Poll::Ready(this.meter.pass(&buf.filled()[before..]))
     }
 }
 

@@ -4,7 +4,8 @@ use tonic::transport::Server;
 
 use super::limits::Limits;
 
-/// A server builder in which no limit is left to a library's default. Add the admission layer and the services.
+/// A server builder in which no limit is left to a library's default. Add the layer of calls, which has their deadline, that
+/// of admission, and the services.
 ///
 /// The sizes of messages are limited at each service: give it [`Limits::message_received_bytes_max`] and
 /// [`Limits::message_sent_bytes_max`].
@@ -12,7 +13,6 @@ use super::limits::Limits;
 pub fn server(limits: &Limits) -> Server {
     Server::builder()
         .accept_http1(false)
-        .timeout(limits.request())
         .max_concurrent_streams(limits.streams_per_connection_max)
         .http2_max_pending_accept_reset_streams(Some(limits.resets_pending_max))
         .http2_max_local_error_reset_streams(Some(limits.resets_local_max))

@@ -1,6 +1,8 @@
 //! Mutual TLS on loopback, with certificates made here.
 
+mod floods;
 mod http2;
+mod slow;
 
 use std::{
     fs,
@@ -25,6 +27,7 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use super::{
     acceptor::accept,
     admission::{AdmissionLayer, AdmissionTable},
+    calls::CallsLayer,
     connections::Connections,
     connector::{TcpDial, channel},
     limits::Limits,
@@ -488,7 +491,12 @@ impl World {
         let rows: Vec<_> = rows.iter().map(|path| (path.as_str(), admitted)).collect();
         let table = AdmissionTable::new(&rows, &[tonic_health::pb::FILE_DESCRIPTOR_SET]).unwrap();
         let (_, health) = tonic_health::server::health_reporter();
-        let node = server(&limits).layer(AdmissionLayer::new(table)).add_service(health).serve_with_incoming(incoming);
+        let health = health.max_decoding_message_size(limits.message_received_bytes_max);
+        let node = server(&limits)
+            .layer(CallsLayer::new(&limits))
+            .layer(AdmissionLayer::new(table))
+            .add_service(health)
+            .serve_with_incoming(incoming);
         tokio::spawn(node);
         Self { files, address, tls, connections, stop }
     }

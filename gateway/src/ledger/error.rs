@@ -84,8 +84,8 @@ pub enum LedgerError {
     },
     /// What is on the disk is not what was written.
     #[error(
-        "the ledger {} is damaged: {problem}. Keep all its files as they are, run `crossmargin ledger verify` for the \
-         whole list, and restore the ledger from a copy",
+        "the ledger {} is damaged: {problem}. Keep all its files as they are, run `crossmargin ledger verify --config \
+         FILE` for the whole list, and restore the ledger; see docs/ledger.md, \"Restoring\"",
         path.display()
     )]
     Corrupted {
@@ -114,7 +114,8 @@ pub enum LedgerError {
     /// The database file is gone or empty, but the guard knows of records.
     #[error(
         "the ledger {} is missing or empty, but its guard names {guard}: put the ledger's files (with its -wal file) \
-         back from a copy that reaches that record",
+         back from a copy that reaches that record, and run `crossmargin ledger verify --config FILE`; see \
+         docs/ledger.md, \"Restoring\"",
         path.display()
     )]
     Missing {
@@ -130,7 +131,12 @@ pub enum LedgerError {
         path: PathBuf,
     },
     /// The file is something else.
-    #[error("{} is not a ledger: {problem}", path.display())]
+    #[error(
+        "{} is not a ledger that this program knows: {problem}. Check the path and the release; if the file was damaged, \
+         keep all its files as they are, and run `crossmargin ledger verify --config FILE`; see docs/ledger.md, \
+         \"Restoring\"",
+        path.display()
+    )]
     NotALedger {
         /// The file.
         path: PathBuf,
@@ -161,7 +167,7 @@ pub enum GuardConflict {
     #[error(
         "the ledger ends at {ledger}, behind its own word: the guard holds {}, signed by key {:?}. Acknowledged records \
          are missing, so the node signs nothing. Put back a copy of the ledger's files (with its -wal file) that reaches \
-         that record; see docs/ledger.md, \"Restoring\"",
+         that record and run `crossmargin ledger verify --config FILE`; see docs/ledger.md, \"Restoring\"",
         guard.head,
         guard.signature.key_id
     )]
@@ -174,7 +180,8 @@ pub enum GuardConflict {
     /// The ledger holds a different record where the guard's is.
     #[error(
         "the guard holds {}, but the ledger has another record there ({on_chain}): the two are not of one history. Put \
-         back the ledger and the guard that belong together; see docs/ledger.md, \"Restoring\"",
+         back the ledger and the guard that belong together and run `crossmargin ledger verify --config FILE`; see \
+         docs/ledger.md, \"Restoring\"",
         guard.head
     )]
     Diverged {
@@ -186,8 +193,8 @@ pub enum GuardConflict {
     /// There is no guard file beside a ledger that has records.
     #[error(
         "the guard file {} is missing, so a lost tail of the ledger (which ends at {ledger}) would not show. Put the \
-         guard back, or compare with the newest head that the other house holds and rebase the guard; see \
-         docs/ledger.md, \"Restoring\"",
+         guard back, or run `crossmargin ledger verify --config FILE --other DIR`, compare with the newest head that the \
+         other house holds, and rebase the guard; see docs/ledger.md, \"Restoring\"",
         path.display()
     )]
     Missing {
@@ -199,8 +206,8 @@ pub enum GuardConflict {
     /// The guard file is there, but no slot of it can be trusted.
     #[error(
         "the guard file {} cannot be trusted ({problem}), so a lost tail of the ledger (which ends at {ledger}) would \
-         not show. Put the guard back, or compare with the newest head that the other house holds and rebase the guard; \
-         see docs/ledger.md, \"Restoring\"",
+         not show. Put the guard back, or run `crossmargin ledger verify --config FILE --other DIR`, compare with the \
+         newest head that the other house holds, and rebase the guard; see docs/ledger.md, \"Restoring\"",
         path.display()
     )]
     Unreadable {

@@ -134,7 +134,7 @@ pub struct SigningFault {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum HeadRejection {
     /// The verifier knows no key of this id.
-    #[error("the signing key is not known: add its public half to the house's keys")]
+    #[error("the signing key is not known: add its public half to the house's keys (`statement_key.former`)")]
     UnknownKey,
     /// The signature is not this key's over these bytes.
     #[error("the signature is not the key's own over these bytes")]

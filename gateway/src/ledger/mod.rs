@@ -22,6 +22,8 @@ mod verify;
 
 use futures_util::future::BoxFuture;
 
+use crate::words::chain;
+
 pub use error::{Cause, GuardConflict, LedgerError};
 pub use head::{Head, HeadRejection, HeadSignature, HeadSigner, HeadVerifier, SignedHead, SigningFault};
 pub use memory::MemoryLedger;
@@ -111,5 +113,15 @@ impl Standing {
     #[must_use]
     pub fn is_writable(&self) -> bool {
         matches!(self, Self::Writable)
+    }
+
+    /// Why no appends are taken and what to do, in words; `None` where they are.
+    #[must_use]
+    pub fn refusal(&self) -> Option<String> {
+        match self {
+            Self::Writable => None,
+            Self::HeldByGuard(conflict) => Some(conflict.to_string()),
+            Self::Poisoned(error) => Some(chain(error)),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What every part of a node shares.
 
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crossmargin::v1;
 use jiff::civil::Date;
@@ -52,6 +52,8 @@ pub(crate) struct Context {
     pub(crate) directed: watch::Sender<()>,
     /// Told whenever an entry of either registry log has become part of the catalog.
     pub(crate) registry_news: watch::Sender<()>,
+    /// Why the node stops by itself, in words; empty while it goes on.
+    pub(crate) failure: OnceLock<String>,
     /// The node stops: its loop and its work end.
     pub(crate) stop: CancellationToken,
     /// The services stop: open streams end, so that calls under way can finish before the node does.

@@ -91,7 +91,10 @@ fn conflicts_of(first: &Plan, second: &Plan) -> impl Iterator<Item = String> + u
     });
     let telemetry =
         (a.telemetry != b.telemetry).then(|| "telemetry differs: a process has one log and one collector".to_owned());
-    [data, listen, node, key, telemetry].into_iter().flatten()
+    let (decoded, other) = (a.limits.message_decoded_bytes_max, b.limits.message_decoded_bytes_max);
+    let decoded = (decoded != other)
+        .then(|| format!("limits.message_decoded_bytes_max is {decoded} and {other}: it is the process's, and one"));
+    [data, listen, node, key, telemetry, decoded].into_iter().flatten()
 }
 
 /// Whether two listeners cannot be open at once. Port 0 stands for any free one.

@@ -49,6 +49,7 @@ pub async fn run(configs: &[PathBuf], shutdown: impl Future<Output = ()> + Send)
     let plans = plan::read(configs)?;
     let Some(first) = plans.first() else { return Err(setup(&"no configuration is given: one is needed")) };
     let deadline = plans.iter().map(|plan| plan.config.shutdown()).max().unwrap_or_default();
+    crossmargin::bounded::set_message_decoded_bytes_max(first.config.limits.message_decoded_bytes_max);
     let telemetry = Telemetry::start(&first.config.telemetry).map_err(|error| setup(&error))?;
     let result = match start_all(plans).await {
         Ok(nodes) => serve_all(nodes, shutdown).await,
@@ -158,12 +159,14 @@ async fn serve(node: Started, stop: CancellationToken) -> Result<(), NodeError> 
     });
     let served = served.await.map_err(|error| plan.error(setup(&error)));
     let was_wanted = stop.is_cancelled();
+    let failure = running.handle.context.failure.get().cloned();
     running.stop(config.shutdown()).await;
     tracing::info!("the node has stopped");
     served?;
     if was_wanted {
         Ok(())
     } else {
-        Err(plan.error(setup(&"the node has stopped by itself; its last errors in the log say why")))
+        let reason = failure.unwrap_or_else(|| "its last errors in the log say why".to_owned());
+        Err(plan.error(setup(&format!("it stopped by itself: {reason}"))))
     }
 }

@@ -138,6 +138,9 @@ fn read_book(
 fn blob(blobs: &dyn BlobStore, digest: Digest) -> Result<Bytes, wire::WireError> {
     let found = blobs.get(&digest).map_err(|error| wire::WireError::new("content", error))?;
     found.ok_or_else(|| {
-        wire::WireError::new("content", format!("{digest} is not in the store; restore it from a backup"))
+        wire::WireError::new("content", format!(
+            "{digest} is not in the blob store; restore the store from a copy (`crossmargin ledger verify --config FILE` lists \
+             everything that is missing)"
+        ))
     })
 }

@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -31,6 +31,7 @@ use crate::{
     peer::{delivery, link::Link},
     seam::{Executor, SharedClock},
     telemetry,
+    words::chain,
 };
 
 /// Cycles of the other house that this house has not opened, at most.
@@ -45,7 +46,7 @@ pub enum NodeError {
     #[error("{0}")]
     Setup(String),
     /// A node of the process does not start, or stops.
-    #[error("{}: {reason}", config.display())]
+    #[error("{}: {}", config.display(), chain(reason.as_ref()))]
     Node {
         /// Its configuration.
         config: PathBuf,
@@ -145,9 +146,7 @@ pub async fn start(parts: Parts) -> Result<Running, NodeError> {
             arrangement.digest()
         )));
     }
-    if !ledger.standing().is_writable() {
-        catalog.refusal_to_sign = Some(format!("{:?}", ledger.standing()));
-    }
+    catalog.refusal_to_sign = ledger.standing().refusal();
     let computer = Computer::new(Arc::clone(&arrangement), Arc::clone(&blobs));
     let (link, outgoing) = Link::new(peer, &limits, executor.clone());
     let (changes, _) = broadcast::channel(CHANGES_KEPT);
@@ -169,6 +168,7 @@ pub async fn start(parts: Parts) -> Result<Running, NodeError> {
         changes,
         directed: watch::Sender::new(()),
         registry_news,
+        failure: OnceLock::new(),
         stop: stop.clone(),
         farewell: stop.child_token(),
         tasks: tasks.clone(),
@@ -205,7 +205,7 @@ pub(super) async fn open_data(
     let opened = telemetry::spawn_blocking(move || {
         let ledger = SqliteLedger::open(options)?;
         let blobs = FileBlobStore::open(directory.join("blobs"));
-        let blobs = blobs.map_err(|error| NodeError::Setup(error.to_string()))?;
+        let blobs = blobs.map_err(|error| NodeError::Setup(chain(&error)))?;
         Ok::<_, NodeError>((Arc::new(ledger) as Arc<dyn Ledger>, Arc::new(blobs) as Arc<dyn BlobStore>))
     });
     opened.await.map_err(|error| NodeError::Setup(error.to_string()))?

@@ -91,6 +91,7 @@ impl Workshop {
                     && !is_close(&context, cycle, as_of)
                 {
                     let text = "the other house froze its book too far from this house's instant";
+                    tracing::error!(%cycle, %as_of, "ALARM: {text}");
                     drop(internal.send(note(cycle, "fetch", text)));
                     return;
                 }

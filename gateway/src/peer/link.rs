@@ -1,7 +1,7 @@
 //! Calls to the other house's gateway.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -11,7 +11,7 @@ use std::{
 
 use crossmargin::v1::{self, peer_service_client::PeerServiceClient};
 use prost::bytes::{Bytes, BytesMut};
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 use tonic::{Request, Status, transport::Channel};
 
 use crate::{arrangement::digest::Digest, blobs::BlobStore, identity::Limits, seam::Executor, telemetry};
@@ -22,8 +22,6 @@ const DIGESTS_MAX: usize = 4_096;
 const BATCH_BYTES: usize = 32 << 20;
 /// Bytes of one piece of content, at most: what a market item may have.
 const BLOB_BYTES_MAX: usize = 64 << 20;
-/// How long a unary call may take.
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The link to the other house. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -32,6 +30,8 @@ pub struct Link {
     outgoing: mpsc::UnboundedSender<v1::SignedEnvelope>,
     executor: Executor,
     state: Arc<State>,
+    /// How long a call may take until its answer begins, and then until each further piece.
+    patience: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -69,7 +69,8 @@ impl Link {
         let client = PeerServiceClient::new(channel)
             .max_decoding_message_size(limits.message_received_bytes_max)
             .max_encoding_message_size(limits.message_sent_bytes_max);
-        (Self { client, outgoing, executor, state: Arc::default() }, receiver)
+        let patience = limits.peer_answer();
+        (Self { client, outgoing, executor, state: Arc::default(), patience }, receiver)
     }
 
     /// Delivers an envelope, after those before it, until there is a receipt.
@@ -107,30 +108,45 @@ impl Link {
     pub async fn fetch(&self, digests: &[Digest], blobs: &Arc<dyn BlobStore>) -> Result<(), FetchError> {
         let missing = self.missing(digests, blobs).await?;
         for part in missing.chunks(DIGESTS_MAX) {
-            let asked: HashSet<Digest> = part.iter().copied().collect();
-            let digests = part.iter().map(|digest| crate::wire::bytes_of(*digest)).collect();
-            let request = traced(v1::FetchBlobsRequest { digests });
+            // What is still to come: content that came is not taken again, or a stream of it would have no end.
+            let mut asked = HashSet::new();
+            let digests = part.iter().filter(|digest| asked.insert(**digest));
+            let digests = digests.map(|digest| crate::wire::bytes_of(*digest)).collect();
+            let request = self.traced(v1::FetchBlobsRequest { digests });
             let mut stream = self.client.clone().fetch_blobs(request).await?.into_inner();
-            let mut parts: HashMap<Digest, BytesMut> = HashMap::new();
+            // One at a time: content of which all had begun would all be kept.
+            let mut begun: Option<(Digest, BytesMut)> = None;
             let mut whole: Vec<Bytes> = Vec::new();
             let result = loop {
-                let piece = match stream.message().await {
-                    Ok(Some(piece)) => piece,
-                    Ok(None) => break Ok(()),
-                    Err(status) => break Err(FetchError::Call(status)),
+                let piece = match timeout(self.patience, stream.message()).await {
+                    Ok(Ok(Some(piece))) => piece,
+                    Ok(Ok(None)) => break Ok(()),
+                    Ok(Err(status)) => break Err(FetchError::Call(status)),
+                    Err(_) => {
+                        let ms = self.patience.as_millis();
+                        let text = format!("no further content came within {ms} ms (limits.peer_answer_ms_max)");
+                        break Err(FetchError::Call(Status::deadline_exceeded(text)));
+                    }
                 };
                 let digest = Digest::try_from(&piece.digest[..]);
                 let digest = digest.map_err(|error| FetchError::Store(error.to_string()))?;
                 if !asked.contains(&digest) {
                     break Err(FetchError::Tampered(digest));
                 }
-                let part = parts.entry(digest).or_default();
-                if part.len() as u64 != piece.offset || part.len() + piece.data.len() > BLOB_BYTES_MAX {
+                let (of, mut part) = begun.take().unwrap_or_else(|| (digest, BytesMut::new()));
+                if of != digest
+                    || part.len() as u64 != piece.offset
+                    || part.len() + piece.data.len() > BLOB_BYTES_MAX
+                    || (piece.data.is_empty() && !piece.is_last)
+                {
                     break Err(FetchError::Tampered(digest));
                 }
                 part.extend_from_slice(&piece.data);
-                if piece.is_last {
-                    let bytes = parts.remove(&digest).unwrap_or_default().freeze();
+                if !piece.is_last {
+                    begun = Some((digest, part));
+                } else {
+                    let bytes = part.freeze();
+                    asked.remove(&digest);
                     if Digest::of(&bytes) != digest {
                         break Err(FetchError::Tampered(digest));
                     }
@@ -179,23 +195,23 @@ impl Link {
     /// # Errors
     /// The call failed.
     pub async fn read_nodes(&self, claim: Digest, paths: Vec<Bytes>) -> Result<Vec<v1::TreeNode>, Status> {
-        let request = traced(v1::ReadNodesRequest { claim: crate::wire::bytes_of(claim), paths });
+        let request = self.traced(v1::ReadNodesRequest { claim: crate::wire::bytes_of(claim), paths });
         Ok(self.client.clone().read_nodes(request).await?.into_inner().nodes)
     }
 
+    fn traced<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        request.set_timeout(self.patience);
+        telemetry::inject(request.metadata_mut());
+        request
+    }
+
     pub(super) async fn greet(&self, request: v1::GreetRequest) -> Result<v1::GreetResponse, Status> {
-        Ok(self.client.clone().greet(traced(request)).await?.into_inner())
+        Ok(self.client.clone().greet(self.traced(request)).await?.into_inner())
     }
 
     pub(super) async fn deliver(&self, envelopes: Vec<v1::SignedEnvelope>) -> Result<Vec<v1::Receipt>, Status> {
-        let request = traced(v1::DeliverRequest { envelopes });
+        let request = self.traced(v1::DeliverRequest { envelopes });
         Ok(self.client.clone().deliver(request).await?.into_inner().receipts)
     }
-}
-
-fn traced<T>(message: T) -> Request<T> {
-    let mut request = Request::new(message);
-    request.set_timeout(CALL_TIMEOUT);
-    telemetry::inject(request.metadata_mut());
-    request
 }

@@ -3,3 +3,6 @@
 pub(crate) mod delivery;
 pub mod link;
 pub(crate) mod service;
+
+#[cfg(test)]
+mod tests;

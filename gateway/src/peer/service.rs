@@ -168,7 +168,7 @@ impl PeerApi {
                 let (reply, answer) = oneshot::channel();
                 let input = Input::Received { held: Box::new(held), reply };
                 self.requests.send(input).await.map_err(|_| stopping())?;
-                answer.await.map_err(|_| stopping())?
+                answer.await.map_err(|_| not_taken())?
             }
             Err(error) => {
                 tracing::warn!(%error, "evidence of the other house is refused");
@@ -206,6 +206,10 @@ fn call_span<T>(context: &Context, method: &'static str, request: &Request<T>) -
     telemetry::name_node(&span, &context.parties, context.us);
     telemetry::link(&span, request.metadata());
     span
+}
+
+fn not_taken() -> Status {
+    Status::unavailable("the node stops, or its ledger takes no appends: its status says why; deliver again later")
 }
 
 fn stopping() -> Status {

@@ -176,6 +176,9 @@ pub(super) fn of_fall_back(cause: FallBackCause) -> &'static str {
         FallBackCause::OwnInputsMissing => "this house's own positions or market data were not complete",
         FallBackCause::NoPeerClaim => "the other house's claim did not arrive before the cut-off",
         FallBackCause::NoPeerStatement => "the other house's statement did not arrive before the cut-off",
+        FallBackCause::RoundDeclined => {
+            "what one house showed of its claim was not what it had signed, and the round was declined"
+        }
         FallBackCause::StatementsDiffer => "the two houses' statements were over different content",
         FallBackCause::PeerEquivocated => "the other house contradicted what it had signed",
         FallBackCause::ComputationFailed => "this house could not compute the margins",
@@ -197,7 +200,7 @@ pub(super) fn remedy(cause: FallBackCause) -> &'static str {
             "Submit positions with `crossmargin submit` and market data with `crossmargin market submit`; then open a \
              re-run at both houses."
         }
-        FallBackCause::StatementsDiffer | FallBackCause::PeerEquivocated => {
+        FallBackCause::RoundDeclined | FallBackCause::StatementsDiffer | FallBackCause::PeerEquivocated => {
             "Keep both ledgers, compare them with `crossmargin ledger verify`, and call the other house."
         }
         FallBackCause::ComputationFailed => {

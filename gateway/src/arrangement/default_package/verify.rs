@@ -69,7 +69,7 @@ fn read(bytes: &[u8]) -> Result<v1::DefaultPackage, Problems> {
         let why = format!("has {} bytes, at most {PACKAGE_BYTES_MAX} are allowed", bytes.len());
         return Err(Problems::one("package", why));
     }
-    let wire = v1::DefaultPackage::decode(bytes);
+    let wire = crate::wire::decode::<v1::DefaultPackage>(bytes);
     let wire = wire.map_err(|error| Problems::one("package", format!("is no default package: {error}")))?;
     if wire.encode_to_vec() != bytes {
         let why = "is not in its canonical form: it holds what is not described, or fields in another order or form";
@@ -201,7 +201,7 @@ impl<E: fmt::Display, V: Fn(&HouseId, &str, &[u8], &[u8]) -> Result<(), E>> Chec
             let shown = verify_proof(statement.agreed_root, &terms.link, &row.leaf, &proof);
             self.problems.check(|| place("proof"), shown)?;
         }
-        let leaf = self.problems.check(|| place("leaf"), v1::MarginLeaf::decode(row.leaf.clone()))?;
+        let leaf = self.problems.check(|| place("leaf"), crate::wire::decode::<v1::MarginLeaf>(row.leaf.clone()))?;
         if leaf.link_id != terms.link.as_str() {
             self.problems.add(place("leaf"), format!("is that of link {:?}, not of {}", leaf.link_id, terms.link));
         }

@@ -2,7 +2,7 @@
 
 use crossmargin::v1;
 use jiff::{Timestamp, civil::Date};
-use prost::Message;
+use prost::{Message, Name};
 
 use super::{
     BATCH_CHANGES_MAX, BY_CHARACTERS_MAX, CHUNK_BYTES_MAX, CLAIM_LEAVES_MAX, ChangeBatch, ChunkRef, Claim,
@@ -270,8 +270,9 @@ fn wrong<T>(field: impl Into<String>, reason: impl Into<String>) -> Read<T> {
     Err(EvidenceError { field: field.into(), reason: reason.into() })
 }
 
-fn message<M: Message + Default>(payload: &[u8]) -> Read<M> {
-    M::decode(payload).or_else(|error| wrong("payload", format!("is not the message that kind names: {error}")))
+fn message<M: Message + Name + Default>(payload: &[u8]) -> Read<M> {
+    crate::wire::decode(payload)
+        .or_else(|error| wrong("payload", format!("is not the message that kind names: {error}")))
 }
 
 fn present<T>(field: &str, value: Option<T>) -> Read<T> {

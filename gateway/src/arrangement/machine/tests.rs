@@ -211,7 +211,7 @@ fn nothing_is_signed_past_the_guard() {
 fn every_fall_back_has_its_cause() {
     use FallBackCause as Cause;
     type Before = fn(&mut House);
-    let causes: [(Cause, Before); 9] = [
+    let causes: [(Cause, Before); 11] = [
         (Cause::PeerSilent, |_| {}),
         (Cause::PeerInputsMissing, |house| {
             house.fact(Fact::Opened { by: Leg::Futures, cycle: CYCLE });
@@ -239,6 +239,18 @@ fn every_fall_back_has_its_cause() {
             house.hear_manifest();
             house.work_alone();
             house.hear(claim(Leg::Futures, ONE, 1));
+        }),
+        (Cause::RoundDeclined, |house| {
+            house.rejects_claims = true;
+            house.hear_manifest();
+            house.work_alone();
+            house.hear(claim(Leg::Futures, ONE, 1));
+        }),
+        (Cause::RoundDeclined, |house| {
+            house.hear_manifest();
+            house.work_alone();
+            house.hear(claim(Leg::Futures, ONE, 1));
+            house.hear(Fact::Declined { by: Leg::Futures, cycle: CYCLE, round: ONE });
         }),
         (Cause::StatementsDiffer, |house| {
             house.hear_manifest();

@@ -23,6 +23,7 @@ use crate::ledger::{
 pub(super) fn open(options: LedgerOptions) -> Result<SqliteLedger, LedgerError> {
     let lock = lock::take(&options)?;
     let (mut connection, slots) = connect(&options)?;
+    let slots = guard_of_new(&connection, &options, slots)?;
     prepare(&mut connection, &options, slots.as_ref())?;
     let newest = check_chain(&connection, &options)?;
     let held = check_guard(&connection, &options, &newest, slots.as_ref())?;
@@ -73,6 +74,27 @@ pub(super) fn connect(options: &LedgerOptions) -> Result<(Connection, Option<Gua
     // Until chain and guard are checked, not even a close may touch the files.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(sql)?;
     Ok((connection, slots))
+}
+
+/// Makes the guard of a ledger that is about to be made, before its tables: a ledger without a guard is then never a new
+/// one, but one that may have lost everything with its write-ahead log.
+fn guard_of_new(
+    connection: &Connection,
+    options: &LedgerOptions,
+    slots: Option<GuardSlots>,
+) -> Result<Option<GuardSlots>, LedgerError> {
+    let is_blank = schema::is_blank(connection).map_err(|error| sql_error("open", &options.path, error))?;
+    if slots.is_some() || !is_blank {
+        return Ok(slots);
+    }
+    let made = Guard::create(&options.guard_path, &signed_genesis(options)?);
+    let read = made.and_then(|_| GuardSlots::read(&options.guard_path));
+    read.map_err(|error| io_error("make the guard", &options.guard_path, error))
+}
+
+fn signed_genesis(options: &LedgerOptions) -> Result<SignedHead, LedgerError> {
+    SignedHead::sign(&options.house, Head::genesis(&options.house), Epoch::default(), options.signer.as_ref())
+        .map_err(|fault| LedgerError::Signing { source: Arc::new(fault) })
 }
 
 /// Makes the tables in a blank file; in any other, checks that they are a ledger's of this house.
@@ -136,8 +158,7 @@ pub(super) fn check_chain(connection: &Connection, options: &LedgerOptions) -> R
     }
     match walked.newest {
         Some(newest) => Ok(newest),
-        None => SignedHead::sign(&options.house, genesis, Epoch::default(), options.signer.as_ref())
-            .map_err(|fault| LedgerError::Signing { source: Arc::new(fault) }),
+        None => signed_genesis(options),
     }
 }
 
@@ -200,6 +221,10 @@ pub(in crate::ledger) fn sql_error(doing: &'static str, path: &Path, error: rusq
             LedgerError::Corrupted { path: path.to_owned(), problem: error.to_string() }
         }
         Some(ErrorCode::NotADatabase) => LedgerError::NotALedger { path: path.to_owned(), problem: error.to_string() },
+        _ if is_short(&error) => {
+            let problem = "the file is shorter than it says: its end was cut off".to_owned();
+            LedgerError::Corrupted { path: path.to_owned(), problem }
+        }
         _ if is_malformed_row(&error) => LedgerError::Corrupted { path: path.to_owned(), problem: error.to_string() },
         _ => LedgerError::Storage { doing, path: path.to_owned(), source: Arc::new(error) },
     }
@@ -265,9 +290,6 @@ fn check_guard(
     newest: &SignedHead,
     slots: Option<&GuardSlots>,
 ) -> Result<Option<GuardConflict>, LedgerError> {
-    if slots.is_none() && newest.head.seq == Sequence::GENESIS {
-        return Ok(None);
-    }
     guard_conflict(connection, &options.house, newest.head, &options.guard_path, slots, options.verifier.as_ref())
         .map_err(|error| sql_error("read", &options.path, error))
 }
@@ -275,6 +297,7 @@ fn check_guard(
 /// The guard, holding the newest head: what the node shows from now on, its guard has seen.
 fn ready_guard(options: &LedgerOptions, slots: Option<&GuardSlots>, newest: &SignedHead) -> Result<Guard, LedgerError> {
     let ready = || match slots {
+        // Not reached: a ledger without a guard is held.
         None => Guard::create(&options.guard_path, newest),
         Some(slots) => {
             let mut guard = Guard::open(&options.guard_path, slots)?;
@@ -283,6 +306,11 @@ fn ready_guard(options: &LedgerOptions, slots: Option<&GuardSlots>, newest: &Sig
         }
     };
     ready().map_err(|error| io_error("write the guard", &options.guard_path, error))
+}
+
+/// SQLite reports a page behind the end of the file as an error of the disk.
+fn is_short(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| error.extended_code == rusqlite::ffi::SQLITE_IOERR_SHORT_READ)
 }
 
 fn is_malformed_row(error: &rusqlite::Error) -> bool {

@@ -103,6 +103,29 @@ fn a_ledger_with_records_and_no_guard_takes_no_appends() {
 }
 
 #[test]
+fn a_ledger_that_lost_its_log_and_its_guard_is_not_taken_for_a_new_one() {
+    let files = Files::new();
+    let _ledger = ledger_of(&files, 3);
+    let left = files.as_after_a_kill();
+    fs::remove_file(left.wal_path()).unwrap();
+    fs::remove_file(left.guard_path()).unwrap();
+    assert!(matches!(conflict(&left), GuardConflict::Missing { .. }));
+    assert!(!left.guard_path().exists());
+}
+
+#[test]
+fn a_crash_before_the_tables_of_a_new_ledger_are_made_is_mended_at_the_next_start() {
+    let files = Files::new();
+    let ledger = files.open();
+    let genesis = ledger.head();
+    drop(ledger);
+    let new = Files::new();
+    Guard::create(&new.guard_path(), &genesis).unwrap();
+    append(&new.open(), "the first").unwrap();
+    assert_eq!(newest(&new), Some(Sequence(1)));
+}
+
+#[test]
 fn a_guard_with_no_sound_slot_takes_no_appends() {
     let files = Files::new();
     drop(ledger_of(&files, 3));

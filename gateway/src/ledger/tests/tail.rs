@@ -92,6 +92,22 @@ fn a_database_cut_anywhere_never_loses_an_acknowledged_record_silently() {
 }
 
 #[test]
+fn a_database_that_ends_within_a_long_snapshot_is_damaged_and_no_fault_of_the_disk() {
+    let files = Files::new();
+    let ledger = ledger_of(&files, ACKNOWLEDGED);
+    // Queued at once, and durable when the ledger is closed.
+    drop(ledger.put_snapshot(Sequence(ACKNOWLEDGED), vec![7; 100_000]));
+    drop(ledger);
+    let length = fs::metadata(files.path()).unwrap().len();
+    for cut in [length - 5_000, length - 50_000] {
+        let cut_off = files.as_after_a_kill();
+        fs::File::options().write(true).open(cut_off.path()).unwrap().set_len(cut).unwrap();
+        let error = SqliteLedger::open(cut_off.options()).unwrap_err();
+        assert!(matches!(error, LedgerError::Corrupted { .. }), "cut at {cut}: {error}");
+    }
+}
+
+#[test]
 fn a_missing_database_is_not_begun_anew_when_the_guard_knows_of_records() {
     for remove_wal in [false, true] {
         let files = Files::new();

@@ -36,6 +36,13 @@ impl Core {
     }
 
     pub(super) fn append(&mut self, pending: Vec<Pending>) {
+        if let Some(reason) = &self.held {
+            for pending in pending {
+                tracing::error!(%reason, "not recorded");
+                pending.waiting.fail(&RequestError::Precondition(reason.clone()));
+            }
+            return;
+        }
         // As the ledger keeps it, so that a replay tells the same times.
         let now = self.context.clock.now();
         let now = Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now);
@@ -134,6 +141,10 @@ impl Core {
         for pending in pending {
             pending.waiting.fail(&RequestError::Unavailable(format!("the ledger failed: {error}")));
         }
+        // The first failure is the cause of all that follow.
+        self.context.failure.get_or_init(|| {
+            format!("the ledger failed: {error}. Nothing of it was acknowledged; see to the disk before the next start")
+        });
         self.context.stop.cancel();
     }
 }

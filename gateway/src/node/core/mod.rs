@@ -39,6 +39,7 @@ use crate::{
     book::direction::state::Directions,
     compute::Computed,
     ledger::{Sequence, Ticket},
+    words::chain,
 };
 
 /// Inputs that clients may have waiting, at most.
@@ -49,6 +50,8 @@ pub(crate) struct Core {
     context: Arc<Context>,
     machine: Machine,
     workshop: Workshop,
+    /// Why the ledger takes no appends since it was opened. It is read all the same: nothing may end the node for it.
+    held: Option<String>,
     /// The place of the next record.
     next: Sequence,
     /// The newest record when the last snapshot of the state was asked for.
@@ -94,6 +97,7 @@ impl Core {
         };
         Self {
             workshop: Workshop::new(Arc::clone(&context), internal),
+            held: context.ledger.standing().refusal(),
             context,
             machine: replayed.machine,
             next: replayed.next,
@@ -169,7 +173,7 @@ impl Core {
                         self.workshop.take_snapshot();
                     }
                 }
-                Err(error) => self.on_ledger_failure(pending, &error.to_string()),
+                Err(error) => self.on_ledger_failure(pending, &chain(&error)),
             },
             Input::Event(event) => self.on_event(&event),
             Input::Frozen { cycle, revision, book_version, chunks, exclusions, started } => {

@@ -20,6 +20,11 @@ use crate::{
 
 impl Core {
     pub(super) fn receive(&mut self, held: Held, reply: oneshot::Sender<Receipt>) {
+        if self.held.is_some() {
+            // Without a receipt the other house delivers again: the evidence is here once the ledger is whole.
+            drop(reply);
+            return;
+        }
         if held.by == self.context.us {
             drop(reply.send(Receipt::Refused("this house's own evidence comes from this house alone".to_owned())));
             return;
@@ -97,7 +102,8 @@ impl Core {
             if told > held && catalog.refusal_to_sign.is_none() {
                 let reason = format!(
                     "the other house holds this house's word up to record {told}, but the ledger ends at {held}: it lost \
-                     its tail. Nothing is signed. Restore the newest copy of the ledger, or see docs/ledger.md"
+                     its tail. Nothing is signed. Put back the newest copy of the ledger and run `crossmargin ledger verify \
+                     --config FILE --other DIR`; see docs/ledger.md, \"Restoring\""
                 );
                 tracing::error!(%reason, "ALARM: the node refuses to sign");
                 catalog.refusal_to_sign = Some(reason);

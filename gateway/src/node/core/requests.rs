@@ -31,6 +31,10 @@ impl Core {
         reply: Reply<Answer>,
     ) {
         let Some(reply) = self.unless_asked_before(&submission.request_id, reply) else { return };
+        if let Some(reason) = &self.held {
+            refuse(reply, RequestError::Precondition(reason.clone()));
+            return;
+        }
         if held.base_version != self.book_version {
             let standing = self.book_version;
             refuse(

@@ -80,6 +80,7 @@ fn every_cause_of_a_fall_back_is_named_with_a_remedy() {
         C::OwnInputsMissing,
         C::NoPeerClaim,
         C::NoPeerStatement,
+        C::RoundDeclined,
         C::StatementsDiffer,
         C::PeerEquivocated,
         C::ComputationFailed,
