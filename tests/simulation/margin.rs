@@ -162,8 +162,9 @@ impl Desk {
             (v1::RequirementStatus::Agreed, _) => (id.to_owned(), requirement.round, both.min(limit)),
             (v1::RequirementStatus::AdvanceGrant, Some(grant)) => {
                 self.trace.count("reductions by advance grants");
+                // What the houses limit now is not shown: the row's limit is that of the claim.
                 let granted = grant.agreed_factor_bp * (10_000 - grant.haircut_bp) / 10_000;
-                (told::name(grant.agreed_cycle.as_ref().unwrap()), grant.agreed_round, granted.min(limit))
+                (told::name(grant.agreed_cycle.as_ref().unwrap()), grant.agreed_round, granted)
             }
             _ => {
                 wrong("less than stand-alone is charged");

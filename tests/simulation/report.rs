@@ -35,7 +35,7 @@ impl fmt::Display for Report {
         row("seeds", &self.seeds)?;
         row("seeds that fail", &self.failed.len())?;
         row("simulated hours", &hours(self.simulated))?;
-        row("seconds of one core", &format!("{:.1}", self.wall.as_secs_f64()))?;
+        row("seconds of real time, all threads together", &format!("{:.1}", self.wall.as_secs_f64()))?;
         for (what, count) in &self.counts {
             row(what, count)?;
         }

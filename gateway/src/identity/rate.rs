@@ -12,10 +12,12 @@ use std::{
 
 use governor::{
     Quota, RateLimiter,
-    clock::{Clock, MonotonicClock, Reference},
+    clock::{Clock, Reference},
     middleware::NoOpMiddleware,
     state::{InMemoryState, NotKeyed},
 };
+
+use tokio::time::Instant;
 
 use super::{
     ClientIdentity, HouseId, Limits, Role, RoleKind,
@@ -29,8 +31,8 @@ pub type Caller = (HouseId, Role);
 type Bucket<C> = RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<<C as Clock>::Instant>>;
 
 /// The buckets of every caller. `C` is the clock; a wall clock that is set back must not stop a caller, so it is the
-/// machine's monotonic one.
-pub struct CallRates<C: Clock = MonotonicClock> {
+/// runtime's, which is monotonic.
+pub struct CallRates<C: Clock = RuntimeClock> {
     table: Mutex<Table<C>>,
     clock: C,
     callers_max: usize,
@@ -48,6 +50,24 @@ struct Table<C: Clock> {
 
 /// After looking for full buckets in vain, so long without looking again: callers that are refused must cost little.
 const SWEEP_EVERY: Duration = Duration::from_secs(1);
+
+/// The runtime's time since the clock was made: the machine's monotonic time, and in a simulation the simulated one.
+#[derive(Clone, Copy, Debug)]
+pub struct RuntimeClock(Instant);
+
+impl Default for RuntimeClock {
+    fn default() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Clock for RuntimeClock {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
 
 /// Why a call is not let through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,13 +88,13 @@ impl CallRates {
     /// The buckets of all calls, by role.
     #[must_use]
     pub fn of_calls(limits: &Limits) -> Self {
-        Self::with_clock(limits.calls.clone(), limits.callers_max, MonotonicClock)
+        Self::with_clock(limits.calls.clone(), limits.callers_max, RuntimeClock::default())
     }
 
     /// The buckets of the analysis service, equal for all roles.
     #[must_use]
     pub fn of_analyses(limits: &Limits) -> Self {
-        Self::with_clock(analyses(limits), limits.analysis_callers_max, MonotonicClock)
+        Self::with_clock(analyses(limits), limits.analysis_callers_max, RuntimeClock::default())
     }
 }
 
@@ -266,5 +286,13 @@ mod tests {
             rates.take(&caller(role), ONE).unwrap();
         }
         rates.take(None, ONE).unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_of_the_buckets_is_the_runtimes() {
+        let clock = RuntimeClock::default();
+        let before = clock.now();
+        tokio::time::advance(Duration::from_secs(5)).await;
+        assert_eq!(clock.now() - before, Duration::from_secs(5));
     }
 }

@@ -99,6 +99,7 @@ async fn run(config: &Path, point: Option<Point>, manner: Manner) {
         us,
         arrangement: Arc::new(arrangement),
         clock: Arc::new(SystemClock),
+        executor: Executor::Threads,
         ledger: Arc::new(TrappedLedger { ledger, house: config.house.to_string(), trap: Arc::clone(&trap) }),
         blobs: Arc::new(TrappedBlobs { blobs, trap: Arc::clone(&trap), puts: AtomicU32::new(0) }),
         signing_key,
