@@ -393,6 +393,9 @@ async fn every_refusal_of_a_recovery_says_what_is_wrong_and_changes_nothing() {
     houses.kill(victim);
     let nothing = recover(&houses, victim);
     assert_eq!(nothing["result"], "nothing_lost", "{nothing:#}");
+    fs::remove_file(houses.data(victim).join("ledger.sqlite.guard")).unwrap();
+    let renewed = recover(&houses, victim);
+    assert_eq!((&renewed["result"], &renewed["head"]), (&"guard_renewed".into(), &nothing["head"]), "{renewed:#}");
 
     let export = houses.directory().join("export.jsonl");
     let (out, path) = (export.to_str().unwrap(), export.clone());

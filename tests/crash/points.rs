@@ -259,7 +259,7 @@ impl Run<'_> {
         loop {
             self.tend().await;
             let channel = self.houses.clients(leg).channel_with(pki.join("peer.pem"), pki.join("peer.key"));
-            let request = v1::DeliverRequest { envelopes: vec![forged.clone()] };
+            let request = v1::DeliverRequest { envelopes: vec![forged.clone()], own_head: None };
             match PeerServiceClient::new(channel).deliver(request).await {
                 Ok(answer) => {
                     let receipts = answer.into_inner().receipts;

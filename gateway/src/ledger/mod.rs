@@ -123,7 +123,9 @@ impl Standing {
     pub fn refusal(&self) -> Option<String> {
         match self {
             Self::Writable => None,
-            Self::HeldByGuard(conflict) => Some(conflict.to_string()),
+            Self::HeldByGuard(conflict) => Some(format!(
+                "{conflict}. Where no copy reaches it, run `crossmargin ledger recover`: see docs/disaster.md"
+            )),
             Self::Poisoned(error) => Some(chain(error)),
         }
     }

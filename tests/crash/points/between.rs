@@ -68,7 +68,7 @@ impl PeerService for Between {
     }
 
     async fn deliver(&self, request: Request<v1::DeliverRequest>) -> Result<Response<v1::DeliverResponse>, Status> {
-        let envelopes = request.into_inner().envelopes;
+        let v1::DeliverRequest { envelopes, own_head } = request.into_inner();
         let (kept_back, sent): (Vec<_>, Vec<_>) =
             envelopes.iter().cloned().partition(|envelope| self.is_kept_back(envelope));
         for envelope in &sent {
@@ -76,7 +76,8 @@ impl PeerService for Between {
         }
         let mut answer = v1::DeliverResponse::default();
         if !sent.is_empty() {
-            answer = self.client.clone().deliver(v1::DeliverRequest { envelopes: sent.clone() }).await?.into_inner();
+            let request = v1::DeliverRequest { envelopes: sent.clone(), own_head };
+            answer = self.client.clone().deliver(request).await?.into_inner();
         }
         for envelope in &sent {
             self.trap.pass(Point::Sent(Call::Deliver(kind_of(envelope)), Side::After));
@@ -105,6 +106,16 @@ impl PeerService for Between {
         let answer = self.client.clone().fetch_blobs(request.into_inner()).await?;
         self.trap.pass(Point::Sent(Call::Fetch, Side::After));
         Ok(Response::new(answer.into_inner()))
+    }
+
+    type ReadSharedStream = Streaming<v1::ReadSharedResponse>;
+
+    async fn read_shared(
+        &self,
+        request: Request<v1::ReadSharedRequest>,
+    ) -> Result<Response<Self::ReadSharedStream>, Status> {
+        let story = self.client.clone().read_shared(request.into_inner()).await?;
+        Ok(Response::new(story.into_inner()))
     }
 
     async fn read_nodes(

@@ -106,7 +106,6 @@ async fn run(config: &Path, point: Option<Point>, manner: Manner) {
         verifying_keys,
         peer: between::channel(peer, trap, manner),
         limits: config.limits.clone(),
-        executor: Executor::Threads,
     });
     let running = running.await.unwrap();
     let deadline = config.shutdown();
