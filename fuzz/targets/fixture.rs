@@ -8,8 +8,8 @@ use gateway::arrangement::{
     digest::Digest,
     envelope,
     evidence::{
-        ChangeBatch, ChunkRef, Claim, CycleOpening, Decline, End, Evidence, Inputs, MarketItemRef, MarketManifest,
-        Outcome, PositionManifest, RegistryContent, RegistryEntry, Statement, Totals,
+        ChangeBatch, ChunkRef, Claim, CycleOpening, Decline, End, Evidence, Inputs, KeptHead, LostHead, MarketItemRef,
+        MarketManifest, Outcome, PositionManifest, Recovery, RegistryContent, RegistryEntry, Statement, Totals,
     },
     grant::AdvanceGrant,
     leg::{Leg, Pair},
@@ -136,6 +136,19 @@ pub fn every_kind() -> Vec<Evidence> {
         Evidence::Decline(Decline { cycle, round, reason: "the other house's book is incomplete".to_owned() }),
         Evidence::Outcome(Outcome { cycle, end: End::Agreed { round, agreement: digest(1), is_late: true } }),
         Evidence::Outcome(Outcome { cycle, end: End::FellBack(v1::FallBackCause::PeerSilent) }),
+        Evidence::Recovery(Recovery {
+            at: at("2026-02-13T23:00:00Z"),
+            kept: KeptHead { sequence: 7, hash: digest(7) },
+            lost: vec![LostHead {
+                sequence: 9,
+                hash: digest(9),
+                epoch: 0,
+                key_id: "35f780c5fb514239".to_owned(),
+                signature: vec![5; 64].into(),
+            }],
+            restored_count: 2,
+            cycles: vec![cycle],
+        }),
     ]
 }
 

@@ -33,7 +33,7 @@ pub fn record(data: &[u8]) -> Verdict {
             let written = entry.to_record(parties, at);
             let again = Entry::decode(&written.body, parties).unwrap().to_record(parties, at);
             assert_eq!((again.kind, again.body), (written.kind, written.body));
-            if let Err(error) = entry.facts() {
+            if let Err(error) = entry.facts(Leg::Treasury) {
                 each_names_its_field([(error.field.as_str(), error.reason)]);
             }
             Verdict::Accepted
@@ -63,7 +63,7 @@ pub fn records() -> Vec<(String, Vec<u8>)> {
             as_of: at,
             ..Default::default()
         }),
-        Kind::CutOff(v1::RecordedCutOff { cycle: cycle.clone(), at }),
+        Kind::CutOff(v1::RecordedCutOff { cycle: cycle.clone(), at, is_restored: false }),
         Kind::Contradiction(v1::RecordedContradiction {
             cycles: cycle.clone().into_iter().collect(),
             ..Default::default()

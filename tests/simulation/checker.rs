@@ -91,7 +91,7 @@ fn place(evidence: &Evidence) -> Option<String> {
         Evidence::Claim(claim) => format!("claim {} {}", claim.cycle, claim.round.0),
         Evidence::Statement(statement) => format!("statement {} {}", statement.cycle, statement.round.0),
         Evidence::Decline(decline) => format!("statement {} {}", decline.cycle, decline.round.0),
-        Evidence::Outcome(_) => return None,
+        Evidence::Outcome(_) | Evidence::Recovery(_) => return None,
     })
 }
 
