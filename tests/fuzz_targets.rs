@@ -23,7 +23,7 @@ use std::{
 };
 
 use mutate::Mutator;
-use targets::{ALL, Target, Verdict};
+use targets::{ALL, Target, Verdict, identity};
 
 /// Mutations of each target in the fast form.
 const ROUNDS: u64 = 5_000;
@@ -96,6 +96,15 @@ fn no_mutation_of_a_real_value_breaks_a_law_of_its_parser() {
         assert!(accepted > 0 || rounds < 1_000, "{}: no mutation of {rounds} was accepted", target.name);
         println!("{:16} {accepted:8} accepted {refused:8} refused", target.name);
     }
+}
+
+#[test]
+fn a_file_with_a_private_key_is_read_and_its_mutations_break_no_law() {
+    let base = identity::pem_with_key();
+    assert_eq!(identity::pem(&base), Verdict::Accepted);
+    let mut mutator = Mutator::new(number("CROSSMARGIN_FUZZ_SEED", 1), "pem with a key");
+    let refused = (0..300).filter(|_| identity::pem(&mutator.mutate(std::slice::from_ref(&base))) == Verdict::Refused);
+    assert!(refused.count() > 0);
 }
 
 #[test]

@@ -9,7 +9,7 @@ mod book;
 mod csv;
 mod evidence;
 mod fixture;
-mod identity;
+pub mod identity;
 mod ledger;
 mod market;
 mod package;

@@ -299,7 +299,12 @@ fn assert_report(report: &str, case: &Case) {
     assert!(names.iter().any(|name| report.contains(name)), "{}: neither file nor record: {report}", case.name);
     let commands = ["crossmargin ledger verify", "crossmargin ledger recover"];
     assert!(commands.iter().any(|command| report.contains(command)), "{}: no next command: {report}", case.name);
-    assert!(report.contains("docs/ledger.md"), "{}: not where the way back is told: {report}", case.name);
+    let guides = ["docs/ledger.md", "docs/disaster.md"];
+    assert!(
+        guides.iter().any(|guide| report.contains(guide)),
+        "{}: not where the way back is told: {report}",
+        case.name
+    );
 }
 
 /// Digests of the ledger's files: an empty write-ahead log is as good as none.
