@@ -36,7 +36,7 @@ const BINARY: &str = env!("CARGO_BIN_EXE_crossmargin");
 /// The longest that a connection takes new calls here, so that the test need not wait for an hour.
 const AGE: Duration = Duration::from_secs(1);
 
-/// A client that calls without a pause.
+/// A client that calls as often as it may.
 struct Caller {
     who: String,
     tls: Arc<Tls<ClientTls>>,
@@ -65,6 +65,9 @@ impl Caller {
         let address = format!("127.0.0.1:{}", houses.port(leg));
         let channel = channel(&address, tls.subscribe(), TcpDial, &Limits::default()).unwrap();
         let (good, failures, stop) = <(Arc<AtomicU64>, Arc<Mutex<Vec<String>>>, Arc<AtomicBool>)>::default();
+        // What the default limits let a caller of the role do in the long run, or less.
+        let pause =
+            Duration::from_millis(if role.starts_with("member") || role.starts_with("customer") { 25 } else { 2 });
         let task = tokio::spawn({
             let (good, failures, stop) = (Arc::clone(&good), Arc::clone(&failures), Arc::clone(&stop));
             async move {
@@ -75,7 +78,7 @@ impl Caller {
                         _ if never_left(&outcome.status) => {}
                         _ => failures.lock().unwrap().push(format!("{:?}", outcome.status)),
                     }
-                    tokio::time::sleep(Duration::from_millis(2)).await;
+                    tokio::time::sleep(pause).await;
                 }
             }
         });
