@@ -381,8 +381,13 @@ async fn a_house_whose_whole_directory_is_an_old_copy_signs_nothing_once_the_oth
 async fn every_refusal_of_a_recovery_says_what_is_wrong_and_changes_nothing() {
     let mut houses = Houses::running(BINARY).await;
     let victim = Leg::Treasury;
+    wait_delivered(&houses, victim.other()).await;
+    let earlier = houses.directory().join("earlier.jsonl");
+    assert!(run(&houses, victim.other(), &["export", "--out", earlier.to_str().unwrap()]).status.success());
     go_to(&mut houses, Moment::LinksRecorded).await;
-    wait_delivered(&houses, victim).await;
+    for leg in Leg::BOTH {
+        wait_delivered(&houses, leg).await;
+    }
     let refused = |houses: &Houses, args: &[&str], words: &str| {
         let output = run(houses, victim, args);
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -411,12 +416,17 @@ async fn every_refusal_of_a_recovery_says_what_is_wrong_and_changes_nothing() {
     let theirs = houses.directory().join("theirs.jsonl");
     assert!(run(&houses, other, &["export", "--out", theirs.to_str().unwrap()]).status.success());
     let lines = fs::read_to_string(&theirs).unwrap();
-    let shorter: Vec<&str> = lines.lines().filter(|line| !line.contains("\"sequence\":1,")).collect();
-    fs::write(&theirs, shorter.join("\n")).unwrap();
-    let report = json(&run(&houses, victim, &["recover", "--json", "--from", theirs.to_str().unwrap()]));
+    let report = json(&run(&houses, victim, &["recover", "--json", "--from", earlier.to_str().unwrap()]));
     assert_eq!(report["result"], "nothing_lost", "{report:#}");
     let lacks = report["other_house_lacks"].as_array().unwrap();
     assert!(lacks[0].as_str().unwrap().contains("of CME, record"), "{report:#}");
+    // A part of an export is not the story.
+    let without_the_first: Vec<&str> = lines.lines().filter(|line| !line.contains("\"sequence\":1,")).collect();
+    fs::write(&theirs, without_the_first.join("\n")).unwrap();
+    refused(&houses, &["recover", "--from", theirs.to_str().unwrap()], "does not follow on record 0");
+    let cut_off: Vec<&str> = lines.lines().take(2).collect();
+    fs::write(&theirs, cut_off.join("\n")).unwrap();
+    refused(&houses, &["recover", "--from", theirs.to_str().unwrap()], "export the whole ledger");
     let forged = lines.replace("\"signature\":\"", "\"signature\":\"00");
     fs::write(&theirs, forged).unwrap();
     refused(&houses, &["recover", "--from", theirs.to_str().unwrap()], "own head");

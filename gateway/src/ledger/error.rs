@@ -194,7 +194,7 @@ pub enum GuardConflict {
     #[error(
         "the guard file {} is missing, so a lost tail of the ledger (which ends at {ledger}) would not show. Put the \
          guard back, or run `crossmargin ledger verify --config FILE --other DIR`, compare with the newest head that the \
-         other house holds, and rebase the guard; see docs/ledger.md, \"Restoring\"",
+         other house holds; see docs/ledger.md, \"Restoring\"",
         path.display()
     )]
     Missing {
@@ -207,7 +207,7 @@ pub enum GuardConflict {
     #[error(
         "the guard file {} cannot be trusted ({problem}), so a lost tail of the ledger (which ends at {ledger}) would \
          not show. Put the guard back, or run `crossmargin ledger verify --config FILE --other DIR`, compare with the \
-         newest head that the other house holds, and rebase the guard; see docs/ledger.md, \"Restoring\"",
+         newest head that the other house holds; see docs/ledger.md, \"Restoring\"",
         path.display()
     )]
     Unreadable {

@@ -249,7 +249,8 @@ impl Catalog {
         }
     }
 
-    /// Whether this house lost the head and has recovered from the loss.
+    /// Whether this house lost the head and has recovered from the loss. Only a head that a recovery names counts: one of a
+    /// sequence in between may be of the records that came after it, and have been lost since.
     #[must_use]
     pub fn has_lost(&self, head: Head) -> bool {
         let recoveries = self.recoveries[self.us].iter().filter_map(|held| held.recovery());

@@ -23,6 +23,9 @@ const KEY_ID_CHARACTERS_MAX: usize = 128;
 pub(crate) enum OwnWord {
     /// The ledger holds the record that the other house names, or the other house names none that counts.
     Held,
+    /// The other house names a head whose signature this house cannot check. It may be made up, or signed by a key that
+    /// an old configuration does not have: nothing is concluded from it, and nothing signed on it.
+    Unknown,
     /// The ledger does not hold what this house signed: why nothing is signed or recorded any more.
     Lost(String),
 }
@@ -105,6 +108,11 @@ pub(crate) fn to_lost(head: &SignedHead) -> LostHead {
     }
 }
 
+/// Whether a head names a record and comes with a signature.
+fn is_signed(head: &v1::LedgerHead) -> bool {
+    head.sequence > 0 && !head.signature.is_empty()
+}
+
 impl Context {
     /// The newest durable head of this house's own ledger, as it tells it.
     pub(crate) fn own_head(&self) -> v1::LedgerHead {
@@ -114,7 +122,7 @@ impl Context {
     /// A head of the ledger of the house that carries `leg`, where that house signed it. One that names no record, or comes
     /// without a signature, counts for nothing.
     pub(crate) fn believed_head(&self, leg: Leg, told: Option<v1::LedgerHead>) -> Option<v1::LedgerHead> {
-        let told = told.filter(|head| head.sequence > 0 && !head.signature.is_empty())?;
+        let told = told.filter(is_signed)?;
         match believe(&self.parties, &self.verifying_keys, leg, &told) {
             Ok(_) => Some(told),
             Err(error) => {
@@ -130,7 +138,8 @@ impl Context {
     /// # Errors
     /// The ledger cannot be read.
     pub(crate) async fn own_word(&self, told: Option<v1::LedgerHead>) -> Result<OwnWord, LedgerError> {
-        let Some(told) = self.believed_head(self.us, told) else { return Ok(OwnWord::Held) };
+        let Some(told) = told.filter(is_signed) else { return Ok(OwnWord::Held) };
+        let Some(told) = self.believed_head(self.us, Some(told)) else { return Ok(OwnWord::Unknown) };
         // Invariant: it was read a moment ago.
         let Ok(told) = read(self.parties.houses[self.us].as_str(), &told) else { return Ok(OwnWord::Held) };
         let ends = self.ledger.head().head;

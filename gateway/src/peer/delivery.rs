@@ -55,7 +55,8 @@ pub(crate) async fn run(
             while let Ok(envelope) = outgoing.try_recv() {
                 enqueue(&context, &mut queue, envelope);
             }
-            if queue.is_empty() { Ok(()) } else { deliver(&context, &mut queue).await }
+            // What was signed on a ledger that lost its end may be a second word: it leaves this house for nobody.
+            if queue.is_empty() || is_refusing(&context) { Ok(()) } else { deliver(&context, &mut queue).await }
         };
         let result = tokio::select! {
             biased;
@@ -70,7 +71,7 @@ pub(crate) async fn run(
                 context.peer.set_connected(true);
                 pause = PAUSE_SHORTEST;
                 is_repeated = false;
-                if queue.is_empty() {
+                if queue.is_empty() || is_refusing(&context) {
                     tokio::select! {
                         biased;
                         () = context.stop.cancelled() => return,
@@ -103,6 +104,10 @@ pub(crate) async fn run(
             }
         }
     }
+}
+
+fn is_refusing(context: &Context) -> bool {
+    context.catalog.read().refusal_to_sign.is_some()
 }
 
 /// Puts an envelope into the queue: entries of the registry log go before all else, in their order, since whatever is

@@ -22,8 +22,6 @@ const DIGESTS_MAX: usize = 4_096;
 const BATCH_BYTES: usize = 32 << 20;
 /// Bytes of one piece of content, at most: what a market item may have.
 const BLOB_BYTES_MAX: usize = 64 << 20;
-/// How long reading the whole story of both houses may take.
-const STORY_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// The link to the other house. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -207,7 +205,8 @@ impl Link {
         request
     }
 
-    /// Reads the evidence of both houses that the other house holds.
+    /// Reads the evidence of both houses that the other house holds. How long the answer may take is the reader's to bound:
+    /// the deadline here ends with its head.
     ///
     /// # Errors
     /// The call failed.
@@ -215,9 +214,7 @@ impl Link {
         &self,
         request: v1::ReadSharedRequest,
     ) -> Result<tonic::Streaming<v1::ReadSharedResponse>, Status> {
-        let mut request = Request::new(request);
-        request.set_timeout(STORY_TIMEOUT);
-        telemetry::inject(request.metadata_mut());
+        let request = self.traced(request);
         Ok(self.client.clone().read_shared(request).await?.into_inner())
     }
 

@@ -37,11 +37,13 @@ pub(crate) struct PeerApi {
     context: Arc<Context>,
     requests: mpsc::Sender<Input>,
     fetches: Arc<Semaphore>,
+    /// One reading of both houses' story at a time: each holds a part of the ledger in memory.
+    stories: Arc<Semaphore>,
 }
 
 impl PeerApi {
     pub(crate) fn new(context: Arc<Context>, requests: mpsc::Sender<Input>) -> Self {
-        Self { context, requests, fetches: Arc::new(Semaphore::new(FETCHES_MAX)) }
+        Self { context, requests, fetches: Arc::new(Semaphore::new(FETCHES_MAX)), stories: Arc::new(Semaphore::new(1)) }
     }
 }
 
@@ -158,8 +160,15 @@ impl PeerService for PeerApi {
         let span = call_span(&self.context, "read shared", &request);
         let request = request.into_inner();
         self.check_caller(&request.house, &request.arrangement_digest)?;
+        let busy = |_| Status::resource_exhausted("the story is being read already: one reader at a time");
+        let permit = Arc::clone(&self.stories).try_acquire_owned().map_err(busy)?;
         let (sender, receiver) = mpsc::channel(4);
-        self.context.tasks.spawn(shared::stream(Arc::clone(&self.context), sender).instrument(span));
+        let context = Arc::clone(&self.context);
+        let read = async move {
+            shared::stream(context, sender).await;
+            drop(permit);
+        };
+        self.context.tasks.spawn(read.instrument(span));
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 

@@ -5,16 +5,18 @@ use std::{
     io::{BufRead, BufReader},
     path::Path,
     sync::Arc,
+    time::Duration,
 };
 
 use crossmargin::v1;
 use jiff::Timestamp;
+use prost::Message;
 
 use super::{RecoverError, export::Line, story::Told};
 use crate::{
     arrangement::{envelope, leg::Leg, terms::Arrangement},
     identity::{HouseId, VerifyingKeys},
-    ledger::SignedHead,
+    ledger::{Head, RecordHash, RecordKind, Sequence, SignedHead},
     node::{
         entry::{Entry, Held, Keeping},
         heads,
@@ -22,6 +24,13 @@ use crate::{
     peer::link::Link,
     wire,
 };
+
+/// How long the other house may take to tell both houses' story.
+const STORY_MAX: Duration = Duration::from_secs(600);
+/// Bytes of the story: what two houses sign in years, and what a machine can hold.
+const STORY_BYTES_MAX: usize = 4 << 30;
+/// Pieces of evidence that are not believed, before nothing more is read.
+const PROBLEMS_MAX: usize = 1_000;
 
 /// The other house's word of both houses' story.
 #[derive(Debug, Default)]
@@ -60,7 +69,15 @@ impl Reader {
         };
         let mut stream = link.read_shared(request).await.map_err(failed)?;
         let mut source = Source::default();
-        while let Some(part) = stream.message().await.map_err(failed)? {
+        let end = tokio::time::Instant::now() + STORY_MAX;
+        let late = |_| failed(tonic::Status::deadline_exceeded("it has not told its story in time"));
+        let mut bytes = 0;
+        while let Some(part) = tokio::time::timeout_at(end, stream.message()).await.map_err(late)?.map_err(failed)? {
+            bytes += part.encoded_len();
+            let is_empty = part.evidence.is_empty() && part.own_head.is_none();
+            if is_empty || bytes > STORY_BYTES_MAX || source.problems.len() > PROBLEMS_MAX {
+                return Err(failed(tonic::Status::resource_exhausted("its story is none, or without end")));
+            }
             for evidence in part.evidence {
                 let at = Timestamp::from_millisecond(evidence.recorded_at_ms).unwrap_or(Timestamp::MIN);
                 self.take(evidence.envelope.unwrap_or_default(), at, &mut source);
@@ -83,6 +100,10 @@ impl Reader {
         let wrong = |reason: String| RecoverError::Setup(format!("{}: {reason}", path.display()));
         let file = File::open(path).map_err(|error| wrong(error.to_string()))?;
         let mut source = Source::default();
+        // A part of an export would pass for the whole story: only a chain from its first record to its head is one.
+        let peer = self.arrangement.parties.houses[self.us.other()].as_str();
+        let mut end = Head { seq: Sequence::GENESIS, hash: RecordHash::genesis(peer) };
+        let mut is_whole = false;
         for (number, line) in (1..).zip(BufReader::new(file).lines()) {
             let at_line = |reason: &dyn std::fmt::Display| wrong(format!("line {number}: {reason}"));
             let line = line.map_err(|error| at_line(&error))?;
@@ -95,6 +116,16 @@ impl Reader {
                 }
                 Line::Record(record) => {
                     let body = hex::decode(&record.body).map_err(|error| at_line(&error))?;
+                    let seq = end.seq.next();
+                    let hash = end.hash.chain(seq, RecordKind(record.kind), record.recorded_at_ms, &body);
+                    if record.sequence != seq.0 || record.hash != hash.to_string() {
+                        let number = record.sequence;
+                        return Err(at_line(&format!(
+                            "record {number} does not follow on record {}: export the whole ledger",
+                            end.seq
+                        )));
+                    }
+                    end = Head { seq, hash };
                     let entry = Entry::decode(&body, &self.arrangement.parties).map_err(|error| at_line(&error))?;
                     let at = Timestamp::from_millisecond(record.recorded_at_ms).unwrap_or(Timestamp::MIN);
                     let at = entry.happened_at(at);
@@ -109,10 +140,17 @@ impl Reader {
                 }
                 Line::Head(head) => {
                     let head = head.to_wire().map_err(|error| at_line(&error))?;
+                    is_whole = head.sequence == end.seq.0 && head.hash[..] == end.hash.0;
                     source.peer_head = self.peer_head(head, &mut source.problems);
                 }
                 Line::Guard(_) => {}
             }
+        }
+        if !is_whole {
+            return Err(wrong(format!(
+                "it ends at record {} without the head of it: export the whole ledger",
+                end.seq
+            )));
         }
         Ok(source)
     }

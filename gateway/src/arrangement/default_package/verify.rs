@@ -99,7 +99,7 @@ impl<E: fmt::Display, V: Fn(&HouseId, &str, &[u8], &[u8]) -> Result<(), E>> Chec
     fn suspension(&mut self, id: &str, entry: Option<&v1::SignedEnvelope>, member: Option<&MemberId>) {
         let named = place_of(id);
         if named.is_none() {
-            let why = format!("{id:?} is no suspension: <house>/<sequence>/<place> is needed, as FICC/12/0");
+            let why = format!("{id:?} is no suspension: <house>/<sequence>/<place> is needed, as HOUSE/12/0");
             self.problems.add("suspension_id", why);
         }
         let Some((signer, evidence, _)) = self.open("suspension_entry", entry) else { return };

@@ -1,6 +1,6 @@
 //! From payload bytes to evidence.
 
-use crossmargin::v1;
+use crossmargin::{bounded, v1};
 use jiff::{Timestamp, civil::Date};
 use prost::{Message, Name};
 
@@ -315,7 +315,8 @@ fn wrong<T>(field: impl Into<String>, reason: impl Into<String>) -> Read<T> {
 }
 
 fn message<M: Message + Name + Default>(payload: &[u8]) -> Read<M> {
-    crate::wire::decode(payload)
+    // Evidence fits a call, decoded too: it may be the other house's, and is read before anything is known of it.
+    bounded::decode(payload, bounded::MESSAGE_DECODED_BYTES_MAX)
         .or_else(|error| wrong("payload", format!("is not the message that kind names: {error}")))
 }
 

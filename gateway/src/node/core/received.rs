@@ -14,7 +14,7 @@ use crate::{
     node::{
         drafts,
         entry::Held,
-        heads::OwnWord,
+        heads::{self, OwnWord},
         input::{Pending, Receipt, Waiting},
     },
 };
@@ -65,6 +65,12 @@ impl Core {
                     return;
                 }
                 if let Some(recovery) = held.recovery() {
+                    let (parties, keys) = (&self.context.parties, &self.context.verifying_keys);
+                    let believe = |lost| heads::believe_lost(parties, keys, held.by, lost);
+                    if let Some(error) = recovery.lost.iter().find_map(|lost| believe(lost).err()) {
+                        drop(reply.send(Receipt::Refused(format!("lost: {error}"))));
+                        return;
+                    }
                     let (kept, restored) = (recovery.kept.sequence, recovery.restored_count);
                     tracing::error!(
                         kept,
@@ -119,6 +125,7 @@ impl Core {
         known_registry_sequence: u64,
     ) {
         let us = self.context.us;
+        let is_unknown = own_word == OwnWord::Unknown;
         let (is_refusing, last) = {
             let mut catalog = self.context.catalog.write();
             if let OwnWord::Lost(reason) = own_word
@@ -134,6 +141,10 @@ impl Core {
         }
         if is_refusing {
             self.unheard = None;
+            return;
+        }
+        if is_unknown {
+            return;
         }
         // They go before everything else that waits: without them the other house would compute a round without links.
         for sequence in known_registry_sequence.saturating_add(1)..=last {
