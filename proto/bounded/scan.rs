@@ -72,6 +72,10 @@ impl Walk<'_> {
                     let content = split(&mut rest, length)?;
                     if let Some(field) = field {
                         self.delimited(field, content, is_first, depth)?;
+                        if content.is_empty() && field.is_packed() {
+                            // No value of it has come, and its vector has not grown.
+                            last = 0;
+                        }
                     }
                 }
                 3 => skip_group(number, &mut rest)?,

@@ -40,6 +40,13 @@ pub(super) struct Field {
     pub(super) each: usize,
 }
 
+impl Field {
+    /// Whether its values may come packed, so that a field of the wire may hold none of them.
+    pub(super) fn is_packed(&self) -> bool {
+        matches!(self.kind, Kind::Varint | Kind::Fixed32 | Kind::Fixed64)
+    }
+}
+
 /// A message.
 #[derive(Debug, Default)]
 pub(super) struct Shape {

@@ -99,6 +99,15 @@ fn a_field_that_comes_again_and_again_is_counted_each_time() {
 }
 
 #[test]
+fn a_number_behind_an_empty_packed_field_is_the_first_of_its_vector() {
+    // A vector has room for four numbers as soon as it has one.
+    let alone = cost::<v1::RepoColumns>(&[5 << 3, 7], usize::MAX).unwrap();
+    let behind = cost::<v1::RepoColumns>(&[5 << 3 | 2, 0, 5 << 3, 7], usize::MAX).unwrap();
+    assert_eq!(alone, behind);
+    assert!(alone >= size_of::<v1::RepoColumns>() + 4 * size_of::<i64>());
+}
+
+#[test]
 fn a_message_of_the_largest_pages_and_parts_is_let_through() {
     let columns = v1::PositionColumns {
         instruments: (0..600).map(|place| format!("UST:91282C{place:03}")).collect(),
