@@ -1,6 +1,13 @@
 //! Who somebody is: URI names, certificates, PEM files of certificates, lists and keys.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use gateway::{
     command::certs::authority::{Authority, Issued, Leaf, Period, Usage},
@@ -139,7 +146,10 @@ struct File(PathBuf);
 impl File {
     fn new(data: &[u8]) -> Self {
         use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-        let path = std::env::temp_dir().join(format!("crossmargin-fuzz-pem-{}", std::process::id()));
+        // Threads of one process each have files of their own.
+        static FILES: AtomicU64 = AtomicU64::new(0);
+        let number = FILES.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("crossmargin-fuzz-pem-{}-{number}", std::process::id()));
         let mut options = fs::OpenOptions::new();
         let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&path).unwrap();
         file.set_permissions(fs::Permissions::from_mode(0o600)).unwrap();
