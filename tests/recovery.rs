@@ -16,7 +16,7 @@ use crossmargin::v1;
 use gateway::{arrangement::leg::Leg, sample};
 use serde_json::Value;
 
-use support::{Houses, NAMES, PATIENCE, books::cycle};
+use support::{Houses, NAMES, PATIENCE, books::cycle, programme::suspend_link};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_crossmargin");
 
@@ -373,6 +373,39 @@ async fn a_house_whose_whole_directory_is_an_old_copy_signs_nothing_once_the_oth
     assert_eq!(recover(&houses, victim)["result"], "recovered");
     houses.start(victim).await;
     houses.clients(victim).wait_agreed(&itd(), 1).await;
+    wait_delivered(&houses, victim).await;
+    assert_sound(&houses, victim);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_signed_on_an_old_copy_before_the_other_house_was_heard_leaves_for_nobody() {
+    let mut houses = Houses::running(BINARY).await;
+    let victim = Leg::Treasury;
+    go_to(&mut houses, Moment::LinksRecorded).await;
+    wait_delivered(&houses, victim).await;
+    houses.kill(victim);
+    let old = houses.directory().join("old-copy");
+    copy(&houses.data(victim), &old);
+    houses.start(victim).await;
+    houses.clients(victim).record_changes("first", vec![suspend_link("LNK-0001")]).await.unwrap();
+    wait_delivered(&houses, victim).await;
+    houses.kill(victim);
+    lose(&houses, victim, &old, Loss::Everything);
+    houses.kill(victim.other());
+
+    // Alone, the house records another entry with the number of the one that it lost.
+    houses.start(victim).await;
+    houses.clients(victim).record_changes("second", vec![suspend_link("LNK-0002")]).await.unwrap();
+    houses.start(victim.other()).await;
+    wait_until("a refusal", async || !status(&houses, victim).await.can_sign).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(status(&houses, victim.other()).await.contradiction_count, 0, "the second word was delivered");
+
+    // From the copy as it was before the node was started on it, the house recovers.
+    houses.kill(victim);
+    lose(&houses, victim, &old, Loss::Everything);
+    assert_eq!(recover(&houses, victim)["result"], "recovered");
+    houses.start(victim).await;
     wait_delivered(&houses, victim).await;
     assert_sound(&houses, victim);
 }

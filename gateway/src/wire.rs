@@ -65,11 +65,11 @@ pub fn bytes_of(digest: Digest) -> Bytes {
     Bytes::copy_from_slice(digest.as_bytes())
 }
 
-/// What stored content or evidence may take decoded, in bytes. Content is not a message of a call: a market's item may have
+/// What stored content may take decoded, in bytes. Content is not a message of a call: a market's item may have
 /// 64 MiB, so that it may take more; and what the other house sent must not take what it likes.
 pub const CONTENT_DECODED_BYTES_MAX: usize = 512 << 20;
 
-/// Decodes content or evidence, which may have come from the other house, within [`CONTENT_DECODED_BYTES_MAX`].
+/// Decodes content, which may have come from the other house, within [`CONTENT_DECODED_BYTES_MAX`].
 ///
 /// # Errors
 /// The bytes are no such message, or it would take more.
