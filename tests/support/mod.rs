@@ -18,7 +18,6 @@ pub mod several;
 
 use std::{
     fs,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::{Duration, Instant},
@@ -30,7 +29,10 @@ use gateway::{
         leg::{Leg, Pair},
         terms::DEFAULT_TOML,
     },
-    command::certs::{CertsArgs, make},
+    command::{
+        certs::{CertsArgs, make},
+        claimed_port::ClaimedPort,
+    },
     config,
 };
 use tempfile::TempDir;
@@ -45,7 +47,7 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Two houses: their keys, configurations, data and processes.
 pub struct Houses {
     directory: TempDir,
-    ports: Pair<u16>,
+    ports: Pair<ClaimedPort>,
     processes: Pair<Option<Child>>,
     binary: PathBuf,
 }
@@ -79,9 +81,7 @@ impl Houses {
         ];
         make(&CertsArgs { out: pki, ..Certs::parse_from(args).args }).unwrap();
         fs::write(directory.path().join("arrangement.toml"), arrangement).unwrap();
-        let listeners = Pair::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
-        let ports = listeners.as_ref().map(|listener| listener.local_addr().unwrap().port());
-        drop(listeners);
+        let ports = Pair::from_fn(|_| ClaimedPort::claim().unwrap());
         let houses = Self { directory, ports, processes: Pair::default(), binary: PathBuf::from(binary) };
         for leg in Leg::BOTH {
             fs::write(houses.config(leg), houses.config_text(leg)).unwrap();
@@ -183,7 +183,7 @@ impl Houses {
 
     /// Clients of a house's node, with the certificates of their roles.
     pub fn clients(&self, leg: Leg) -> Clients {
-        Clients::new(self.directory.path().join("pki"), NAMES[leg], format!("127.0.0.1:{}", self.ports[leg]))
+        Clients::new(self.directory.path().join("pki"), NAMES[leg], self.ports[leg].address().to_string())
     }
 
     /// The folder of keys, configurations and data.
@@ -198,7 +198,7 @@ impl Houses {
 
     /// The port of a house's node.
     pub fn port(&self, leg: Leg) -> u16 {
-        self.ports[leg]
+        self.ports[leg].number()
     }
 
     /// A house's configuration file.
@@ -228,7 +228,7 @@ impl Houses {
     }
 
     fn config_text(&self, leg: Leg) -> String {
-        let address = |leg: Leg| format!("127.0.0.1:{}", self.ports[leg]);
+        let address = |leg: Leg| self.ports[leg].address().to_string();
         example_config(NAMES[leg], &address(leg), NAMES[leg.other()], &address(leg.other()))
             .replace("\"data\"", &format!("\"data-{}\"", NAMES[leg]))
     }

@@ -3,7 +3,6 @@
 
 use std::{
     fs,
-    net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::Instant,
@@ -12,7 +11,10 @@ use std::{
 use clap::Parser;
 use gateway::{
     arrangement::leg::{Leg, Pair},
-    command::certs::{CertsArgs, make},
+    command::{
+        certs::{CertsArgs, make},
+        claimed_port::ClaimedPort,
+    },
 };
 
 use super::{Certs, PATIENCE, clients::Clients, example_config};
@@ -22,7 +24,7 @@ pub struct Arranged {
     folder: PathBuf,
     /// The houses' names.
     pub names: Pair<&'static str>,
-    ports: Pair<u16>,
+    ports: Pair<ClaimedPort>,
 }
 
 impl Arranged {
@@ -32,8 +34,7 @@ impl Arranged {
         let args = ["certs", "--house", names.treasury, "--house", names.futures];
         make(&CertsArgs { out: folder.join("pki"), ..Certs::parse_from(args).args }).unwrap();
         fs::write(folder.join("arrangement.toml"), arrangement).unwrap();
-        let listeners = Pair::from_fn(|_| TcpListener::bind("127.0.0.1:0").unwrap());
-        let ports = listeners.as_ref().map(|listener| listener.local_addr().unwrap().port());
+        let ports = Pair::from_fn(|_| ClaimedPort::claim().unwrap());
         let arranged = Self { folder, names, ports };
         for leg in Leg::BOTH {
             let text =
@@ -61,7 +62,7 @@ impl Arranged {
 
     /// Where a house's node listens.
     pub fn address(&self, leg: Leg) -> String {
-        format!("127.0.0.1:{}", self.ports[leg])
+        self.ports[leg].address().to_string()
     }
 
     /// The folder of the certificates and keys of a house.

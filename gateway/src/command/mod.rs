@@ -4,6 +4,7 @@ pub mod agreements;
 pub mod backtest;
 pub mod caller;
 pub mod certs;
+pub mod claimed_port;
 pub mod client;
 pub mod cycle;
 pub mod default;

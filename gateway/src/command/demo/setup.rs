@@ -1,6 +1,6 @@
 //! What the demo writes before its nodes start: certificates, the arrangement, configurations, books and market data.
 
-use std::{net::TcpListener, path::Path};
+use std::path::Path;
 
 use jiff::civil::Date;
 use risk::history::CurveHistory;
@@ -14,6 +14,7 @@ use crate::{
     },
     command::{
         certs::{self, CertsArgs},
+        claimed_port::ClaimedPort,
         failure::Failure,
         links,
     },
@@ -50,20 +51,13 @@ pub(super) fn arrangement() -> Result<(String, Arrangement), Failure> {
     Ok((text, arrangement))
 }
 
-/// Two addresses on this machine that nobody listens at.
+/// Two addresses on this machine that nobody listens at, until they are dropped.
 ///
 /// # Errors
 /// When there is none.
-pub(super) fn free_addresses() -> Result<Pair<String>, Failure> {
-    let bind = || {
-        let listener = TcpListener::bind("127.0.0.1:0")?;
-        let address = listener.local_addr()?.to_string();
-        Ok((listener, address))
-    };
-    let failed = |error: std::io::Error| Failure::of("looking for a free port", &error);
-    // Both are held until both are known, so that they differ.
-    let (treasury, futures) = (bind().map_err(failed)?, bind().map_err(failed)?);
-    Ok(Pair { treasury: treasury.1, futures: futures.1 })
+pub(super) fn claim_ports() -> Result<Pair<ClaimedPort>, Failure> {
+    let claim = || ClaimedPort::claim().map_err(|error| Failure::of("looking for a free port", &error));
+    Ok(Pair { treasury: claim()?, futures: claim()? })
 }
 
 /// Writes everything that the nodes and a reader need into the folder.
@@ -201,7 +195,8 @@ mod tests {
         let folder = Folder::take(&temp.path().join("demo")).unwrap();
         let houses = Pair { treasury: "FICC".to_owned(), futures: "CME".to_owned() };
         let items = Pair::from_fn(|leg| sample::market().into_items(leg));
-        write(&folder, &arrangement().unwrap().0, &houses, &free_addresses().unwrap(), &items).unwrap();
+        let addresses = claim_ports().unwrap().map(|port| port.address().to_string());
+        write(&folder, &arrangement().unwrap().0, &houses, &addresses, &items).unwrap();
         for leg in Leg::BOTH {
             let config = Config::load(&folder.config(&houses[leg])).unwrap();
             assert_eq!(config.house.as_str(), houses[leg]);

@@ -14,7 +14,9 @@ use crate::{
         terms::Arrangement,
     },
     command::{
-        agreements, cycle,
+        agreements,
+        claimed_port::ClaimedPort,
+        cycle,
         failure::{Failure, Told},
         links, listing, market, status, submit,
     },
@@ -39,6 +41,8 @@ pub(super) struct Stage {
     pub(super) parties: Parties,
     pub(super) keys: VerifyingKeys,
     arrangement: Arrangement,
+    /// Where the nodes listen, kept from everybody else for as long as the demo runs.
+    _ports: Pair<ClaimedPort>,
     items: Pair<Vec<v1::MarketItem>>,
     pub(super) history: String,
 }
@@ -52,7 +56,8 @@ impl Stage {
         progress.step("certificates, configurations and sample written");
         let folder = Folder::take(&args.dir)?;
         let names = Pair::from_fn(|leg| arrangement.parties.houses[leg].to_string());
-        let addresses = setup::free_addresses()?;
+        let ports = setup::claim_ports()?;
+        let addresses = ports.as_ref().map(|port| port.address().to_string());
         setup::write(&folder, &document, &names, &addresses, &items)?;
         let house = |leg: Leg| {
             let id = arrangement.parties.arrangement.as_str();
@@ -61,7 +66,7 @@ impl Stage {
         let houses = Pair { treasury: house(Leg::Treasury)?, futures: house(Leg::Futures)? };
         let keys = public_keys(&folder, &names)?;
         let parties = arrangement.parties.clone();
-        let mut stage = Self { folder, houses, progress, parties, keys, arrangement, items, history };
+        let mut stage = Self { folder, houses, progress, parties, keys, arrangement, _ports: ports, items, history };
         stage.start_nodes().await?;
         stage.record_links().await?;
         for leg in Leg::BOTH {
