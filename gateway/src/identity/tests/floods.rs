@@ -97,31 +97,6 @@ async fn a_connection_has_a_bounded_number_of_calls_and_one_more_is_reset() {
     assert_eq!((reset.stream, reset.payload.as_slice()), (7, &[0, 0, 0, 7][..]));
 }
 
-#[tokio::test]
-async fn connections_in_total_are_bounded_and_the_other_house_has_its_own() {
-    let world = World::with(Limits { connections_max: 2, ..Limits::default() }).await;
-    let operator = world.ficc.client("crossmargin://FICC/role/operator");
-    let mut held = Vec::new();
-    for _ in 0..2 {
-        let mut client = world.health(&operator);
-        client.check(Request::new(HealthCheckRequest::default())).await.unwrap();
-        held.push(client);
-    }
-    assert_handshake_refused(world.check(&operator).await);
-    world.check(&world.cme.client("crossmargin://CME/role/peer/CME")).await.unwrap();
-}
-
-#[tokio::test]
-async fn a_handshake_that_stops_half_way_is_given_up() {
-    let world = World::with(Limits { handshake_ms_max: 100, ..Limits::default() }).await;
-    // A record that announces 512 bytes of a ClientHello, and ten of them.
-    let mut half = TcpStream::connect(world.address).await.unwrap();
-    half.write_all(&[22, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3, 0, 0, 0, 0]).await.unwrap();
-    let mut rest = Vec::new();
-    let _ = half.read_to_end(&mut rest).await;
-    world.check(&world.ficc.client("crossmargin://FICC/role/operator")).await.unwrap();
-}
-
 /// Calls one after another.
 async fn calls(client: &mut HealthClient<tonic::transport::Channel>, count: usize) -> Result<(), Status> {
     for _ in 0..count {
