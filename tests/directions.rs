@@ -151,6 +151,9 @@ async fn what_is_directed_at_noon_counts_in_the_next_cycle_and_survives_a_restar
     assert_ne!(after, before, "the next cycle counts it");
 
     restart(&mut nodes, Leg::Futures).await;
+    let other =
+        direct(&nodes, MEMBER_ROLE, v1::DirectPositionsRequest { legs: vec![], ..noon.clone() }).await.unwrap_err();
+    assert!(other.message().contains("given to another request"), "{other}");
     let again = direct(&nodes, MEMBER_ROLE, noon).await.unwrap();
     assert_eq!(again, v1::DirectPositionsResponse { is_replay: true, ..first });
     assert_eq!(positions(&nodes, MEMBER_ROLE, XM).await.unwrap(), [(-46_980, -500, -47_480)]);
@@ -212,6 +215,9 @@ async fn what_a_snapshot_contradicts_is_told_until_somebody_settles_it() {
     restart(&mut nodes, Leg::Futures).await;
     let again = resolve(&nodes, "operator", &settle).await.unwrap();
     assert_eq!(again, v1::ResolveReconciliationItemResponse { is_replay: true, ..settled });
+    let other = v1::ResolveReconciliationItemRequest { note: "another note".into(), ..settle.clone() };
+    let other = resolve(&nodes, "operator", &other).await.unwrap_err();
+    assert!(other.message().contains("given to another request"), "{other}");
     assert_eq!(items(&nodes, true).await.len(), 2);
     assert_eq!(items(&nodes, false).await.len(), 3);
     for (id, note, code) in

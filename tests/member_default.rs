@@ -267,6 +267,9 @@ async fn both_houses_come_from_one_suspension_to_one_package_one_close_out_and_o
         assert!(!recorded.is_signed_by_both && !recorded.is_replay);
         let again = settle(&houses, Leg::Treasury, &request_id, (&id, customer)).await.unwrap();
         assert!(again.is_replay && (again.sequence, again.record) == (recorded.sequence, recorded.record));
+        // The id is that pool's alone.
+        let of_another = settle(&houses, Leg::Treasury, &request_id, (&id, "another-customer")).await.unwrap_err();
+        assert!(problems(&of_another)[0].contains("another request"), "{of_another}");
         let mut args = vec!["settle", &id, "--json"];
         args.extend(if customer.is_empty() { vec![] } else { vec!["--customer", customer] });
         assert_eq!(json(&command(&houses, Leg::Futures, &args))["amount"], amount);
@@ -347,7 +350,12 @@ async fn every_thing_that_an_operation_needs_is_named_where_it_is_missing() {
     make_package(&houses, us.other(), "k", &id).await.unwrap();
     record(&houses, us.other(), "l", choice(&id, CloseOut::Transfer)).await;
     record(&houses, us.other(), "m", result(&id, "", "2.00")).await;
-    wait_default(&houses, &id, |seen| seen.is_package_signed_by_both && !seen.problems.is_empty()).await;
+    let has_both_results = |seen: &v1::MemberDefault| {
+        let of_members = seen.pools.iter().find(|pool| pool.customer.is_empty());
+        of_members.is_some_and(|pool| !pool.treasury_result.is_empty() && !pool.futures_result.is_empty())
+    };
+    // The other house's records come one by one, and its results last.
+    wait_default(&houses, &id, |seen| has_both_results(seen) && !seen.problems.is_empty()).await;
     assert_eq!(missing(&settle(&houses, us, "n", (&id, "")).await.unwrap_err()), ["close_out"]);
     let stranger = settle(&houses, us, "o", (&id, "C-7F3A")).await.unwrap_err();
     assert_eq!(missing(&stranger), ["customer", "close_out", "results", "results"], "{stranger}");
@@ -360,7 +368,7 @@ async fn every_thing_that_an_operation_needs_is_named_where_it_is_missing() {
     let unknown = make_package(&houses, us, "p", "FICC/999/0").await.unwrap_err();
     assert_eq!(unknown.code(), Code::NotFound);
     let other_kind = make_package(&houses, us, "h", &id).await.unwrap_err();
-    assert!(problems(&other_kind)[0].contains("another kind"), "{other_kind}");
+    assert!(problems(&other_kind)[0].contains("another request"), "{other_kind}");
     let request = v1::GetPackageRequest { suspension_id: early };
     assert_eq!(defaults(&houses, us).get_package(request).await.unwrap_err().code(), Code::NotFound);
 }

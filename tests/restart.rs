@@ -102,6 +102,19 @@ async fn a_node_stopped_by_a_signal_ends_in_time_and_starts_from_its_snapshot() 
     houses.start(Leg::Treasury).await;
     houses.clients(Leg::Treasury).wait_agreed(&itd, 1).await;
     assert_one_story(&houses, &itd).await;
+    // It knows what it was asked for: the same again is answered, and its id serves nothing else.
+    let clients = houses.clients(Leg::Treasury);
+    let mut changes = sample::programme::onboarding(&sample::book::links());
+    assert!(clients.record_changes("links-0", changes.clone()).await.unwrap().is_replay);
+    changes.pop();
+    let other = clients.record_changes("links-0", changes).await.unwrap_err();
+    assert!(other.message().contains("given to another request"), "{other}");
+    let book = sample::book::book(Leg::Treasury).unwrap();
+    let again = clients.submit_book(book.clone(), sample::BUSINESS_DATE, 1, v1::SnapshotScope::Full).await.unwrap();
+    assert!(again.is_replay);
+    let part = book.of_accounts(|account| account.ends_with('2'));
+    let other = clients.submit_book(part, sample::BUSINESS_DATE, 1, v1::SnapshotScope::Full).await.unwrap_err();
+    assert!(other.message().contains("given to another request"), "{other}");
 }
 
 /// Both houses hold the same agreement, and no node has seen the other contradict itself.

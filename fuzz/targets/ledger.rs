@@ -54,13 +54,21 @@ pub fn records() -> Vec<(String, Vec<u8>)> {
     let evidence = every_kind().into_iter().map(|evidence| {
         let envelope = Some(sealed(&evidence, Leg::Treasury));
         let attachment = vec![3; 32].into();
-        Kind::Evidence(v1::RecordedEvidence { envelope, request_id: "r-1".into(), attachment, ..Default::default() })
+        Kind::Evidence(v1::RecordedEvidence {
+            envelope,
+            request_id: "r-1".into(),
+            attachment,
+            request_content: vec![4; 32].into(),
+            ..Default::default()
+        })
     });
     let others = [
         Kind::Book(v1::RecordedBook {
             business_date: "2026-02-13".into(),
             book_version: 3,
             as_of: at,
+            request_id: "b-3".into(),
+            request_content: vec![5; 32].into(),
             ..Default::default()
         }),
         Kind::CutOff(v1::RecordedCutOff { cycle: cycle.clone(), at, is_restored: false }),
@@ -75,6 +83,7 @@ pub fn records() -> Vec<(String, Vec<u8>)> {
             by: "member-administrator".into(),
             expected_cycle: cycle,
             at,
+            request_content: vec![6; 32].into(),
             ..Default::default()
         }),
     ];

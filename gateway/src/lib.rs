@@ -19,6 +19,7 @@ pub mod peer;
 pub mod problem;
 pub(crate) mod reading;
 pub mod recovery;
+pub mod request;
 pub mod sample;
 pub mod seam;
 pub mod telemetry;

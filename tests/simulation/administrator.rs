@@ -51,7 +51,7 @@ impl Desk {
         }
         answer.suspension_ids.iter().for_each(|id| self.told.suspended(id));
         let v1::RecordChangesResponse { sequence, suspension_ids: suspensions, .. } = answer;
-        self.acknowledge(id, Again::Changes, Acknowledged::Changes { sequence, suspensions });
+        self.acknowledge(id, Again::Changes(changes), Acknowledged::Changes { sequence, suspensions });
         true
     }
 
@@ -147,7 +147,7 @@ impl Desk {
                         self.trace.violation(format!("{id}: number {} follows on {known}", answer.number));
                     }
                     let number = answer.number;
-                    self.acknowledge(&id, Again::Direction, Acknowledged::Direction { number });
+                    self.acknowledge(&id, Again::Direction(quantity), Acknowledged::Direction { number });
                 }
                 Err(status) => self.trace.violation(format!("{id} was refused: {}", status.message())),
             }

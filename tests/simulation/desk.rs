@@ -9,8 +9,10 @@ use std::{
     time::Duration,
 };
 
+use crossmargin::v1;
 use gateway::{
     arrangement::leg::Leg,
+    csv_book::Book,
     identity::{ClientTls, Tls, channel},
 };
 use tonic::{Code, Response, Status, transport::Channel};
@@ -59,10 +61,13 @@ pub struct Known {
 /// What to send again under the same request id.
 #[derive(Clone, Debug)]
 pub enum Again {
-    Book,
-    Market,
-    Changes,
-    Direction,
+    /// The book of this version.
+    Book(u64, v1::SnapshotScope, Book),
+    /// This edition of the market.
+    Market(u64),
+    Changes(Vec<v1::ProgrammeChange>),
+    /// This quantity.
+    Direction(i64),
 }
 
 impl Desk {

@@ -32,10 +32,12 @@ impl Desk {
         scope: v1::SnapshotScope,
         book: Book,
     ) -> Result<Response<v1::SubmitSnapshotResponse>, Status> {
+        // Of the version, not of the attempt: who asks again asks for the same.
+        let as_of = true_instant(version * 1_000_000);
         let header = v1::SnapshotHeader {
             request_id: id.to_owned(),
             business_date: sample::BUSINESS_DATE.to_string(),
-            as_of: Some(wire::to_timestamp(true_instant(self.trace.time.micros()))),
+            as_of: Some(wire::to_timestamp(as_of)),
             book_version: version,
             scope: scope.into(),
             flat_accounts: Vec::new(),
@@ -55,7 +57,7 @@ impl Desk {
                     self.trace.violation(format!("{id}: version {} was answered", answer.book_version));
                 }
                 self.known.book.store(version, Ordering::Relaxed);
-                self.acknowledge(&id, Again::Book, Acknowledged::Book { version });
+                self.acknowledge(&id, Again::Book(version, scope, book), Acknowledged::Book { version });
             }
             Err(status) => self.trace.violation(format!("{id} was refused: {}", status.message())),
         }
@@ -127,7 +129,7 @@ impl Desk {
                     self.trace.violation(format!("{id}: version {} follows on {known}", answer.version));
                 }
                 let v1::SubmitMarketDataResponse { version, manifest_digest: manifest, .. } = answer;
-                self.acknowledge(&id, Again::Market, Acknowledged::Market { version, manifest });
+                self.acknowledge(&id, Again::Market(edition), Acknowledged::Market { version, manifest });
             }
             Err(status) => self.trace.violation(format!("{id} was refused: {}", status.message())),
         }
@@ -163,26 +165,29 @@ impl Desk {
         let Some((again, expected)) = self.acknowledged_of(id) else { return };
         let what = format!("{id} again");
         let (answer, is_replay) = match again {
-            Again::Book => {
-                let book = || setting::book(self.leg, [0; 4]);
-                let ask = || self.send_book(id, 1, v1::SnapshotScope::Full, book());
+            Again::Book(version, scope, book) => {
+                let ask = || self.send_book(id, version, scope, book.clone());
                 let Ok(answer) = self.insist(&what, ask).await else { return self.lost(id) };
                 (Acknowledged::Book { version: answer.book_version }, answer.is_replay)
             }
-            Again::Market => {
-                let Ok(answer) = self.insist(&what, || self.send_market(id, 0)).await else { return self.lost(id) };
+            Again::Market(edition) => {
+                let Ok(answer) = self.insist(&what, || self.send_market(id, edition)).await else {
+                    return self.lost(id);
+                };
                 let v1::SubmitMarketDataResponse { version, manifest_digest: manifest, is_replay, .. } = answer;
                 (Acknowledged::Market { version, manifest }, is_replay)
             }
-            Again::Changes => {
-                let Ok(answer) = self.insist(&what, || self.send_changes(id, Vec::new())).await else {
+            Again::Changes(changes) => {
+                let Ok(answer) = self.insist(&what, || self.send_changes(id, changes.clone())).await else {
                     return self.lost(id);
                 };
                 let v1::RecordChangesResponse { sequence, suspension_ids: suspensions, is_replay } = answer;
                 (Acknowledged::Changes { sequence, suspensions }, is_replay)
             }
-            Again::Direction => {
-                let Ok(answer) = self.insist(&what, || self.send_direction(id, -1)).await else { return self.lost(id) };
+            Again::Direction(quantity) => {
+                let Ok(answer) = self.insist(&what, || self.send_direction(id, quantity)).await else {
+                    return self.lost(id);
+                };
                 (Acknowledged::Direction { number: answer.number }, answer.is_replay)
             }
         };

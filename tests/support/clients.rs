@@ -16,7 +16,7 @@ use gateway::{
     },
     sample, wire,
 };
-use jiff::{Timestamp, civil::Date};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use tonic::{Status, transport::Channel};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
@@ -140,7 +140,8 @@ impl Clients {
         let header = v1::SnapshotHeader {
             request_id: format!("book-{version}"),
             business_date: business_date.to_string(),
-            as_of: Some(wire::to_timestamp(Timestamp::now())),
+            // Of the date, not of the attempt: who asks again asks for the same.
+            as_of: Some(wire::to_timestamp(business_date.at(21, 0, 0, 0).to_zoned(TimeZone::UTC).unwrap().timestamp())),
             book_version: version,
             scope: scope.into(),
             flat_accounts: Vec::new(),

@@ -69,7 +69,7 @@ pub(crate) fn per_direction(links: usize, count: u64) -> Duration {
         let (business_date, legs) = Proposal::read(request, "FICC-CME").check(&standing).unwrap();
         directions.record(Arc::new(Direction {
             number: directions.last() + 1,
-            request: RequestKey { member: None, id: request.request_id.clone() },
+            request: RequestKey::of(None, request),
             business_date,
             by: "administrator".to_owned(),
             recorded_at: Timestamp::UNIX_EPOCH,

@@ -20,12 +20,13 @@ use crate::{
         registry::{JoinedSuspension, Registry, SuspensionId, change::Package},
     },
     identity::caller,
-    node::{Handle, catalog::Answer, handle::check_request_id},
+    node::{Handle, catalog::Answer},
     problem::Collector,
     reading::{
         Reader,
         defaults::{allocation_record, member_in_default, package_record},
     },
+    request::{CallerRequest, check_id},
 };
 
 /// Bytes of a package in one answer.
@@ -45,19 +46,21 @@ impl DefaultService for DefaultApi {
     ) -> Result<Response<v1::MakePackageResponse>, Status> {
         let by = who(caller(&request)?);
         let v1::MakePackageRequest { request_id, suspension_id } = request.into_inner();
+        let asked = v1::MakePackageRequest { suspension_id, ..Default::default() };
+        let request = CallerRequest::of(request_id, "MakePackage", &asked);
         let mut problems = Collector::default();
-        problems.check(|| "request_id".into(), checked_id(&request_id));
-        let suspension = problems.check(|| "suspension_id".into(), self.suspension(&suspension_id));
+        problems.check(|| "request_id".into(), check_id(&request.id));
+        let suspension = problems.check(|| "suspension_id".into(), self.suspension(&asked.suspension_id));
         let suspension = finish(problems, suspension)?;
-        if self.handle.answered(&request_id).is_none() {
+        if self.handle.answered(&request)?.is_none() {
             let reader = Arc::clone(&self.reader);
             let package = blocking(&self.handle.context.executor, move || reader.make_package(suspension)).await?;
             let package = Package { digest: package.digest, size_bytes: package.bytes.len() as u64 };
             let record = package_record(&self.registry(), suspension, package);
-            self.record(&request_id, Change::DefaultPackage(record), by).await?;
-            return self.made_package(&request_id, suspension, false).map(Response::new);
+            self.record(&request, Change::DefaultPackage(record), by).await?;
+            return self.made_package(&request, suspension, false).map(Response::new);
         }
-        self.made_package(&request_id, suspension, true).map(Response::new)
+        self.made_package(&request, suspension, true).map(Response::new)
     }
 
     type GetPackageStream = Pin<Box<dyn Stream<Item = Result<v1::GetPackageResponse, Status>> + Send>>;
@@ -90,24 +93,27 @@ impl DefaultService for DefaultApi {
         request: Request<v1::RecordLossAllocationRequest>,
     ) -> Result<Response<v1::RecordLossAllocationResponse>, Status> {
         let by = who(caller(&request)?);
-        let v1::RecordLossAllocationRequest { request_id, suspension_id, customer } = request.into_inner();
+        let asked = request.into_inner();
+        let v1::RecordLossAllocationRequest { request_id, .. } = asked;
+        let asked = v1::RecordLossAllocationRequest { request_id: String::new(), ..asked };
+        let request = CallerRequest::of(request_id, "RecordLossAllocation", &asked);
         let mut problems = Collector::default();
-        problems.check(|| "request_id".into(), checked_id(&request_id));
-        let suspension = problems.check(|| "suspension_id".into(), self.suspension(&suspension_id));
-        let pool = match customer.as_str() {
+        problems.check(|| "request_id".into(), check_id(&request.id));
+        let suspension = problems.check(|| "suspension_id".into(), self.suspension(&asked.suspension_id));
+        let pool = match asked.customer.as_str() {
             "" => Some(LossPool::Proprietary),
             name => problems.check(|| "customer".into(), name.parse::<OwnerId>()).map(LossPool::Customer),
         };
         let (suspension, pool) = finish(problems, suspension.zip(pool))?;
-        if self.handle.answered(&request_id).is_some() {
-            return self.recorded_allocation(&request_id, suspension, &pool, true).map(Response::new);
+        if self.handle.answered(&request)?.is_some() {
+            return self.recorded_allocation(&request, suspension, &pool, true).map(Response::new);
         }
         let (reader, of_pool) = (Arc::clone(&self.reader), pool.clone());
         let allocation =
             blocking(&self.handle.context.executor, move || reader.loss_allocation(suspension, &of_pool)).await?;
         let record = allocation_record(&self.registry(), suspension, &pool, &record_of(&allocation));
-        self.record(&request_id, Change::LossAllocation(record), by).await?;
-        self.recorded_allocation(&request_id, suspension, &pool, false).map(Response::new)
+        self.record(&request, Change::LossAllocation(record), by).await?;
+        self.recorded_allocation(&request, suspension, &pool, false).map(Response::new)
     }
 
     async fn get_default(
@@ -159,15 +165,15 @@ impl DefaultApi {
     }
 
     /// Records a change that follows from what is on record.
-    async fn record(&self, request_id: &str, change: Change, by: String) -> Result<(), Status> {
+    async fn record(&self, request: &CallerRequest, change: Change, by: String) -> Result<(), Status> {
         let change = v1::ProgrammeChange { reason: String::new(), change: Some(change) };
-        self.handle.record_derived(request_id.to_owned(), change, by).await?;
+        self.handle.record_derived(request.clone(), change, by).await?;
         Ok(())
     }
 
     /// What a request recorded: the entry of this house's log, and its first change.
-    fn recorded(&self, request_id: &str) -> Option<(u64, Change)> {
-        let Some(Answer::Changes { sequence }) = self.handle.answered(request_id) else { return None };
+    fn recorded(&self, request: &CallerRequest) -> Option<(u64, Change)> {
+        let Ok(Some(Answer::Changes { sequence })) = self.handle.answered(request) else { return None };
         let catalog = self.handle.context.catalog.read();
         let batch = history::batch(&catalog, self.handle.context.us, sequence)?;
         Some((sequence, batch.changes.first()?.change.clone()?))
@@ -175,26 +181,26 @@ impl DefaultApi {
 
     fn made_package(
         &self,
-        request_id: &str,
+        request: &CallerRequest,
         suspension: SuspensionId,
         is_replay: bool,
     ) -> Result<v1::MakePackageResponse, Status> {
         let registry = self.registry();
         let id = suspension.text(registry.programme());
-        match self.recorded(request_id) {
+        match self.recorded(request) {
             Some((sequence, Change::DefaultPackage(record))) if record.suspension_id == id => {
                 let packages = registry.packages(suspension);
                 let is_this = |package: &Package| record.package[..] == *package.digest.as_bytes();
                 let is_signed_by_both = packages.iter().all(|(_, package)| package.as_ref().is_some_and(is_this));
                 Ok(v1::MakePackageResponse { record: Some(record), sequence, is_replay, is_signed_by_both })
             }
-            _ => Err(other_request(request_id)),
+            _ => Err(other_request(&request.id)),
         }
     }
 
     fn recorded_allocation(
         &self,
-        request_id: &str,
+        request: &CallerRequest,
         suspension: SuspensionId,
         pool: &LossPool,
         is_replay: bool,
@@ -202,7 +208,7 @@ impl DefaultApi {
         let registry = self.registry();
         let id = suspension.text(registry.programme());
         let customer = pool.customer().map(OwnerId::as_str).unwrap_or_default();
-        match self.recorded(request_id) {
+        match self.recorded(request) {
             Some((sequence, Change::LossAllocation(record)))
                 if record.suspension_id == id && record.customer == customer =>
             {
@@ -211,13 +217,9 @@ impl DefaultApi {
                 let is_signed_by_both = recorded.iter().all(|(_, recorded)| recorded.is_some_and(is_this));
                 Ok(v1::RecordLossAllocationResponse { record: Some(record), sequence, is_replay, is_signed_by_both })
             }
-            _ => Err(other_request(request_id)),
+            _ => Err(other_request(&request.id)),
         }
     }
-}
-
-fn checked_id(request_id: &str) -> Result<(), String> {
-    check_request_id(request_id).map_err(|problems| problems.list().iter().map(|p| p.description.clone()).collect())
 }
 
 fn finish<T>(problems: Collector, value: Option<T>) -> Result<T, Status> {

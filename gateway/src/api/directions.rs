@@ -129,8 +129,9 @@ impl DirectionService for DirectionApi {
     ) -> Result<Response<v1::ResolveReconciliationItemResponse>, Status> {
         let by = who(caller(&request)?);
         let request = request.into_inner();
-        let (answer, is_replay) = self.handle.resolve(&request, by).await?;
-        let Answer::Resolution(id) = answer else { return Err(other_request(&request.request_id)) };
+        let request_id = request.request_id.clone();
+        let (answer, is_replay) = self.handle.resolve(request, by).await?;
+        let Answer::Resolution(id) = answer else { return Err(other_request(&request_id)) };
         let catalog = self.handle.context.catalog.read();
         let item = catalog.directions.item(id).map(|(item, resolution)| view::state(item, resolution));
         Ok(Response::new(v1::ResolveReconciliationItemResponse { item, is_replay }))

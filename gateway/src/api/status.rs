@@ -14,6 +14,7 @@ use crate::{
     node::RequestError,
     problem::Problems,
     reading::{ReadError, defaults::DefaultError},
+    request::OtherRequest,
     seam::Executor,
     wire::WireError,
 };
@@ -161,9 +162,9 @@ pub(crate) fn wrong_cycle(error: &CycleIdError) -> Status {
     Status::with_error_details(Code::InvalidArgument, reason, details)
 }
 
-/// The request id stands for a request of another kind.
+/// The request id stands for another request.
 pub(crate) fn other_request(request_id: &str) -> Status {
-    invalid("request_id", format!("{request_id:?} was given to a request of another kind: choose a new one"))
+    invalid("request_id", OtherRequest(request_id.to_owned()))
 }
 
 /// Runs work that reads the store, off the threads that serve.

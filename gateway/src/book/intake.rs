@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use crossmargin::v1;
 use jiff::{Timestamp, civil::Date};
+use prost::Message;
 use risk::{
     instrument::{Instrument, InstrumentError},
     repo::{RepoTrade, unsettled_legs},
@@ -11,8 +12,9 @@ use risk::{
 
 use super::{Accounts, Holding, Scope, Submission};
 use crate::{
-    arrangement::{cycle_id::iso_date, name::AccountId},
+    arrangement::{cycle_id::iso_date, digest::Digest, name::AccountId},
     problem::{Collector, Problems},
+    request::{self, CallerRequest, content_of},
 };
 
 /// Positions in one submission, at most.
@@ -44,6 +46,24 @@ pub struct Snapshot {
     pub positions: Vec<v1::PositionColumns>,
     /// Repo trades.
     pub repos: Vec<v1::RepoColumns>,
+}
+
+impl Snapshot {
+    /// The request that it is: asked again, it comes in the same parts. Version and instant do not count: a caller that makes
+    /// them when it sends makes others when it sends again, and the positions are the same.
+    #[must_use]
+    pub fn request(&self) -> CallerRequest {
+        let header =
+            v1::SnapshotHeader { request_id: String::new(), book_version: 0, as_of: None, ..self.header.clone() };
+        // Of each part the digest alone: all together they are as large as the snapshot.
+        let digest = |part: Vec<u8>| Digest::of(&part).as_bytes().to_vec();
+        let positions = self.positions.iter().map(|part| digest(part.encode_to_vec()));
+        let repos = self.repos.iter().map(|part| digest(part.encode_to_vec()));
+        let positions_count = (self.positions.len() as u64).to_le_bytes().to_vec();
+        let parts: Vec<_> =
+            [header.encode_to_vec(), positions_count].into_iter().chain(positions).chain(repos).collect();
+        CallerRequest { id: self.header.request_id.clone(), content: content_of("SubmitSnapshot", &parts) }
+    }
 }
 
 /// Checks a snapshot against the version of the book that stands.
@@ -104,9 +124,7 @@ pub fn check(
 
 /// The parts of a submission that the header gives.
 fn check_header(header: &v1::SnapshotHeader, standing_version: u64, problems: &mut Collector) -> Option<Submission> {
-    if header.request_id.is_empty() || header.request_id.len() > 64 {
-        problems.add("header.request_id", "1 to 64 characters are needed, unique for each submission: a UUID");
-    }
+    problems.check(|| "header.request_id".into(), request::check_id(&header.request_id));
     if header.book_version <= standing_version {
         problems.add(
             "header.book_version",
@@ -138,7 +156,6 @@ fn check_header(header: &v1::SnapshotHeader, standing_version: u64, problems: &m
         problems.add("header.as_of", "the instant at which the positions were taken is needed");
     }
     Some(Submission {
-        request_id: header.request_id.clone(),
         version: header.book_version,
         business_date: business_date?,
         as_of: as_of?,

@@ -55,8 +55,6 @@ pub enum Scope {
 /// A checked submission.
 #[derive(Clone, Debug)]
 pub struct Submission {
-    /// Chosen by the caller, unique for each submission.
-    pub request_id: String,
     /// The version of the book that it makes.
     pub version: u64,
     /// The business date of the positions.

@@ -33,6 +33,7 @@ use crate::{
         },
     },
     ledger::{Head, RecordHash, Sequence},
+    request::{CallerRequest, OtherRequest},
 };
 
 /// What an accepted request led to, so that the same request gets the same answer.
@@ -128,7 +129,8 @@ pub struct Catalog {
     us: Leg,
     evidence: HashMap<Fact, Arc<Held>>,
     by_digest: HashMap<(Leg, Digest), Arc<Held>>,
-    requests: HashMap<String, Answer>,
+    /// Requests that were carried out by id, each with what it asked for.
+    requests: HashMap<String, (Digest, Answer)>,
     books: BTreeMap<Date, Arc<Book>>,
     newest_book: Option<Arc<Book>>,
     /// The join of both registry logs.
@@ -194,11 +196,11 @@ impl Catalog {
                 }
             }
             Entry::Direction(direction) => {
-                self.requests.insert(direction.request.text(), Answer::of(direction));
+                self.note_answer(&direction.request.request(), Answer::of(direction));
                 self.directions.record(Arc::clone(direction));
             }
             Entry::Resolution(settled) => {
-                self.requests.insert(settled.request_id.clone(), Answer::Resolution(settled.item));
+                self.note_answer(&settled.request, Answer::Resolution(settled.item));
                 self.directions.resolve(settled.item, settled.resolution.clone());
             }
             Entry::CutOff { cycle, .. } => {
@@ -217,7 +219,10 @@ impl Catalog {
         };
         let items_brought = items.iter().map(|item| item.id).collect();
         let answer = Answer::Book { version: record.book_version, account_count, position_count, items: items_brought };
-        self.requests.insert(record.request_id.clone(), answer);
+        // Invariant: the record was read, which checks that it names its request.
+        if let Ok(Some(request)) = CallerRequest::read("book", record.request_id.clone(), &record.request_content) {
+            self.note_answer(&request, answer);
+        }
         let Some(book) = book else { return self.directions.note(&items) };
         self.directions.accept(&book, &items);
         self.books.insert(book.business_date, Arc::clone(&book));
@@ -259,7 +264,6 @@ impl Catalog {
     }
 
     fn apply_evidence(&mut self, held: &Arc<Held>, recorded_at: Timestamp) {
-        let request_id = &held.keeping.request_id;
         if let Some(head) = &held.keeping.peer_head {
             // Heads are put on record as they were noted: each is newer than those before it.
             drop(self.note_peer_head(head));
@@ -270,8 +274,8 @@ impl Catalog {
                 if let Err(error) = Arc::make_mut(&mut self.registry).record(held.by, entry, held.digest) {
                     tracing::error!(%error, "a recorded registry entry does not apply");
                 }
-                if !request_id.is_empty() {
-                    self.requests.insert(request_id.clone(), Answer::Changes { sequence: entry.sequence });
+                if let Some(request) = &held.keeping.request {
+                    self.note_answer(request, Answer::Changes { sequence: entry.sequence });
                 }
             }
             Evidence::MarketManifest(manifest) => {
@@ -282,8 +286,8 @@ impl Catalog {
                     self.markets[held.by].insert(manifest.business_date, Arc::clone(held));
                 }
                 self.shared.extend(manifest.items.iter().map(|item| item.digest));
-                if !request_id.is_empty() {
-                    self.requests.insert(request_id.clone(), Answer::Market(held.digest));
+                if let Some(request) = &held.keeping.request {
+                    self.note_answer(request, Answer::Market(held.digest));
                 }
             }
             Evidence::PositionManifest(manifest) => {
@@ -427,10 +431,20 @@ impl Catalog {
         self.by_digest.get(&(by, digest))
     }
 
-    /// What an earlier request led to.
-    #[must_use]
-    pub fn answer(&self, request_id: &str) -> Option<&Answer> {
-        self.requests.get(request_id)
+    /// What this request led to when it was asked before; `None` where its id is new.
+    ///
+    /// # Errors
+    /// The id was given to another request.
+    pub fn answer(&self, request: &CallerRequest) -> Result<Option<&Answer>, OtherRequest> {
+        match self.requests.get(&request.id) {
+            None => Ok(None),
+            Some((content, answer)) if *content == request.content => Ok(Some(answer)),
+            Some(_) => Err(OtherRequest(request.id.clone())),
+        }
+    }
+
+    fn note_answer(&mut self, request: &CallerRequest, answer: Answer) {
+        self.requests.insert(request.id.clone(), (request.content, answer));
     }
 
     /// The newest business date of which this house has opened a cycle. What the other house asks for does not count.

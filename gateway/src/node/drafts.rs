@@ -18,6 +18,7 @@ use crate::{
     },
     book::{Book, Scope, Submission, direction::item::Item},
     compute::Computed,
+    request::CallerRequest,
     wire,
 };
 
@@ -82,6 +83,7 @@ pub(crate) fn outcome(cycle: CycleId, outcome: Outcome) -> Evidence {
 
 /// The record of an accepted book.
 pub(crate) fn book_record(
+    request: &CallerRequest,
     submission: &Submission,
     book: &Book,
     chunks: Vec<v1::ChunkRef>,
@@ -92,7 +94,7 @@ pub(crate) fn book_record(
         Scope::Amendment => v1::SnapshotScope::Amendment,
     };
     v1::RecordedBook {
-        request_id: submission.request_id.clone(),
+        request_id: request.id.clone(),
         business_date: submission.business_date.to_string(),
         as_of: Some(wire::to_timestamp(submission.as_of)),
         book_version: submission.version,
@@ -104,6 +106,7 @@ pub(crate) fn book_record(
         is_replaced: false,
         account_count: book.accounts.len() as u64,
         position_count: book.position_count(),
+        request_content: wire::bytes_of(request.content),
     }
 }
 

@@ -17,6 +17,7 @@ use crate::{
     },
     book::direction::{Direction, item::Settled},
     ledger::{NewRecord, RecordKind},
+    request::CallerRequest,
     wire::{self, WireError},
 };
 
@@ -38,8 +39,8 @@ pub struct Held {
 /// What a house keeps beside evidence.
 #[derive(Clone, Debug, Default)]
 pub struct Keeping {
-    /// The request that led to it; empty without one.
-    pub request_id: String,
+    /// The request that led to it, if one did.
+    pub request: Option<CallerRequest>,
     /// The leaves of its own claim, the breaks of its own statement, the stand-alone leaves of its own fall-back, what its
     /// own position manifest leaves out.
     pub attachment: Option<Digest>,
@@ -102,7 +103,7 @@ impl Entry {
                     bytes => Some(wire::digest("evidence.attachment", bytes)?),
                 };
                 let keeping = Keeping {
-                    request_id: recorded.request_id,
+                    request: CallerRequest::read("evidence", recorded.request_id, &recorded.request_content)?,
                     attachment,
                     is_prospective: recorded.is_prospective,
                     directions_through: recorded.directions_through,
@@ -114,7 +115,11 @@ impl Entry {
                 };
                 Held::read(envelope, keeping, parties).map(|held| Self::Evidence(Arc::new(held)))
             }
-            ledger_record::Record::Book(book) => Ok(Self::Book(Arc::new(book))),
+            ledger_record::Record::Book(book) => {
+                // Every book was asked for.
+                wire::digest("book.request_content", &book.request_content)?;
+                Ok(Self::Book(Arc::new(book)))
+            }
             ledger_record::Record::CutOff(record) => Ok(Self::CutOff {
                 cycle: cycle(record.cycle.as_ref())?,
                 at: wire::timestamp("cut_off.at", record.at.as_ref())?,
@@ -139,12 +144,18 @@ impl Entry {
         let record = match self {
             Self::Evidence(held) => ledger_record::Record::Evidence(v1::RecordedEvidence {
                 envelope: Some(held.envelope.clone()),
-                request_id: held.keeping.request_id.clone(),
+                request_id: held.keeping.request.as_ref().map(|request| request.id.clone()).unwrap_or_default(),
                 attachment: held.keeping.attachment.map(wire::bytes_of).unwrap_or_default(),
                 is_prospective: held.keeping.is_prospective,
                 directions_through: held.keeping.directions_through,
                 peer_head: held.keeping.peer_head.clone(),
                 restored_at: held.keeping.restored_at.map(wire::to_timestamp),
+                request_content: held
+                    .keeping
+                    .request
+                    .as_ref()
+                    .map(|request| wire::bytes_of(request.content))
+                    .unwrap_or_default(),
             }),
             Self::Book(book) => ledger_record::Record::Book(book.as_ref().clone()),
             Self::CutOff { cycle, at, is_restored } => ledger_record::Record::CutOff(v1::RecordedCutOff {

@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     catalog::Answer,
     context::Context,
-    input::{DirectionRequest, HeldAgainst, Input, RequestError},
+    input::{DirectionRequest, HeldAgainst, Input, Reply, RequestError},
 };
 use crate::{
     arrangement::{cycle_id::CycleId, digest::Digest, evidence::MarketItemRef, name::MemberId, terms::Allocation},
@@ -21,6 +21,7 @@ use crate::{
     },
     market::{self, reference::Reference},
     problem::{Collector, Problems},
+    request::{CallerRequest, check_id},
 };
 
 /// How long an operator waits for a cycle that has no scheduled cut-off and none given.
@@ -41,7 +42,10 @@ impl Handle {
     /// # Errors
     /// Every problem by row and field; or the book moved meanwhile.
     pub async fn submit_snapshot(&self, snapshot: Snapshot) -> Result<(Answer, bool), RequestError> {
-        if let Some(answer) = self.answered(&snapshot.header.request_id) {
+        let snapshot = Arc::new(snapshot);
+        let asked = Arc::clone(&snapshot);
+        let request = self.blocking(move || Ok(asked.request())).await?;
+        if let Some(answer) = self.answered(&request)? {
             return Ok((answer, true));
         }
         let context = Arc::clone(&self.context);
@@ -62,7 +66,7 @@ impl Handle {
         });
         let (submission, held, chunks) = prepared.await?;
         let (submission, held) = (Box::new(submission), Box::new(held));
-        let answer = self.ask(|reply| Input::SubmitBook { submission, held, chunks, reply }).await?;
+        let answer = self.ask(|reply| Input::SubmitBook { request, submission, held, chunks, reply }).await?;
         Ok((answer, false))
     }
 
@@ -71,25 +75,27 @@ impl Handle {
     ///
     /// # Errors
     /// Every problem by row and field; an item of which the other house is the authority.
-    pub async fn submit_market(&self, request: v1::SubmitMarketDataRequest) -> Result<(Answer, bool), RequestError> {
-        if let Some(answer) = self.answered(&request.request_id) {
+    pub async fn submit_market(&self, mut asked: v1::SubmitMarketDataRequest) -> Result<(Answer, bool), RequestError> {
+        let request = CallerRequest::of(std::mem::take(&mut asked.request_id), "SubmitMarketData", &asked);
+        if let Some(answer) = self.answered(&request)? {
             return Ok((answer, true));
         }
+        check_request_id(&request.id)?;
         let context = Arc::clone(&self.context);
         let prepared = self.blocking(move || {
-            let business_date = check_market(&context, &request)?;
-            let bytes: Vec<Bytes> = request.items.iter().map(|item| item.encode_to_vec().into()).collect();
+            let business_date = check_market(&context, &asked)?;
+            let bytes: Vec<Bytes> = asked.items.iter().map(|item| item.encode_to_vec().into()).collect();
             context.blobs.put_many(&bytes).map_err(unavailable)?;
-            let kinds = request.items.iter().filter_map(|item| item.item.as_ref()).map(market::kind_of);
+            let kinds = asked.items.iter().filter_map(|item| item.item.as_ref()).map(market::kind_of);
             let items = kinds.zip(&bytes).map(|(kind, bytes)| MarketItemRef {
                 kind,
                 digest: Digest::of(bytes),
                 size_bytes: bytes.len() as u64,
             });
-            Ok((request.request_id, business_date, items.collect::<Vec<_>>()))
+            Ok((business_date, items.collect::<Vec<_>>()))
         });
-        let (request_id, business_date, items) = prepared.await?;
-        let answer = self.ask(|reply| Input::SubmitMarket { request_id, business_date, items, reply }).await?;
+        let (business_date, items) = prepared.await?;
+        let answer = self.ask(|reply| Input::SubmitMarket { request, business_date, items, reply }).await?;
         Ok((answer, false))
     }
 
@@ -100,13 +106,23 @@ impl Handle {
     /// Every problem by row and field.
     pub async fn record_changes(
         &self,
-        request: v1::RecordChangesRequest,
+        asked: v1::RecordChangesRequest,
         by: String,
     ) -> Result<(Answer, bool), RequestError> {
-        if let Some(answer) = self.answered(&request.request_id) {
-            return Ok((answer, true));
-        }
-        self.record(request, by, false).await
+        let v1::RecordChangesRequest { request_id, changes, validate_only } = asked;
+        let asked = v1::RecordChangesRequest { changes, ..Default::default() };
+        let request = CallerRequest::of(request_id, "RecordChanges", &asked);
+        let today = self.context.today();
+        self.record(request, |request, reply| Input::RecordChanges {
+            request,
+            changes: asked.changes,
+            by,
+            today,
+            validate_only,
+            is_derived: false,
+            reply,
+        })
+        .await
     }
 
     /// Records a change that this house derived from what is on record: a default package or an allocation of losses.
@@ -115,28 +131,33 @@ impl Handle {
     /// Those of [`Self::record_changes`].
     pub(crate) async fn record_derived(
         &self,
-        request_id: String,
+        request: CallerRequest,
         change: v1::ProgrammeChange,
         by: String,
     ) -> Result<(Answer, bool), RequestError> {
-        if let Some(answer) = self.answered(&request_id) {
-            return Ok((answer, true));
-        }
-        let request = v1::RecordChangesRequest { request_id, changes: vec![change], validate_only: false };
-        self.record(request, by, true).await
+        let today = self.context.today();
+        self.record(request, |request, reply| Input::RecordChanges {
+            request,
+            changes: vec![change],
+            by,
+            today,
+            validate_only: false,
+            is_derived: true,
+            reply,
+        })
+        .await
     }
 
     async fn record(
         &self,
-        request: v1::RecordChangesRequest,
-        by: String,
-        is_derived: bool,
+        request: CallerRequest,
+        input: impl FnOnce(CallerRequest, Reply<Answer>) -> Input,
     ) -> Result<(Answer, bool), RequestError> {
-        check_request_id(&request.request_id)?;
-        let v1::RecordChangesRequest { request_id, changes, validate_only } = request;
-        let today = self.context.today();
-        let ask = |reply| Input::RecordChanges { request_id, changes, by, today, validate_only, is_derived, reply };
-        Ok((self.ask(ask).await?, false))
+        if let Some(answer) = self.answered(&request)? {
+            return Ok((answer, true));
+        }
+        check_request_id(&request.id)?;
+        Ok((self.ask(|reply| input(request, reply)).await?, false))
     }
 
     /// Directs positions, all legs or none; with `validate_only` they are checked and nothing is recorded. It is durable
@@ -158,8 +179,8 @@ impl Handle {
                  account counts. Book the position into that account; the next snapshot of the house brings it"
             )));
         }
-        let key = RequestKey { member, id: request.request_id.clone() };
-        if let Some(answer) = self.answered(&key.text()) {
+        let key = RequestKey::of(member, request);
+        if let Some(answer) = self.answered(&key.request())? {
             return Ok((answer, true));
         }
         let proposal = Proposal::read(request, context.parties.arrangement.as_str());
@@ -174,24 +195,25 @@ impl Handle {
     /// There is no such item, or it is settled; or the note is missing or too long.
     pub async fn resolve(
         &self,
-        request: &v1::ResolveReconciliationItemRequest,
+        asked: v1::ResolveReconciliationItemRequest,
         by: String,
     ) -> Result<(Answer, bool), RequestError> {
-        if let Some(answer) = self.answered(&request.request_id) {
+        let v1::ResolveReconciliationItemRequest { request_id, .. } = asked;
+        let asked = v1::ResolveReconciliationItemRequest { request_id: String::new(), ..asked };
+        let request = CallerRequest::of(request_id, "ResolveReconciliationItem", &asked);
+        if let Some(answer) = self.answered(&request)? {
             return Ok((answer, true));
         }
         let mut problems = Collector::default();
-        if let Err(problem) = check_request_id(&request.request_id) {
-            problem.list().iter().for_each(|problem| problems.add(&problem.field, &problem.description));
-        }
-        let item = problems.check(|| "item_id".into(), request.item_id.parse::<ItemId>());
-        let length = request.note.trim().chars().count();
+        problems.check(|| "request_id".into(), check_id(&request.id));
+        let item = problems.check(|| "item_id".into(), asked.item_id.parse::<ItemId>());
+        let note = asked.note.trim().to_owned();
+        let length = note.chars().count();
         if length == 0 || length > NOTE_CHARACTERS_MAX {
             problems.add("note", format!("1 to {NOTE_CHARACTERS_MAX} characters are needed: what was found and done"));
         }
         let item = problems.finish(item.unwrap_or(ItemId(0)))?;
-        let (request_id, note) = (request.request_id.clone(), request.note.trim().to_owned());
-        let answer = self.ask(|reply| Input::Resolve { request_id, item, by, note, reply }).await?;
+        let answer = self.ask(|reply| Input::Resolve { request, item, by, note, reply }).await?;
         Ok((answer, false))
     }
 
@@ -222,9 +244,12 @@ impl Handle {
         self.ask(|reply| Input::CutOff { cycle, reply }).await
     }
 
-    /// What an earlier request with this id led to.
-    pub(crate) fn answered(&self, request_id: &str) -> Option<Answer> {
-        self.context.catalog.read().answer(request_id).cloned()
+    /// What the request led to when it was asked before; `None` where its id is new.
+    ///
+    /// # Errors
+    /// The id was given to another request.
+    pub(crate) fn answered(&self, request: &CallerRequest) -> Result<Option<Answer>, RequestError> {
+        Ok(self.context.catalog.read().answer(request)?.cloned())
     }
 
     async fn blocking<T: Send + 'static>(
@@ -289,7 +314,6 @@ fn held_against(
 }
 
 fn check_market(context: &Context, request: &v1::SubmitMarketDataRequest) -> Result<Date, RequestError> {
-    check_request_id(&request.request_id)?;
     let mut problems = Collector::default();
     let date = crate::wire::date("business_date", &request.business_date).map_err(|error| error.reason);
     let date = problems.check(|| "business_date".into(), date);
@@ -330,11 +354,8 @@ fn check_business_day(context: &Context, field: &str, date: Date) -> Result<(), 
 ///
 /// # Errors
 /// It is empty or too long.
-pub(crate) fn check_request_id(request_id: &str) -> Result<(), Problems> {
-    if request_id.is_empty() || request_id.len() > 64 {
-        return Err(Problems::one("request_id", "1 to 64 characters are needed, unique for each request: a UUID"));
-    }
-    Ok(())
+fn check_request_id(request_id: &str) -> Result<(), Problems> {
+    check_id(request_id).map_err(|reason| Problems::one("request_id", reason))
 }
 
 /// The reference data that a snapshot is checked against.

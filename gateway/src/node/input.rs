@@ -25,6 +25,7 @@ use crate::{
     compute::Computed,
     ledger::{Appended, LedgerError},
     problem::Problems,
+    request::{CallerRequest, OtherRequest},
 };
 
 /// Why a request of the house's own systems was not carried out.
@@ -47,6 +48,12 @@ pub enum RequestError {
     Unavailable(String),
 }
 
+impl From<OtherRequest> for RequestError {
+    fn from(other: OtherRequest) -> Self {
+        Problems::one("request_id", other.to_string()).into()
+    }
+}
+
 /// Answers a request.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, RequestError>>;
 
@@ -67,16 +74,22 @@ pub(crate) enum Receipt {
 #[derive(Debug)]
 pub(crate) enum Input {
     /// A checked submission; the book that it makes, its chunks durable.
-    SubmitBook { submission: Box<Submission>, held: Box<HeldAgainst>, chunks: Vec<v1::ChunkRef>, reply: Reply<Answer> },
+    SubmitBook {
+        request: CallerRequest,
+        submission: Box<Submission>,
+        held: Box<HeldAgainst>,
+        chunks: Vec<v1::ChunkRef>,
+        reply: Reply<Answer>,
+    },
     /// Positions to direct.
     Direct { request: Box<DirectionRequest>, reply: Reply<Answer> },
     /// A reconciliation item to settle.
-    Resolve { request_id: String, item: ItemId, by: String, note: String, reply: Reply<Answer> },
+    Resolve { request: CallerRequest, item: ItemId, by: String, note: String, reply: Reply<Answer> },
     /// Checked market items, durable.
-    SubmitMarket { request_id: String, business_date: Date, items: Vec<MarketItemRef>, reply: Reply<Answer> },
+    SubmitMarket { request: CallerRequest, business_date: Date, items: Vec<MarketItemRef>, reply: Reply<Answer> },
     /// Changes of the programme to record, asked for by `by` on a date.
     RecordChanges {
-        request_id: String,
+        request: CallerRequest,
         changes: Vec<v1::ProgrammeChange>,
         by: String,
         today: Date,

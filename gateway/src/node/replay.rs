@@ -119,7 +119,6 @@ fn read_book(
     }
     let flat = recorded.flat_accounts.iter().map(|name| name.parse());
     let submission = Submission {
-        request_id: recorded.request_id.clone(),
         version: recorded.book_version,
         business_date: wire::date("book.business_date", &recorded.business_date)?,
         as_of: wire::timestamp("book.as_of", recorded.as_of.as_ref())?,

@@ -1,6 +1,7 @@
 //! Two nodes in one process, over real mutual TLS on loopback.
 
 mod directions;
+mod requests;
 
 use std::{sync::Arc, time::Duration};
 
@@ -28,6 +29,28 @@ use crate::{
     sample,
     seam::{Executor, SystemClock},
 };
+
+/// The header of a full snapshot of the sample's date, of no version yet.
+fn header() -> v1::SnapshotHeader {
+    v1::SnapshotHeader {
+        business_date: sample::BUSINESS_DATE.to_string(),
+        as_of: Some(crate::wire::to_timestamp(Timestamp::now())),
+        scope: v1::SnapshotScope::Full.into(),
+        ..Default::default()
+    }
+}
+
+fn snapshot(header: v1::SnapshotHeader, book: Book) -> Snapshot {
+    let mut snapshot = Snapshot { header, ..Snapshot::default() };
+    for part in book.into_wire(1_000) {
+        match part {
+            v1::submit_snapshot_request::Part::Positions(columns) => snapshot.positions.push(columns),
+            v1::submit_snapshot_request::Part::Repos(columns) => snapshot.repos.push(columns),
+            v1::submit_snapshot_request::Part::Header(_) => unreachable!("a book has no header"),
+        }
+    }
+    snapshot
+}
 
 /// Both houses' nodes with everything that they were given.
 struct Houses {
@@ -136,26 +159,14 @@ impl Houses {
         scope: v1::SnapshotScope,
         directions_through: u64,
     ) {
-        let mut snapshot = Snapshot {
-            header: v1::SnapshotHeader {
-                request_id: format!("book-{leg:?}-{version}"),
-                business_date: sample::BUSINESS_DATE.to_string(),
-                as_of: Some(crate::wire::to_timestamp(Timestamp::now())),
-                book_version: version,
-                scope: scope.into(),
-                flat_accounts: Vec::new(),
-                directions_through,
-            },
-            ..Snapshot::default()
+        let header = v1::SnapshotHeader {
+            request_id: format!("book-{leg:?}-{version}"),
+            book_version: version,
+            scope: scope.into(),
+            directions_through,
+            ..header()
         };
-        for part in book.into_wire(1_000) {
-            match part {
-                v1::submit_snapshot_request::Part::Positions(columns) => snapshot.positions.push(columns),
-                v1::submit_snapshot_request::Part::Repos(columns) => snapshot.repos.push(columns),
-                v1::submit_snapshot_request::Part::Header(_) => unreachable!("a book has no header"),
-            }
-        }
-        self.house(leg).running.handle.submit_snapshot(snapshot).await.unwrap();
+        self.house(leg).running.handle.submit_snapshot(snapshot(header, book)).await.unwrap();
     }
 
     async fn open(&self, cycle: CycleId) {

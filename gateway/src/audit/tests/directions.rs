@@ -27,8 +27,9 @@ fn directions_are_counted_without_gaps_and_books_and_resolutions_rest_on_them() 
         Entry::Book(Arc::new(record))
     };
     let settled = |id: &str| {
+        let request = crate::request::CallerRequest { id: "r".into(), content: Digest::of(b"r") };
         let resolution = Resolution { by: "operator".into(), at: jiff::Timestamp::UNIX_EPOCH, note: "seen".into() };
-        Entry::Resolution(Arc::new(Settled { request_id: "r".into(), item: id.parse().unwrap(), resolution }))
+        Entry::Resolution(Arc::new(Settled { request, item: id.parse().unwrap(), resolution }))
     };
     let with = |entries: Vec<Entry>| {
         let mut story = Story::told(|_| {});

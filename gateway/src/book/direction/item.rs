@@ -5,7 +5,10 @@ use std::{fmt, str::FromStr};
 use jiff::{Timestamp, civil::Date};
 use risk::instrument::Instrument;
 
-use crate::arrangement::name::{AccountId, MemberId};
+use crate::{
+    arrangement::name::{AccountId, MemberId},
+    request::CallerRequest,
+};
 
 /// Names an item: `R-1`. Counted from 1 per house, in the order of the records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,7 +71,7 @@ pub struct Resolution {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settled {
     /// The request that led to it.
-    pub request_id: String,
+    pub request: CallerRequest,
     /// The item.
     pub item: ItemId,
     /// How.

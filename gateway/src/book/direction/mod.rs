@@ -20,12 +20,17 @@ pub mod through;
 #[cfg(test)]
 mod tests;
 
+use crossmargin::v1;
 use jiff::{Timestamp, civil::Date};
 use risk::instrument::{Contract, Instrument};
 
-use crate::arrangement::{
-    cycle_id::CycleId,
-    name::{AccountId, MemberId},
+use crate::{
+    arrangement::{
+        cycle_id::CycleId,
+        digest::Digest,
+        name::{AccountId, MemberId},
+    },
+    request::CallerRequest,
 };
 
 /// An accepted batch of legs: all of them count, or none.
@@ -69,6 +74,8 @@ pub struct RequestKey {
     pub member: Option<MemberId>,
     /// The caller's id.
     pub id: String,
+    /// What it asked for: see [`content_of`](crate::request::content_of).
+    pub content: Digest,
 }
 
 impl DirectedLeg {
@@ -80,6 +87,20 @@ impl DirectedLeg {
 }
 
 impl RequestKey {
+    /// The request that `member`'s administration, or the house's own, makes.
+    #[must_use]
+    pub fn of(member: Option<MemberId>, request: &v1::DirectPositionsRequest) -> Self {
+        let asked = v1::DirectPositionsRequest { request_id: String::new(), validate_only: false, ..request.clone() };
+        let CallerRequest { id, content } = CallerRequest::of(request.request_id.clone(), "DirectPositions", &asked);
+        Self { member, id, content }
+    }
+
+    /// The request among all of the house.
+    #[must_use]
+    pub fn request(&self) -> CallerRequest {
+        CallerRequest { id: self.text(), content: self.content }
+    }
+
     /// The key among all requests of the house. A name holds no slash and an id of the house's own is shorter than the
     /// words before a member's, so no two keys are written the same.
     #[must_use]

@@ -14,6 +14,7 @@ use crate::{
     arrangement::{cycle_id::CycleId, name::AccountId, terms::Eligible},
     market::reference::check_size,
     problem::{Collector, Problems},
+    request,
 };
 
 /// Legs of one batch, at most.
@@ -53,9 +54,7 @@ impl Proposal {
     #[must_use]
     pub fn read(request: &v1::DirectPositionsRequest, arrangement: &str) -> Self {
         let mut problems = Collector::default();
-        if request.request_id.is_empty() || request.request_id.len() > 64 {
-            problems.add("request_id", "1 to 64 characters are needed, unique for each request: a UUID");
-        }
+        problems.check(|| "request_id".into(), request::check_id(&request.request_id));
         let date = crate::wire::date("business_date", &request.business_date).map_err(|error| error.reason);
         let business_date = problems.check(|| "business_date".into(), date);
         let not_before = request

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     arrangement::cycle_id::CycleId,
+    request::CallerRequest,
     wire::{self, WireError},
 };
 
@@ -28,7 +29,11 @@ impl Direction {
         let legs = record.legs.iter().map(read_leg).collect::<Result<_, _>>()?;
         Ok(Self {
             number: record.number,
-            request: RequestKey { member, id: record.request_id },
+            request: RequestKey {
+                member,
+                id: record.request_id,
+                content: wire::digest(&field("request_content"), &record.request_content)?,
+            },
             business_date: wire::date(&field("business_date"), &record.business_date)?,
             by: record.by,
             recorded_at: wire::timestamp(&field("at"), record.at.as_ref())?,
@@ -51,6 +56,7 @@ impl Direction {
             expected_cycle: self.expected.map(|cycle| cycle.to_wire(arrangement)),
             legs: legs.collect(),
             at: Some(wire::to_timestamp(self.recorded_at)),
+            request_content: wire::bytes_of(self.request.content),
         }
     }
 }
@@ -143,18 +149,20 @@ impl Settled {
         let item: ItemId = record.item_id.parse().map_err(|error| WireError::new("resolution.item_id", error))?;
         let at: Timestamp = wire::timestamp("resolution.at", record.at.as_ref())?;
         let resolution = Resolution { by: record.by, at, note: record.note };
-        Ok(Self { request_id: record.request_id, item, resolution })
+        let content = wire::digest("resolution.request_content", &record.request_content)?;
+        Ok(Self { request: CallerRequest { id: record.request_id, content }, item, resolution })
     }
 
     /// The settled item as the ledger keeps it.
     #[must_use]
     pub fn to_record(&self) -> v1::RecordedResolution {
         v1::RecordedResolution {
-            request_id: self.request_id.clone(),
+            request_id: self.request.id.clone(),
             item_id: self.item.to_string(),
             by: self.resolution.by.clone(),
             note: self.resolution.note.clone(),
             at: Some(wire::to_timestamp(self.resolution.at)),
+            request_content: wire::bytes_of(self.request.content),
         }
     }
 }

@@ -49,7 +49,11 @@ fn a_frozen_book_holds_what_is_directed_and_no_regular_account() {
     let Ok(Instrument::Future(contract)) = "FUT:ZN:2026-03".parse() else { panic!("it is a future") };
     let direction = Direction {
         number: 1,
-        request: crate::book::direction::RequestKey { member: None, id: "r".into() },
+        request: crate::book::direction::RequestKey {
+            member: None,
+            id: "r".into(),
+            content: crate::arrangement::digest::Digest::of(b"r"),
+        },
         business_date: book.business_date,
         by: String::new(),
         recorded_at: book.as_of,

@@ -20,13 +20,14 @@ use crate::{
         input::{DirectionRequest, HeldAgainst, Pending, Reply, RequestError, Waiting},
     },
     problem::Problems,
+    request::CallerRequest,
 };
 
 impl Core {
     /// Checks positions that are to be directed against everything that is on record or on its way, and records them.
     pub(super) fn direct(&mut self, request: DirectionRequest, reply: Reply<Answer>) {
         let DirectionRequest { key, by, proposal, validate_only } = request;
-        let Some(reply) = self.unless_asked_before(&key.text(), reply) else { return };
+        let Some(reply) = self.unless_asked_before(&key.request(), reply) else { return };
         let Some(reply) = self.unless_refusing(reply) else { return };
         let context = Arc::clone(&self.context);
         let date = self.directions_ahead.base().map_or_else(|| context.today(), |base| base.business_date);
@@ -49,7 +50,7 @@ impl Core {
             return;
         }
         let number = self.directions_ahead.last() + 1;
-        self.requests.insert(key.text());
+        self.begin(&key.request());
         let direction =
             Arc::new(Direction { number, request: key, business_date, by, recorded_at: now, expected, legs });
         self.directions_ahead.record(Arc::clone(&direction));
@@ -88,8 +89,15 @@ impl Core {
     }
 
     /// Settles a reconciliation item.
-    pub(super) fn resolve(&mut self, request_id: String, item: ItemId, by: String, note: String, reply: Reply<Answer>) {
-        let Some(reply) = self.unless_asked_before(&request_id, reply) else { return };
+    pub(super) fn resolve(
+        &mut self,
+        request: CallerRequest,
+        item: ItemId,
+        by: String,
+        note: String,
+        reply: Reply<Answer>,
+    ) {
+        let Some(reply) = self.unless_asked_before(&request, reply) else { return };
         let Some(reply) = self.unless_refusing(reply) else { return };
         match self.directions_ahead.item(item) {
             Some((_, None)) => {}
@@ -103,8 +111,8 @@ impl Core {
         }
         let resolution = Resolution { by, at: self.context.clock.now(), note };
         self.directions_ahead.resolve(item, resolution.clone());
-        self.requests.insert(request_id.clone());
-        let entry = Entry::Resolution(Arc::new(Settled { request_id, item, resolution }));
+        self.begin(&request);
+        let entry = Entry::Resolution(Arc::new(Settled { request, item, resolution }));
         let waiting = Waiting::Caller(reply, Answer::Resolution(item));
         self.append(vec![Pending { entry, version: None, waiting }]);
     }

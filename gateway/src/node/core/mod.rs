@@ -11,7 +11,7 @@ mod requests;
 mod views;
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, HashMap},
     sync::Arc,
 };
 
@@ -60,7 +60,7 @@ pub(crate) struct Core {
     /// Evidence of the other house on its way to the disk, with more callers that delivered the same.
     receiving: HashMap<Fact, Vec<oneshot::Sender<Receipt>>>,
     /// Request ids on their way to the disk.
-    requests: BTreeSet<String>,
+    requests: BTreeMap<String, Digest>,
     /// The join of the registry logs with the entries on their way.
     registry_ahead: Registry,
     /// Versions of market data on their way: the newest manifest of each business date.
@@ -107,7 +107,7 @@ impl Core {
             snapshot_at: replayed.snapshot_at,
             commits,
             receiving: HashMap::new(),
-            requests: BTreeSet::new(),
+            requests: BTreeMap::new(),
             registry_ahead,
             markets_ahead: HashMap::new(),
             book_version,
@@ -147,16 +147,16 @@ impl Core {
 
     fn take(&mut self, input: Input) {
         match input {
-            Input::SubmitBook { submission, held, chunks, reply } => {
-                self.submit_book(&submission, *held, chunks, reply);
+            Input::SubmitBook { request, submission, held, chunks, reply } => {
+                self.submit_book(&request, &submission, *held, chunks, reply);
             }
             Input::Direct { request, reply } => self.direct(*request, reply),
-            Input::Resolve { request_id, item, by, note, reply } => self.resolve(request_id, item, by, note, reply),
-            Input::SubmitMarket { request_id, business_date, items, reply } => {
-                self.submit_market(request_id, business_date, &items, reply);
+            Input::Resolve { request, item, by, note, reply } => self.resolve(request, item, by, note, reply),
+            Input::SubmitMarket { request, business_date, items, reply } => {
+                self.submit_market(request, business_date, &items, reply);
             }
-            Input::RecordChanges { request_id, changes, by, today, validate_only, is_derived, reply } => {
-                let asked = ProgrammeRequest { request_id, changes, by, today, validate_only, is_derived };
+            Input::RecordChanges { request, changes, by, today, validate_only, is_derived, reply } => {
+                let asked = ProgrammeRequest { request, changes, by, today, validate_only, is_derived };
                 self.record_changes(asked, reply);
             }
             Input::OpenCycle { cycle, as_of, cut_off, reply } => self.open_cycle(cycle, as_of, cut_off, reply),

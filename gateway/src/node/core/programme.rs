@@ -15,6 +15,7 @@ use crate::{
         input::{Reply, Waiting},
     },
     problem::{Collector, Problems},
+    request::CallerRequest,
 };
 
 /// Bytes of the changes of one registry entry: it must fit a message to the other house with what is around it.
@@ -22,7 +23,7 @@ const CHANGES_BYTES_MAX: usize = 3 << 20;
 
 /// Changes that an administrator asks this house to record.
 pub(super) struct ProgrammeRequest {
-    pub(super) request_id: String,
+    pub(super) request: CallerRequest,
     pub(super) changes: Vec<v1::ProgrammeChange>,
     /// Who asks: role and certificate.
     pub(super) by: String,
@@ -36,8 +37,8 @@ pub(super) struct ProgrammeRequest {
 
 impl Core {
     pub(super) fn record_changes(&mut self, asked: ProgrammeRequest, reply: Reply<Answer>) {
-        let ProgrammeRequest { request_id, changes, by, today, validate_only, is_derived } = asked;
-        let Some(reply) = self.unless_asked_before(&request_id, reply) else { return };
+        let ProgrammeRequest { request, changes, by, today, validate_only, is_derived } = asked;
+        let Some(reply) = self.unless_asked_before(&request, reply) else { return };
         let Some(reply) = self.unless_refusing(reply) else { return };
         let size: usize = changes.iter().map(prost::Message::encoded_len).sum();
         if size > CHANGES_BYTES_MAX {
@@ -58,8 +59,8 @@ impl Core {
             drop(reply.send(Ok(Answer::Changes { sequence: 0 })));
             return;
         }
-        self.requests.insert(request_id.clone());
-        let keeping = Keeping { request_id, ..Keeping::default() };
+        self.begin(&request);
+        let keeping = Keeping { request: Some(request), ..Keeping::default() };
         let batch = ChangeBatch { changes, by, at: self.context.clock.now() };
         self.append_registry(RegistryContent::Changes(batch), keeping, |sequence| {
             Waiting::Caller(reply, Answer::Changes { sequence })

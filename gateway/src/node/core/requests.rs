@@ -20,17 +20,19 @@ use crate::{
         input::{HeldAgainst, Pending, Reply, RequestError, Waiting},
     },
     problem::Problems,
+    request::{CallerRequest, OtherRequest},
 };
 
 impl Core {
     pub(super) fn submit_book(
         &mut self,
+        request: &CallerRequest,
         submission: &Submission,
         held: HeldAgainst,
         chunks: Vec<v1::ChunkRef>,
         reply: Reply<Answer>,
     ) {
-        let Some(reply) = self.unless_asked_before(&submission.request_id, reply) else { return };
+        let Some(reply) = self.unless_asked_before(request, reply) else { return };
         let Some(reply) = self.unless_refusing(reply) else { return };
         if held.base_version != self.book_version {
             let standing = self.book_version;
@@ -53,8 +55,8 @@ impl Core {
             position_count: book.position_count(),
             items: items.iter().map(|item| item.id).collect(),
         };
-        let record = drafts::book_record(submission, &book, chunks, &items);
-        self.requests.insert(submission.request_id.clone());
+        let record = drafts::book_record(request, submission, &book, chunks, &items);
+        self.begin(request);
         self.append(vec![Pending {
             entry: Entry::Book(Arc::new(record)),
             version: Some(BookVersion { book: Some(book), items }),
@@ -64,18 +66,19 @@ impl Core {
 
     pub(super) fn submit_market(
         &mut self,
-        request_id: String,
+        request: CallerRequest,
         business_date: Date,
         items: &[MarketItemRef],
         reply: Reply<Answer>,
     ) {
-        let Some(reply) = self.unless_asked_before(&request_id, reply) else { return };
+        let Some(reply) = self.unless_asked_before(&request, reply) else { return };
         let Some(reply) = self.unless_refusing(reply) else { return };
         let before = self.markets_ahead.get(&business_date).cloned().or_else(|| self.newest_market(business_date));
         let manifest = drafts::market_manifest(business_date, before.as_ref(), items);
         self.markets_ahead.insert(business_date, manifest.clone());
-        self.requests.insert(request_id.clone());
-        let held = self.context.sign(Evidence::MarketManifest(manifest), Keeping { request_id, ..Keeping::default() });
+        self.begin(&request);
+        let keeping = Keeping { request: Some(request), ..Keeping::default() };
+        let held = self.context.sign(Evidence::MarketManifest(manifest), keeping);
         let answer = Answer::Market(held.digest);
         self.append_held(held, Waiting::Caller(reply, answer));
     }
@@ -154,30 +157,37 @@ impl Core {
         }
     }
 
-    /// The reply, unless the request has been answered or is being answered.
-    pub(super) fn unless_asked_before(&self, request_id: &str, reply: Reply<Answer>) -> Option<Reply<Answer>> {
-        let known = self.context.catalog.read().answer(request_id).cloned();
-        match known {
-            Some(known) => {
-                drop(reply.send(Ok(known)));
-                None
+    /// The reply, unless the request has been answered or is being answered, or its id is another one's.
+    pub(super) fn unless_asked_before(&self, request: &CallerRequest, reply: Reply<Answer>) -> Option<Reply<Answer>> {
+        let known = self.context.catalog.read().answer(request).map(|answer| answer.cloned());
+        let carried_out = self.requests.get(&request.id);
+        let answer = match (known, carried_out) {
+            (Err(other), _) => Err(other.into()),
+            (Ok(Some(known)), _) => Ok(known),
+            (Ok(None), Some(content)) if *content != request.content => Err(OtherRequest(request.id.clone()).into()),
+            (Ok(None), Some(_)) => {
+                Err(RequestError::Conflict(format!("request {} is being carried out; ask again", request.id)))
             }
-            None if self.requests.contains(request_id) => {
-                let text = format!("request {request_id} is being carried out; ask again");
-                refuse(reply, RequestError::Conflict(text));
-                None
-            }
-            None => Some(reply),
-        }
+            (Ok(None), None) => return Some(reply),
+        };
+        drop(reply.send(answer));
+        None
+    }
+
+    /// Notes that a request is on its way to the disk.
+    pub(super) fn begin(&mut self, request: &CallerRequest) {
+        self.requests.insert(request.id.clone(), request.content);
     }
 
     pub(super) fn forget_request(&mut self, entry: &Entry) {
         match entry {
-            Entry::Evidence(held) => self.requests.remove(&held.keeping.request_id),
+            Entry::Evidence(held) => {
+                held.keeping.request.as_ref().and_then(|request| self.requests.remove(&request.id))
+            }
             Entry::Book(record) => self.requests.remove(&record.request_id),
             Entry::Direction(direction) => self.requests.remove(&direction.request.text()),
-            Entry::Resolution(settled) => self.requests.remove(&settled.request_id),
-            Entry::CutOff { .. } | Entry::Contradiction { .. } => false,
+            Entry::Resolution(settled) => self.requests.remove(&settled.request.id),
+            Entry::CutOff { .. } | Entry::Contradiction { .. } => None,
         };
     }
 }

@@ -3,15 +3,15 @@
 use super::*;
 use crate::{book::columns, csv_book};
 
-const XM: &str = "XM-1001";
-const ZN: &str = "FUT:ZN:2026-03";
+pub(super) const XM: &str = "XM-1001";
+pub(super) const ZN: &str = "FUT:ZN:2026-03";
 const FUTURES: Leg = Leg::Futures;
 
 /// A regular account of the first link's owner.
-const REGULAR: &str = "REG-1001";
+pub(super) const REGULAR: &str = "REG-1001";
 
 impl Houses {
-    async fn record_regular_account(&self) {
+    pub(super) async fn record_regular_account(&self) {
         let account = v1::AccountRecord {
             account: REGULAR.into(),
             member: "alder-point".into(),

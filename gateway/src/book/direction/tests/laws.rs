@@ -114,7 +114,6 @@ fn take(directions: &mut Directions, step: &Step, version: u64) -> Option<Record
                 held.map(|(instrument, quantity)| Holding { instrument, quantity }).collect()
             };
             let submission = Submission {
-                request_id: "s".to_owned(),
                 version,
                 business_date: date(DATE),
                 as_of: Timestamp::UNIX_EPOCH,

@@ -18,7 +18,7 @@ use super::{
     account::{AccountDirectory, AccountFacts, LinkStanding, Purpose},
 };
 use crate::{
-    arrangement::{name::AccountId, terms::Arrangement},
+    arrangement::{digest::Digest, name::AccountId, terms::Arrangement},
     book::{Book, Holding},
 };
 
@@ -112,7 +112,11 @@ pub(super) fn direction(number: u64, business_date: &str, rows: &[(&str, &str, &
     };
     Arc::new(Direction {
         number,
-        request: RequestKey { member: None, id: format!("request-{number}") },
+        request: RequestKey {
+            member: None,
+            id: format!("request-{number}"),
+            content: Digest::of(&number.to_le_bytes()),
+        },
         business_date: date(business_date),
         by: "administrator, CN=x".to_owned(),
         recorded_at: Timestamp::UNIX_EPOCH,

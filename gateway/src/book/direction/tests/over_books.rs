@@ -90,7 +90,6 @@ fn a_direction_that_no_longer_fits_is_set_aside_whole_and_told() {
 fn accounts_that_an_amendment_does_not_name_have_the_included_directions_in_their_positions() {
     let mut directions = three();
     let amendment = |through: u64, accounts: &[(&str, &str, i64)], flat: &[&str]| Submission {
-        request_id: "a".to_owned(),
         version: 2,
         business_date: date(DATE),
         as_of: Timestamp::UNIX_EPOCH,
