@@ -10,6 +10,7 @@ use gateway::{
         envelope,
         evidence::{ChangeBatch, Evidence, RegistryContent, RegistryEntry},
         leg::Leg,
+        parties::{ArrangementMode, Party},
         terms::Arrangement,
     },
     identity::signing::SigningKey,
@@ -157,11 +158,12 @@ async fn a_made_up_head_stops_no_house_and_its_own_signed_head_does() {
     let houses = Houses::running(BINARY).await;
     let arrangement =
         Arrangement::from_toml(&std::fs::read_to_string(houses.directory().join("arrangement.toml")).unwrap()).unwrap();
-    let signed_by = |house: &str, named: &str, sequence: u64| {
+    let ficc = arrangement.parties.party(Leg::Treasury);
+    let signed_by = |house: &str, party: &Party, sequence: u64| {
         let key = houses.directory().join("pki").join(house).join("statement.key");
         let key = SigningKey::load(&key).unwrap();
         let head = Head { seq: Sequence(sequence), hash: RecordHash([9; 32]) };
-        let signature = key.sign(&SignedHead::message(named, head, Epoch(0)));
+        let signature = key.sign(&SignedHead::message(party, head, Epoch(0)));
         v1::LedgerHead {
             sequence,
             hash: Bytes::copy_from_slice(&head.hash.0),
@@ -170,12 +172,16 @@ async fn a_made_up_head_stops_no_house_and_its_own_signed_head_does() {
             signature: Bytes::copy_from_slice(&signature),
         }
     };
+    let elsewhere = Party { arrangement: "FICC-RFX".parse().unwrap(), ..ficc.clone() };
+    let rehearsing = Party { mode: ArrangementMode::Rehearsal, ..ficc.clone() };
     let unsigned = v1::LedgerHead { sequence: 1_000, hash: Bytes::from(vec![9; 32]), ..Default::default() };
     let cases = [
         ("an unsigned head", unsigned, true),
-        ("a head that the other house signed", signed_by("CME", "FICC", 1_000), true),
-        ("its own head of another record", v1::LedgerHead { sequence: 999, ..signed_by("FICC", "FICC", 1_000) }, true),
-        ("its own signed head", signed_by("FICC", "FICC", 1_000), false),
+        ("a head that the other house signed", signed_by("CME", &ficc, 1_000), true),
+        ("its own head of another record", v1::LedgerHead { sequence: 999, ..signed_by("FICC", &ficc, 1_000) }, true),
+        ("its own head in another arrangement", signed_by("FICC", &elsewhere, 1_000), true),
+        ("its own head in rehearsal", signed_by("FICC", &rehearsing, 1_000), true),
+        ("its own signed head", signed_by("FICC", &ficc, 1_000), false),
     ];
     for (what, known_head, can_sign) in cases {
         let request = v1::GreetRequest {
@@ -200,7 +206,7 @@ async fn a_made_up_head_stops_no_house_and_its_own_signed_head_does() {
         assert_eq!(status().await.can_sign, can_sign, "{what}");
     }
     let alarms = houses.log_text(Leg::Treasury).matches("tells a head that FICC did not sign").count();
-    assert_eq!(alarms, 2, "the two that claim a signature");
+    assert_eq!(alarms, 4, "those that claim a signature");
 }
 
 #[tokio::test]

@@ -438,7 +438,11 @@ async fn every_refusal_of_a_recovery_says_what_is_wrong_and_changes_nothing() {
     let export = houses.directory().join("export.jsonl");
     let (out, path) = (export.to_str().unwrap(), export.clone());
     assert!(run(&houses, victim, &["export", "--out", out]).status.success());
-    refused(&houses, &["recover", "--from", out], "it is the ledger of FICC, but that of CME is needed");
+    refused(
+        &houses,
+        &["recover", "--from", out],
+        "it is the ledger of FICC in FICC-CME (live), but that of CME in FICC-CME (live) is needed",
+    );
     fs::write(&path, "{}\n").unwrap();
     refused(&houses, &["recover", "--from", out], "line 1");
     refused(&houses, &["recover", "--from", "nowhere.jsonl"], "nowhere.jsonl");

@@ -21,7 +21,7 @@ use super::{
     Verdict,
     fixture::{ARRANGEMENT, each_names_its_field, every_kind, numbered, sealed},
 };
-use gateway::arrangement::leg::Leg;
+use gateway::arrangement::{leg::Leg, parties::Party};
 
 /// The body of a record: what is read is written and read back to the same bytes, and facts follow from it or the field
 /// that keeps them from following is named.
@@ -90,6 +90,11 @@ pub fn records() -> Vec<(String, Vec<u8>)> {
     numbered(evidence.chain(others).map(|record| v1::LedgerRecord { record: Some(record) }.encode_to_vec()))
 }
 
+/// Whose ledger it is.
+fn party() -> Party {
+    ARRANGEMENT.parties.party(Leg::Treasury)
+}
+
 /// A small ledger as it is on the disk, and what is in it.
 struct Base {
     database: Vec<u8>,
@@ -103,7 +108,7 @@ static BASE: LazyLock<Base> = LazyLock::new(|| {
     let signer = |message: &[u8]| -> Result<HeadSignature, SigningFault> {
         Ok(HeadSignature { key_id: KEY_ID.to_owned(), bytes: mac(message) })
     };
-    let options = LedgerOptions::new(folder.database(), "FICC", Arc::new(signer), verifier());
+    let options = LedgerOptions::new(folder.database(), party(), Arc::new(signer), verifier());
     let ledger = SqliteLedger::open(options).unwrap();
     for (sequence, body) in (1..).zip([&b"first"[..], b"second", &[9; 5_000], b"fourth"]) {
         let record = NewRecord { kind: RecordKind(7), body: body.to_vec(), recorded_at_ms: 1_700_000_000_000 };

@@ -11,6 +11,7 @@ use std::{fs, hint::black_box, sync::Arc};
 use aws_lc_rs::signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use gateway::{
+    arrangement::parties::{ArrangementMode, Party},
     blobs::{BlobStore, FileBlobStore},
     ledger::{
         Epoch, HeadRejection, HeadSignature, HeadSigner, HeadVerifier, Ledger, LedgerOptions, NewRecord, RecordKind,
@@ -142,7 +143,12 @@ fn fsync_floor(criterion: &mut Criterion) {
 
 fn open(folder: &TempDir) -> SqliteLedger {
     let (signer, verifier) = keys();
-    let options = LedgerOptions::new(folder.path().join("ledger.db"), "FICC", signer, verifier);
+    let party = Party {
+        arrangement: "FICC-CME".parse().expect("a name"),
+        mode: ArrangementMode::Live,
+        house: "FICC".parse().expect("a name"),
+    };
+    let options = LedgerOptions::new(folder.path().join("ledger.db"), party, signer, verifier);
     SqliteLedger::open(options).expect("a new ledger")
 }
 

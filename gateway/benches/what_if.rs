@@ -45,7 +45,7 @@ use risk::{
     revaluation::{Revaluer, kernel_units},
     sensitivity::SensitivityRevaluer,
 };
-use support::{Houses, NAMES, books::cycle};
+use support::{Houses, books::cycle};
 use tokio::net::TcpListener;
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
@@ -269,10 +269,10 @@ async fn start(houses: &Houses, leg: Leg) -> Running {
     let arrangement = Arrangement::from_toml(&std::fs::read_to_string(&config.arrangement).unwrap()).unwrap();
     let running = node::start(Parts {
         us: leg,
+        ledger: Arc::new(MemoryLedger::unsigned(arrangement.parties.party(leg))),
         arrangement: Arc::new(arrangement),
         clock: Arc::new(SystemClock),
         executor: Executor::Threads,
-        ledger: Arc::new(MemoryLedger::unsigned(NAMES[leg])),
         blobs: Arc::new(MemoryBlobStore::new()),
         signing_key,
         verifying_keys,

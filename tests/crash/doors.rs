@@ -25,19 +25,28 @@ struct Door {
     words: &'static [&'static str],
 }
 
-const DOORS: [Door; 8] = [
+const DOORS: [Door; 10] = [
     Door {
         what: "the other house's ledger",
         prepare: |houses| {
             fs::remove_dir_all(houses.data(HOUSE)).unwrap();
             copy_tree(&houses.data(HOUSE.other()), &houses.data(HOUSE));
         },
-        words: &["ledger.sqlite", "belongs to \"CME\", not to \"FICC\"", "correct the path or the house's name"],
+        words: &[
+            "ledger.sqlite",
+            "belongs to CME in FICC-CME (live), not to FICC in FICC-CME (live)",
+            "correct the path, the house's name or the arrangement's document",
+        ],
     },
     Door {
         what: "a ledger of a newer format",
-        prepare: |houses| pragma(&houses.data(HOUSE), "user_version = 2"),
-        words: &["ledger.sqlite", "its format is 2, this program knows format 1", "release"],
+        prepare: |houses| pragma(&houses.data(HOUSE), "user_version = 3"),
+        words: &["ledger.sqlite", "its format is 3, this program knows format 2", "release"],
+    },
+    Door {
+        what: "a ledger of the former format",
+        prepare: |houses| pragma(&houses.data(HOUSE), "user_version = 1"),
+        words: &["ledger.sqlite", "its format is 1, this program knows format 2", "release"],
     },
     Door {
         what: "some other SQLite file",
@@ -84,6 +93,20 @@ const DOORS: [Door; 8] = [
             fs::write(&path, text.replace("guard_seconds = 1", "guard_seconds = 2")).unwrap();
         },
         words: &["this ledger belongs to arrangement", "restore the document, or start a new data directory"],
+    },
+    Door {
+        what: "the same arrangement in rehearsal",
+        prepare: |houses| {
+            let path = houses.directory().join("arrangement.toml");
+            let text = fs::read_to_string(&path).unwrap();
+            assert!(text.contains("mode = \"live\""));
+            fs::write(&path, text.replacen("mode = \"live\"", "mode = \"rehearsal\"", 1)).unwrap();
+        },
+        words: &[
+            "ledger.sqlite",
+            "belongs to FICC in FICC-CME (live), not to FICC in FICC-CME (rehearsal)",
+            "the arrangement's document, or start a new data directory",
+        ],
     },
 ];
 

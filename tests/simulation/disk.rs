@@ -12,7 +12,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use gateway::{
-    arrangement::digest::Digest,
+    arrangement::{digest::Digest, parties::Party},
     blobs::{BlobError, BlobStore, MemoryBlobStore},
     identity::SigningKey,
     ledger::{
@@ -44,6 +44,7 @@ pub enum Honesty {
 /// A house's disk. It outlives the node.
 pub struct Disk {
     house: String,
+    party: Party,
     key: SigningKey,
     ledger: Mutex<MemoryLedger>,
     honesty: Honesty,
@@ -72,13 +73,14 @@ pub struct FaultyBlobs {
 }
 
 impl Disk {
-    pub fn new(house: &str, key: SigningKey, honesty: Honesty, seed: u64, trace: &Trace) -> Self {
+    pub fn new(party: Party, key: SigningKey, honesty: Honesty, seed: u64, trace: &Trace) -> Self {
         Self {
-            house: house.to_owned(),
-            ledger: Mutex::new(empty(house, &key)),
+            house: party.house.to_string(),
+            ledger: Mutex::new(empty(&party, &key)),
             key,
             honesty,
-            dice: Dice::of(seed, &format!("disk {house}")),
+            dice: Dice::of(seed, &format!("disk {}", party.house)),
+            party,
             trace: trace.clone(),
             appended: Arc::default(),
             asked_at: Mutex::default(),
@@ -166,7 +168,7 @@ impl Disk {
                 let records = read(&ledger);
                 let lost = self.dice.between(0, 6).min(records.len() as u64);
                 let kept = records.len() - usize::try_from(lost).unwrap();
-                *ledger = rebuilt(&self.house, &self.key, &records[..kept]);
+                *ledger = rebuilt(&self.party, &self.key, &records[..kept]);
                 self.trace.add(&self.house, format!("disk: {lost} acknowledged records are lost"));
             }
         }
@@ -204,11 +206,11 @@ impl Disk {
     }
 }
 
-fn empty(house: &str, key: &SigningKey) -> MemoryLedger {
+fn empty(party: &Party, key: &SigningKey) -> MemoryLedger {
     let key = key.clone();
     let signer =
         move |message: &[u8]| Ok(HeadSignature { key_id: key.id().to_string(), bytes: key.sign(message).to_vec() });
-    MemoryLedger::new(house, Arc::new(signer)).unwrap()
+    MemoryLedger::new(party.clone(), Arc::new(signer)).unwrap()
 }
 
 fn read(ledger: &MemoryLedger) -> Vec<Record> {
@@ -216,8 +218,8 @@ fn read(ledger: &MemoryLedger) -> Vec<Record> {
 }
 
 /// A ledger of the same records, and of nothing after them.
-fn rebuilt(house: &str, key: &SigningKey, records: &[Record]) -> MemoryLedger {
-    let ledger = empty(house, key);
+fn rebuilt(party: &Party, key: &SigningKey, records: &[Record]) -> MemoryLedger {
+    let ledger = empty(party, key);
     for record in records {
         let new = NewRecord { kind: record.kind, body: record.body.clone(), recorded_at_ms: record.recorded_at_ms };
         let appended = ledger.append(record.seq, Epoch::default(), vec![new]);

@@ -54,7 +54,13 @@ impl Site {
         Self {
             leg,
             clock: Arc::new(HouseClock::new(trace.time.clone())),
-            disk: Arc::new(Disk::new(name, setting.keys[leg].clone(), honesty, seed, trace)),
+            disk: Arc::new(Disk::new(
+                setting.arrangement.parties.party(leg),
+                setting.keys[leg].clone(),
+                honesty,
+                seed,
+                trace,
+            )),
             stop: Notify::new(),
             has_ended: AtomicBool::new(false),
             setting: Arc::clone(setting),

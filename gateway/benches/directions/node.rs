@@ -45,7 +45,9 @@ impl House {
         let verifying_keys = config.verifying_keys(&signing_key).unwrap();
         let arrangement = Arrangement::from_toml(&std::fs::read_to_string(&config.arrangement).unwrap()).unwrap();
         std::fs::create_dir_all(&config.data_directory).unwrap();
-        let ledger = SqliteLedger::open(node::ledger_options(&config, &signing_key, &verifying_keys)).unwrap();
+        let party = arrangement.parties.party(Leg::Futures);
+        let options = node::ledger_options(&config, party, &signing_key, &verifying_keys);
+        let ledger = SqliteLedger::open(options).unwrap();
         let running = node::start(Parts {
             us: Leg::Futures,
             arrangement: Arc::new(arrangement),

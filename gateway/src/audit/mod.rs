@@ -72,11 +72,8 @@ pub struct Choice {
 /// What cannot be opened or used. What is wrong in a ledger is in the report.
 pub fn verify(config: &Config, choice: &Choice) -> Result<Report, AuditError> {
     let setup = |error: &dyn std::fmt::Display| AuditError::Setup(error.to_string());
-    let arrangement = Arc::new(node::load_arrangement(&config.arrangement).map_err(|error| setup(&error))?);
-    let us = arrangement.parties.leg_of(config.house.as_str()).ok_or_else(|| {
-        let house = &config.house;
-        setup(&format!("house {house} is not a party to arrangement {}", arrangement.parties.arrangement))
-    })?;
+    let (arrangement, us) = node::load_own_arrangement(config).map_err(|error| setup(&error))?;
+    let arrangement = Arc::new(arrangement);
     let own_key = config.signing_key().map_err(|error| setup(&error))?;
     let keys = config.verifying_keys(&own_key).map_err(|error| setup(&error))?;
     let beside = choice.ledger.as_ref().and_then(|ledger| ledger.parent()).filter(|folder| folder.join(BLOBS).is_dir());
@@ -186,10 +183,9 @@ impl Subject {
 }
 
 fn verify_ledger(subject: &Subject, path: &Path) -> Result<(LedgerReport, History), AuditError> {
-    let house = subject.arrangement.parties.houses[subject.us].to_string();
-    let verifier = node::head_verifier(&subject.keys, &house);
-    let mut options = VerifyOptions::new(path, Arc::new(verifier));
-    options.house = Some(house);
+    let party = subject.arrangement.parties.party(subject.us);
+    let verifier = node::head_verifier(&subject.keys, party.house.as_str());
+    let options = VerifyOptions { party: Some(party), ..VerifyOptions::new(path, Arc::new(verifier)) };
     let chain = ledger::verify(&options)?;
     let mut failure = None;
     let (history, mut findings, counts) = subject.inspect(|take| {

@@ -5,7 +5,10 @@ use std::{fmt, path::Path};
 use serde::Serialize;
 
 use super::findings::{Finding, Findings};
-use crate::ledger::{GuardReport, VerifyReport};
+use crate::{
+    arrangement::parties::Party,
+    ledger::{GuardReport, VerifyReport},
+};
 
 /// What a verification found in one ledger, or in both houses'.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -19,8 +22,9 @@ pub struct Report {
 /// What a verification found in one ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct LedgerReport {
-    /// The house.
-    pub house: String,
+    /// The house, and the arrangement and mode, whose ledger it says that it is; left out if that could not be read.
+    #[serde(flatten)]
+    pub party: Option<Party>,
     /// The ledger's file.
     pub ledger: String,
     /// The newest record.
@@ -98,7 +102,7 @@ impl LedgerReport {
             meaning: problem.to_string(),
         });
         Self {
-            house: chain.house.clone(),
+            party: chain.party.clone(),
             ledger: path.display().to_string(),
             sequence: chain.head.seq.0,
             hash: chain.head.hash.to_string(),
@@ -153,7 +157,10 @@ impl fmt::Display for LedgerReport {
             fall_backs,
             contradictions,
         } = self.counts;
-        writeln!(f, "{}: ledger of {}", self.ledger, self.house)?;
+        match &self.party {
+            Some(party) => writeln!(f, "{}: ledger of {party}", self.ledger)?,
+            None => writeln!(f, "{}: ledger of nobody that it names", self.ledger)?,
+        }
         writeln!(f, "  head        record {}, {}", self.sequence, self.hash)?;
         writeln!(
             f,

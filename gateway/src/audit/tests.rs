@@ -199,13 +199,13 @@ fn on_disk(story: &Story) -> TempDir {
 /// The story's ledger and blobs as files, so many records in a commit.
 fn on_disk_by_commits(story: &Story, size: usize) -> TempDir {
     let directory = tempfile::tempdir().unwrap();
-    let house = story.arrangement.parties.houses[US].to_string();
+    let party = story.arrangement.parties.party(US);
     let key = story.signers[US].clone();
     let signer = move |message: &[u8]| {
         Ok(crate::ledger::HeadSignature { key_id: key.id().to_string(), bytes: key.sign(message).to_vec() })
     };
-    let verifier = Arc::new(node::head_verifier(&story.keys, &house));
-    let options = crate::ledger::LedgerOptions::new(directory.path().join(LEDGER), &house, Arc::new(signer), verifier);
+    let verifier = Arc::new(node::head_verifier(&story.keys, party.house.as_str()));
+    let options = crate::ledger::LedgerOptions::new(directory.path().join(LEDGER), party, Arc::new(signer), verifier);
     let ledger = SqliteLedger::open(options).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let mut next = Sequence(1);

@@ -143,9 +143,11 @@ fn export(config: &Path, ledger: Option<PathBuf>, from: Sequence, out: Option<&P
 
 fn rebase(config: &Path) -> Result<(), Failure> {
     let config = Config::load(config).map_err(|error| Failure::of("--config", &error))?;
+    let own = node::load_own_arrangement(&config);
+    let (arrangement, us) = own.map_err(|error| Failure::of("arrangement", &error))?;
     let key = config.signing_key().map_err(|error| Failure::of("statement_key", &error))?;
     let keys = config.verifying_keys(&key).map_err(|error| Failure::of("statement keys", &error))?;
-    let rebased = ledger::rebase_guard(&node::ledger_options(&config, &key, &keys));
+    let rebased = ledger::rebase_guard(&node::ledger_options(&config, arrangement.parties.party(us), &key, &keys));
     let text = match rebased.map_err(|error| Failure::of("rebasing the guard", &error))? {
         Some(head) => format!(
             "the guard now holds {}; the old one is kept beside it. Record the reason. What the house signed in the lost \

@@ -3,6 +3,7 @@
 use std::{error::Error, path::PathBuf, sync::Arc};
 
 use super::{Epoch, Head, Sequence, SignedHead};
+use crate::arrangement::parties::Party;
 
 /// A lower layer's error, shared by all the tickets that it failed.
 pub type Cause = Arc<dyn Error + Send + Sync>;
@@ -113,8 +114,8 @@ pub enum LedgerError {
     HeldByGuard(Box<GuardConflict>),
     /// The database file is gone or empty, but the guard knows of records.
     #[error(
-        "the ledger {} is missing or empty, but its guard names {guard}: put the ledger's files (with its -wal file) \
-         back from a copy that reaches that record, and run `crossmargin ledger verify --config FILE`; see \
+        "the ledger {} is missing or empty, but its guard names {guard} of {party}: put the ledger's files (with its \
+         -wal file) back from a copy that reaches that record, and run `crossmargin ledger verify --config FILE`; see \
          docs/ledger.md, \"Restoring\"",
         path.display()
     )]
@@ -123,6 +124,8 @@ pub enum LedgerError {
         path: PathBuf,
         /// The newest head that the guard holds.
         guard: Head,
+        /// Whose head it says that it is.
+        party: Party,
     },
     /// Another process, or another handle of this one, has the ledger open.
     #[error("the ledger {} is in use (its lock file is held): stop the other node first", path.display())]
@@ -143,15 +146,19 @@ pub enum LedgerError {
         /// What was found instead.
         problem: String,
     },
-    /// The ledger is another house's.
-    #[error("the ledger {} belongs to {found:?}, not to {expected:?}: correct the path or the house's name", path.display())]
-    OtherHouse {
+    /// The ledger is another house's, or this house's of another arrangement or mode.
+    #[error(
+        "the ledger {} belongs to {found}, not to {expected}: correct the path, the house's name or the arrangement's \
+         document, or start a new data directory",
+        path.display()
+    )]
+    OtherParty {
         /// The file.
         path: PathBuf,
-        /// The house in the ledger.
-        found: String,
-        /// The house that was asked for.
-        expected: String,
+        /// Whose ledger it is.
+        found: Party,
+        /// Whose it should be.
+        expected: Party,
     },
     /// The ledger was closed before the append's outcome was known.
     #[error(

@@ -5,8 +5,8 @@
 //! turn: a write that is torn can spoil only the slot that does not hold the newest acknowledged head.
 //!
 //! A slot, integers little-endian: magic (8 bytes), generation (u64), length of the payload (u32), payload, BLAKE3
-//! checksum (32 bytes) over all before it. The payload: house, epoch (u64), sequence (u64), hash (32 bytes), key id,
-//! signature; house, key id and signature each after its length (u32).
+//! checksum (32 bytes) over all before it. The payload: arrangement, mode (i32), house, epoch (u64), sequence (u64), hash
+//! (32 bytes), key id, signature; arrangement, house, key id and signature each after its length (u32).
 
 use std::{
     fs::{File, OpenOptions},
@@ -16,6 +16,10 @@ use std::{
 };
 
 use super::{Epoch, Head, HeadSignature, RecordHash, Sequence, SignedHead, sqlite::with_ending};
+use crate::arrangement::{
+    name::{ArrangementId, HouseId},
+    parties::{ArrangementMode, Party},
+};
 
 /// The guard file, open for writing.
 #[derive(Debug)]
@@ -138,9 +142,9 @@ pub(super) const FILE_MODE: u32 = 0o600;
 const SLOTS: usize = 2;
 /// One page of the usual file systems, so that the slots do not share a disk sector.
 const SLOT_BYTES: usize = 4096;
-const MAGIC: [u8; 8] = *b"XMGUARD1";
+const MAGIC: [u8; 8] = *b"XMGUARD2";
 const CHECKSUM_BYTES: usize = 32;
-const CHECKSUM_CONTEXT: &str = "crossmargin ledger guard v1";
+const CHECKSUM_CONTEXT: &str = "crossmargin ledger guard v2";
 
 fn slot_offset(slot: usize) -> u64 {
     if slot == 0 { 0 } else { SLOT_BYTES as u64 }
@@ -148,7 +152,10 @@ fn slot_offset(slot: usize) -> u64 {
 
 fn encode_slot(generation: u64, signed: &SignedHead) -> io::Result<Vec<u8>> {
     let mut payload = Vec::with_capacity(256);
-    push_short(&mut payload, signed.house.as_bytes())?;
+    let Party { arrangement, mode, house } = &signed.party;
+    push_short(&mut payload, arrangement.as_str().as_bytes())?;
+    payload.extend_from_slice(&mode.number().to_le_bytes());
+    push_short(&mut payload, house.as_str().as_bytes())?;
     payload.extend_from_slice(&signed.epoch.0.to_le_bytes());
     payload.extend_from_slice(&signed.head.seq.0.to_le_bytes());
     payload.extend_from_slice(&signed.head.hash.0);
@@ -187,13 +194,15 @@ fn parse_slot(bytes: &[u8]) -> Option<Slot> {
     if stored != checksum(covered) || rest.iter().any(|byte| *byte != 0) {
         return None;
     }
-    let house = String::from_utf8(take_short(&mut payload)?.to_vec()).ok()?;
+    let arrangement = ArrangementId::new(take_text(&mut payload)?).ok()?;
+    let mode = ArrangementMode::from_number(i32::from_le_bytes(take(&mut payload)?))?;
+    let party = Party { arrangement, mode, house: HouseId::new(take_text(&mut payload)?).ok()? };
     let epoch = Epoch(u64::from_le_bytes(take(&mut payload)?));
     let seq = Sequence(u64::from_le_bytes(take(&mut payload)?));
     let hash = RecordHash(take(&mut payload)?);
-    let key_id = String::from_utf8(take_short(&mut payload)?.to_vec()).ok()?;
+    let key_id = take_text(&mut payload)?.to_owned();
     let signature = HeadSignature { key_id, bytes: take_short(&mut payload)?.to_vec() };
-    let head = SignedHead { house, head: Head { seq, hash }, epoch, signature };
+    let head = SignedHead { party, head: Head { seq, hash }, epoch, signature };
     payload.is_empty().then_some(Slot::Held { generation, head })
 }
 
@@ -211,7 +220,7 @@ fn push_short(out: &mut Vec<u8>, part: &[u8]) -> io::Result<()> {
 fn too_long() -> io::Error {
     io::Error::new(
         io::ErrorKind::InvalidInput,
-        format!("house name, key id and signature do not fit in a guard slot of {SLOT_BYTES} bytes"),
+        format!("names, key id and signature do not fit in a guard slot of {SLOT_BYTES} bytes"),
     )
 }
 
@@ -226,4 +235,8 @@ fn take_short<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let (part, tail) = rest.split_at_checked(length)?;
     *rest = tail;
     Some(part)
+}
+
+fn take_text<'a>(rest: &mut &'a [u8]) -> Option<&'a str> {
+    std::str::from_utf8(take_short(rest)?).ok()
 }

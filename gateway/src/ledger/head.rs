@@ -3,21 +3,22 @@
 use std::{error::Error, fmt};
 
 use super::{Epoch, RecordHash, Sequence, record::length_le};
+use crate::arrangement::parties::Party;
 
 /// The newest record of a ledger: its sequence and hash name the whole chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Head {
     /// The newest record's sequence; 0 in an empty ledger.
     pub seq: Sequence,
-    /// Its hash; the house's genesis hash in an empty ledger.
+    /// Its hash; the ledger's genesis hash in an empty ledger.
     pub hash: RecordHash,
 }
 
 impl Head {
-    /// The head of `house`'s ledger before its first record.
+    /// The head of `party`'s ledger before its first record.
     #[must_use]
-    pub fn genesis(house: &str) -> Self {
-        Self { seq: Sequence::GENESIS, hash: RecordHash::genesis(house) }
+    pub fn genesis(party: &Party) -> Self {
+        Self { seq: Sequence::GENESIS, hash: RecordHash::genesis(party) }
     }
 }
 
@@ -40,8 +41,8 @@ pub struct HeadSignature {
 /// unnoticed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct SignedHead {
-    /// The house whose ledger it is.
-    pub house: String,
+    /// Whose ledger it is, and of which arrangement and mode.
+    pub party: Party,
     /// The newest record.
     pub head: Head,
     /// The fencing epoch of the writer that appended it.
@@ -51,34 +52,40 @@ pub struct SignedHead {
 }
 
 impl SignedHead {
-    /// Signs `head` for `house`.
+    /// Signs `head` of `party`'s ledger.
     ///
     /// # Errors
     /// Those of the signer.
-    pub fn sign(house: &str, head: Head, epoch: Epoch, signer: &dyn HeadSigner) -> Result<Self, SigningFault> {
-        let signature = signer.sign(&Self::message(house, head, epoch))?;
-        Ok(Self { house: house.to_owned(), head, epoch, signature })
+    pub fn sign(party: &Party, head: Head, epoch: Epoch, signer: &dyn HeadSigner) -> Result<Self, SigningFault> {
+        let signature = signer.sign(&Self::message(party, head, epoch))?;
+        Ok(Self { party: party.clone(), head, epoch, signature })
     }
 
-    /// The bytes that the signature covers: the domain tag and the house's name, each after its length (u64), then
-    /// epoch (u64), sequence (u64) and hash (32 bytes); integers little-endian.
+    /// The bytes that the signature covers: the domain tag after its length (u64), the party, then epoch (u64), sequence
+    /// (u64) and hash (32 bytes). The party is, as in an envelope of evidence, the arrangement, its mode and the house:
+    /// arrangement and house after their length (u64), the mode an i32. Integers are little-endian.
     #[must_use]
-    pub fn message(house: &str, head: Head, epoch: Epoch) -> Vec<u8> {
-        let mut message = Vec::with_capacity(128);
+    pub fn message(party: &Party, head: Head, epoch: Epoch) -> Vec<u8> {
+        let mut message = Vec::with_capacity(192);
         push_part(&mut message, HEAD_TAG);
-        push_part(&mut message, house.as_bytes());
+        push_party(&mut message, party);
         message.extend_from_slice(&epoch.0.to_le_bytes());
         message.extend_from_slice(&head.seq.0.to_le_bytes());
         message.extend_from_slice(&head.hash.0);
         message
     }
 
-    /// Checks the signature.
+    /// Checks that it is a head of `party`'s ledger, and the signature. A house may sign the heads of several ledgers by
+    /// one key: what counts for one of them counts for no other.
     ///
     /// # Errors
-    /// Those of the verifier: the key is unknown, or the signature is not its own over these bytes.
-    pub fn check(&self, verifier: &dyn HeadVerifier) -> Result<(), HeadRejection> {
-        let message = Self::message(&self.house, self.head, self.epoch);
+    /// It is of another ledger, or those of the verifier: the key is unknown, or the signature is not its own over these
+    /// bytes.
+    pub fn check(&self, party: &Party, verifier: &dyn HeadVerifier) -> Result<(), HeadRejection> {
+        if self.party != *party {
+            return Err(HeadRejection::OtherParty);
+        }
+        let message = Self::message(party, self.head, self.epoch);
         verifier.verify(&self.signature.key_id, &message, &self.signature.bytes)
     }
 }
@@ -139,6 +146,9 @@ pub enum HeadRejection {
     /// The signature is not this key's over these bytes.
     #[error("the signature is not the key's own over these bytes")]
     BadSignature,
+    /// It is of the ledger of another house, arrangement or mode.
+    #[error("it is of the ledger of another house, arrangement or mode")]
+    OtherParty,
 }
 
 /// Appends `part` after its length, as every variable-length part of a signed message is.
@@ -147,4 +157,11 @@ pub(super) fn push_part(message: &mut Vec<u8>, part: &[u8]) {
     message.extend_from_slice(part);
 }
 
-const HEAD_TAG: &[u8] = b"crossmargin/ledger/head/v1";
+/// Appends whose ledger it is, as its genesis hash and every signature in it cover it.
+pub(super) fn push_party(message: &mut Vec<u8>, party: &Party) {
+    push_part(message, party.arrangement.as_str().as_bytes());
+    message.extend_from_slice(&party.mode.number().to_le_bytes());
+    push_part(message, party.house.as_str().as_bytes());
+}
+
+const HEAD_TAG: &[u8] = b"crossmargin/ledger/head/v2";

@@ -13,6 +13,7 @@ use super::{
     SignedHead, SigningFault, Standing, StateSnapshot, Ticket,
     sqlite::{check_append, within},
 };
+use crate::arrangement::parties::Party;
 
 /// The promises of [`super::SqliteLedger`] in memory: same checks, same chain, same signatures.
 ///
@@ -22,7 +23,7 @@ use super::{
 /// [`MemoryLedger::keep_unheard`] says how much of it.
 #[derive(Clone)]
 pub struct MemoryLedger {
-    house: Arc<str>,
+    party: Party,
     signer: Arc<dyn HeadSigner>,
     limits: LedgerLimits,
     state: Arc<Mutex<State>>,
@@ -48,12 +49,12 @@ struct Held {
 }
 
 impl MemoryLedger {
-    /// An empty ledger of `house`, whose heads `signer` signs.
+    /// An empty ledger of `party`, whose heads `signer` signs.
     ///
     /// # Errors
     /// Those of the signer.
-    pub fn new(house: &str, signer: Arc<dyn HeadSigner>) -> Result<Self, SigningFault> {
-        let newest = SignedHead::sign(house, Head::genesis(house), Epoch::default(), signer.as_ref())?;
+    pub fn new(party: Party, signer: Arc<dyn HeadSigner>) -> Result<Self, SigningFault> {
+        let newest = SignedHead::sign(&party, Head::genesis(&party), Epoch::default(), signer.as_ref())?;
         let state = State {
             durable: Vec::new(),
             newest,
@@ -65,14 +66,14 @@ impl MemoryLedger {
             stopped: None,
         };
         let limits = LedgerLimits::default();
-        Ok(Self { house: house.into(), signer, limits, state: Arc::new(Mutex::new(state)) })
+        Ok(Self { party, signer, limits, state: Arc::new(Mutex::new(state)) })
     }
 
-    /// An empty ledger of `house` whose heads carry an empty signature of the key `unsigned`: where nobody checks.
+    /// An empty ledger of `party` whose heads carry an empty signature of the key `unsigned`: where nobody checks.
     #[must_use]
-    pub fn unsigned(house: &str) -> Self {
+    pub fn unsigned(party: Party) -> Self {
         let signer = |_: &[u8]| Ok(HeadSignature { key_id: "unsigned".to_owned(), bytes: Vec::new() });
-        match Self::new(house, Arc::new(signer)) {
+        match Self::new(party, Arc::new(signer)) {
             Ok(ledger) => ledger,
             // This signer answers Ok whatever it is given.
             Err(_) => unreachable!("a signer that cannot fail has failed"),
@@ -150,7 +151,7 @@ impl MemoryLedger {
             chained.push(Record { seq, prev_hash, hash, kind, recorded_at_ms, body });
             head = Head { seq, hash };
         }
-        let outcome = match (&state.stopped, SignedHead::sign(&self.house, head, epoch, self.signer.as_ref())) {
+        let outcome = match (&state.stopped, SignedHead::sign(&self.party, head, epoch, self.signer.as_ref())) {
             (Some(cause), _) => Err(LedgerError::Poisoned { cause: Arc::clone(cause) }),
             (None, Ok(signed)) => {
                 state.durable.append(&mut chained);

@@ -32,11 +32,14 @@ pub use snapshot::StateSnapshot;
 pub use sqlite::{ChainCheck, LedgerLimits, LedgerOptions, LostLedger, SqliteLedger, rebase_guard};
 pub use ticket::{Appended, Ticket};
 pub use verify::{
-    GuardReport, Problem, Scanned, VerifyOptions, VerifyReport, house_offline, places_offline, read_offline,
+    GuardReport, Problem, Scanned, VerifyOptions, VerifyReport, party_offline, places_offline, read_offline,
     scan_offline, verify,
 };
 
-/// An append-only, hash-chained sequence of records with one writer at a time.
+/// An append-only, hash-chained sequence of records with one writer at a time. It is of one [`Party`]: a house in one
+/// arrangement and mode, which its genesis hash and every signature in it name.
+///
+/// [`Party`]: crate::arrangement::parties::Party
 ///
 /// Shared as `Arc<dyn Ledger>`. All sequences start at 1; an empty ledger's head is sequence 0.
 pub trait Ledger: Send + Sync + 'static {
@@ -80,7 +83,7 @@ pub trait Ledger: Send + Sync + 'static {
                 return Ok(HeadPlace::Beyond);
             }
             let hash = if head.seq == Sequence::GENESIS {
-                Some(RecordHash::genesis(&newest.house))
+                Some(RecordHash::genesis(&newest.party))
             } else {
                 self.read_from(head.seq, 1).await?.first().map(|record| record.hash)
             };

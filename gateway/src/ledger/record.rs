@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use super::head::push_party;
+use crate::arrangement::parties::Party;
+
 /// A record's place in the ledger, counted from 1; 0 stands for "before the first record".
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Sequence(pub u64);
@@ -61,13 +64,13 @@ impl fmt::Display for RecordKind {
 pub struct RecordHash(pub [u8; 32]);
 
 impl RecordHash {
-    /// What the first record of `house`'s ledger chains from, so that one house's chain is never taken for another's.
+    /// What the first record of `party`'s ledger chains from, so that no record of one ledger has a hash of another's:
+    /// neither another house's, nor that of the same house in another arrangement or mode.
     #[must_use]
-    pub fn genesis(house: &str) -> Self {
-        let mut hasher = blake3::Hasher::new_derive_key(GENESIS_CONTEXT);
-        hasher.update(&length_le(house.as_bytes()));
-        hasher.update(house.as_bytes());
-        Self(hasher.finalize().into())
+    pub fn genesis(party: &Party) -> Self {
+        let mut covered = Vec::with_capacity(96);
+        push_party(&mut covered, party);
+        Self(blake3::derive_key(GENESIS_CONTEXT, &covered))
     }
 
     /// The hash of the record with this content at `seq`, after a record with the hash `self`.
@@ -116,7 +119,7 @@ pub struct NewRecord {
 pub struct Record {
     /// Its place, from 1.
     pub seq: Sequence,
-    /// The hash of the record before it, or the house's genesis hash.
+    /// The hash of the record before it, or the ledger's genesis hash.
     pub prev_hash: RecordHash,
     /// Its own hash, over `prev_hash` and everything below.
     pub hash: RecordHash,
@@ -128,7 +131,7 @@ pub struct Record {
     pub body: Vec<u8>,
 }
 
-const GENESIS_CONTEXT: &str = "crossmargin ledger genesis v1";
+const GENESIS_CONTEXT: &str = "crossmargin ledger genesis v2";
 const RECORD_CONTEXT: &str = "crossmargin ledger record v1";
 
 /// The length of `bytes` as 8 little-endian bytes, as it precedes variable-length parts wherever they are hashed.

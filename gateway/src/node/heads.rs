@@ -8,7 +8,12 @@ use prost::bytes::Bytes;
 
 use super::context::Context;
 use crate::{
-    arrangement::{digest::Digest, evidence::LostHead, leg::Leg, parties::Parties},
+    arrangement::{
+        digest::Digest,
+        evidence::LostHead,
+        leg::Leg,
+        parties::{Parties, Party},
+    },
     identity::VerifyingKeys,
     ledger::{Epoch, Head, HeadPlace, HeadSignature, LedgerError, RecordHash, Sequence, SignedHead},
     node::head_verifier,
@@ -41,11 +46,11 @@ pub(crate) fn to_wire(head: &SignedHead) -> v1::LedgerHead {
     }
 }
 
-/// Reads a head of `house`. Its signature is not checked here.
+/// Reads a head of `party`'s ledger. Its signature is not checked here.
 ///
 /// # Errors
 /// A hash that has not 32 bytes, or the name of a key that is too long.
-pub(crate) fn read(house: &str, wire: &v1::LedgerHead) -> Result<SignedHead, WireError> {
+pub(crate) fn read(party: &Party, wire: &v1::LedgerHead) -> Result<SignedHead, WireError> {
     let hash = wire::digest("head.hash", &wire.hash)?;
     let length = wire.key_id.len();
     if length > KEY_ID_CHARACTERS_MAX {
@@ -53,14 +58,15 @@ pub(crate) fn read(house: &str, wire: &v1::LedgerHead) -> Result<SignedHead, Wir
         return Err(WireError::new("head.key_id", reason));
     }
     Ok(SignedHead {
-        house: house.to_owned(),
+        party: party.clone(),
         head: Head { seq: Sequence(wire.sequence), hash: RecordHash(hash.0) },
         epoch: Epoch(wire.epoch),
         signature: HeadSignature { key_id: wire.key_id.clone(), bytes: wire.signature.to_vec() },
     })
 }
 
-/// Reads a head of the house that carries `leg`, and checks that the house signed it.
+/// Reads a head of the house that carries `leg`, and checks that the house signed it for its ledger of this arrangement in
+/// this mode.
 ///
 /// # Errors
 /// What is wrong with it.
@@ -70,9 +76,9 @@ pub(crate) fn believe(
     leg: Leg,
     wire: &v1::LedgerHead,
 ) -> Result<SignedHead, WireError> {
-    let house = parties.houses[leg].as_str();
-    let head = read(house, wire)?;
-    let checked = head.check(&head_verifier(keys, house));
+    let party = parties.party(leg);
+    let head = read(&party, wire)?;
+    let checked = head.check(&party, &head_verifier(keys, party.house.as_str()));
     checked.map_err(|rejection| WireError::new("head.signature", format!("key {:?}: {rejection}", wire.key_id)))?;
     Ok(head)
 }
@@ -141,7 +147,7 @@ impl Context {
         let Some(told) = told.filter(is_signed) else { return Ok(OwnWord::Held) };
         let Some(told) = self.believed_head(self.us, Some(told)) else { return Ok(OwnWord::Unknown) };
         // Invariant: it was read a moment ago.
-        let Ok(told) = read(self.parties.houses[self.us].as_str(), &told) else { return Ok(OwnWord::Held) };
+        let Ok(told) = read(&self.parties.party(self.us), &told) else { return Ok(OwnWord::Held) };
         let ends = self.ledger.head().head;
         let what = match self.ledger.place_of(told.head).await? {
             HeadPlace::OnChain => return Ok(OwnWord::Held),
@@ -160,3 +166,6 @@ impl Context {
         )))
     }
 }
+
+#[cfg(test)]
+mod tests;

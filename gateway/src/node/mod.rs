@@ -27,4 +27,4 @@ pub use handle::Handle;
 pub use input::RequestError;
 pub use process::run;
 pub use start::{NodeError, Parts, Running, ledger_options, start};
-pub(crate) use start::{head_verifier, load_arrangement};
+pub(crate) use start::{head_verifier, load_arrangement, load_own_arrangement};

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use super::start::{NodeError, load_arrangement};
+use super::start::{NodeError, load_own_arrangement};
 use crate::{
     arrangement::{leg::Leg, terms::Arrangement},
     config::Config,
@@ -54,12 +54,8 @@ fn read_one(path: &Path) -> Result<Plan, NodeError> {
     // Its errors name the file themselves.
     let config = Config::load(path).map_err(|error| setup(&error))?;
     let named = |reason: NodeError| NodeError::Node { config: path.to_owned(), reason: Box::new(reason) };
-    let arrangement = load_arrangement(&config.arrangement).map_err(named)?;
-    let parties = &arrangement.parties;
-    let us = parties.leg_of(config.house.as_str()).ok_or_else(|| {
-        named(setup(&format!("house {} is not a party to arrangement {}", config.house, parties.arrangement)))
-    })?;
-    let peer_house = &parties.houses[us.other()];
+    let (arrangement, us) = load_own_arrangement(&config).map_err(named)?;
+    let peer_house = &arrangement.parties.houses[us.other()];
     if peer_house.as_str() != config.peer.house.as_str() {
         let reason = format!("peer.house is {}, but the arrangement's other house is {peer_house}", config.peer.house);
         return Err(named(setup(&reason)));
@@ -82,11 +78,12 @@ fn conflicts_of(first: &Plan, second: &Plan) -> impl Iterator<Item = String> + u
         let arrangement = &parties.arrangement;
         format!("both are house {} in arrangement {arrangement}: two nodes of one house would contradict it", a.house)
     });
-    // A signed head of a ledger names its house alone.
+    // What is signed names its arrangement, so nothing would pass for another's; but a key is one secret.
     let key = (first.signing_key.id() == second.signing_key.id()).then(|| {
         let id = first.signing_key.id();
         format!(
-            "statement_key is {id} in both: a ledger's signed heads would pass for the other's, so each needs its own"
+            "statement_key is {id} in both: whoever gets hold of it speaks in both, and its change or withdrawal has to be \
+             agreed with both other houses, so each needs its own"
         )
     });
     let telemetry =

@@ -84,7 +84,8 @@ async fn start_all(plans: Vec<Plan>) -> Result<Vec<Started>, NodeError> {
 async fn open(plan: Plan) -> Result<Opened, NodeError> {
     let opened = async {
         let config = &plan.config;
-        let (ledger, blobs) = open_data(config, &plan.signing_key, &plan.verifying_keys).await?;
+        let (ledger, blobs) =
+            open_data(config, plan.arrangement.parties.party(plan.us), &plan.signing_key, &plan.verifying_keys).await?;
         let tls = NodeTls::load(config.server_files(), config.peer_files()).map_err(|error| setup(&error))?;
         let listener = TcpListener::bind(config.listen).await;
         let listener = listener.map_err(|error| setup(&format!("cannot listen at {}: {error}", config.listen)))?;

@@ -21,6 +21,7 @@ use crate::{
     arrangement::{
         leg::Leg,
         machine::Rules,
+        parties::Party,
         terms::{self, Arrangement},
     },
     blobs::{BlobStore, FileBlobStore},
@@ -84,7 +85,7 @@ pub struct Parts {
     pub clock: SharedClock,
     /// Where it does its long work.
     pub executor: Executor,
-    /// The ledger.
+    /// The ledger: of this house in this arrangement and mode.
     pub ledger: Arc<dyn Ledger>,
     /// The store of bulk content.
     pub blobs: Arc<dyn BlobStore>,
@@ -130,11 +131,17 @@ impl Running {
 /// that is current now.
 ///
 /// # Errors
-/// The ledger cannot be read.
+/// The ledger is another house's, arrangement's or mode's, or cannot be read.
 pub async fn start(parts: Parts) -> Result<Running, NodeError> {
     let Parts { us, arrangement, clock, executor, ledger, blobs, signing_key, verifying_keys, peer, limits } = parts;
     let rules = Rules { max_rounds: arrangement.max_rounds, max_requested_cycles: REQUESTED_CYCLES_MAX };
     let parties = arrangement.parties.clone();
+    let (own, found) = (parties.party(us), ledger.head().party);
+    if found != own {
+        return Err(NodeError::Setup(format!(
+            "this ledger belongs to {found}, not to {own}: nobody would believe its heads"
+        )));
+    }
     let (replayed, mut catalog) =
         replay::replay(&*ledger, &*blobs, &parties, &arrangement.programme, us, rules).await?;
     if let Some(adopted) = catalog.registry.adopted()[us]
@@ -193,15 +200,26 @@ pub(crate) fn load_arrangement(path: &Path) -> Result<Arrangement, NodeError> {
     })
 }
 
+/// Reads the arrangement of a node's configuration, with the leg that its house carries in it.
+pub(crate) fn load_own_arrangement(config: &Config) -> Result<(Arrangement, Leg), NodeError> {
+    let arrangement = load_arrangement(&config.arrangement)?;
+    let parties = &arrangement.parties;
+    let us = parties.leg_of(config.house.as_str()).ok_or_else(|| {
+        NodeError::Setup(format!("house {} is not a party to arrangement {}", config.house, parties.arrangement))
+    })?;
+    Ok((arrangement, us))
+}
+
 pub(super) async fn open_data(
     config: &Config,
+    party: Party,
     signing_key: &SigningKey,
     verifying_keys: &VerifyingKeys,
 ) -> Result<(Arc<dyn Ledger>, Arc<dyn BlobStore>), NodeError> {
     let directory = config.data_directory.clone();
     std::fs::create_dir_all(&directory)
         .map_err(|error| NodeError::Setup(format!("{}: {error}", directory.display())))?;
-    let options = ledger_options(config, signing_key, verifying_keys);
+    let options = ledger_options(config, party, signing_key, verifying_keys);
     let opened = telemetry::spawn_blocking(move || {
         let ledger = SqliteLedger::open(options)?;
         let blobs = FileBlobStore::open(directory.join("blobs"));
@@ -211,15 +229,20 @@ pub(super) async fn open_data(
     opened.await.map_err(|error| NodeError::Setup(error.to_string()))?
 }
 
-/// How a node opens its ledger: its heads are signed by the statement key.
+/// How a node opens its ledger, that of `party`: its heads are signed by the statement key.
 #[must_use]
-pub fn ledger_options(config: &Config, signing_key: &SigningKey, verifying_keys: &VerifyingKeys) -> LedgerOptions {
+pub fn ledger_options(
+    config: &Config,
+    party: Party,
+    signing_key: &SigningKey,
+    verifying_keys: &VerifyingKeys,
+) -> LedgerOptions {
     let key = signing_key.clone();
     let signer =
         move |message: &[u8]| Ok(HeadSignature { key_id: key.id().to_string(), bytes: key.sign(message).to_vec() });
-    let verifier = head_verifier(verifying_keys, config.house.as_str());
+    let verifier = head_verifier(verifying_keys, party.house.as_str());
     let path = config.data_directory.join("ledger.sqlite");
-    LedgerOptions::new(path, config.house.as_str(), Arc::new(signer), Arc::new(verifier))
+    LedgerOptions::new(path, party, Arc::new(signer), Arc::new(verifier))
 }
 
 /// Believes heads of a house by its own keys, the former ones too.

@@ -2,6 +2,7 @@
 
 mod directions;
 mod requests;
+mod starting;
 
 use std::{sync::Arc, time::Duration};
 
@@ -103,7 +104,7 @@ impl Houses {
                 arrangement: Arc::clone(&arrangement),
                 clock: Arc::new(SystemClock),
                 executor: Executor::Threads,
-                ledger: Arc::new(MemoryLedger::unsigned(names[leg])),
+                ledger: Arc::new(MemoryLedger::unsigned(arrangement.parties.party(leg))),
                 blobs: Arc::new(MemoryBlobStore::new()),
                 signing_key: key(leg),
                 verifying_keys: keys,

@@ -8,7 +8,7 @@ use prost::bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    arrangement::parties::Parties,
+    arrangement::parties::{Parties, Party},
     ledger::{self, Record, Sequence, SignedHead},
     node::entry::Entry,
 };
@@ -17,13 +17,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "line", rename_all = "snake_case")]
 pub enum Line {
-    /// The first line: whose ledger it is.
-    Ledger {
-        /// The house.
-        house: String,
-        /// The arrangement.
-        arrangement: String,
-    },
+    /// The first line: whose ledger it is, and of which arrangement and mode.
+    Ledger(Party),
     /// A record.
     Record(RecordLine),
     /// The last line but one: the newest signed head that the ledger has.
@@ -145,8 +140,7 @@ impl HeadLine {
 pub fn export(path: &Path, from: Sequence, parties: &Parties, out: &mut dyn Write) -> Result<Exported, ExportError> {
     let mut exported = Exported::default();
     let mut failure = None;
-    let house = ledger::house_offline(path)?;
-    write(out, &Line::Ledger { house, arrangement: parties.arrangement.to_string() })?;
+    write(out, &Line::Ledger(ledger::party_offline(path)?))?;
     let scanned = ledger::scan_offline(path, &mut |found| match found {
         Ok(record) if record.seq < from || failure.is_some() => {}
         Ok(record) => match write(out, &Line::Record(line_of(&record, parties))) {

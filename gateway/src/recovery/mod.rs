@@ -117,15 +117,12 @@ struct Recoverer {
 /// What cannot be opened, read or used; every contradiction.
 pub async fn recover(config: &Config, choice: &Choice) -> Result<Report, RecoverError> {
     let setup = |error: &dyn std::fmt::Display| RecoverError::Setup(error.to_string());
-    let arrangement = Arc::new(node::load_arrangement(&config.arrangement).map_err(|error| setup(&error))?);
-    let us = arrangement.parties.leg_of(config.house.as_str()).ok_or_else(|| {
-        let house = &config.house;
-        setup(&format!("house {house} is not a party to arrangement {}", arrangement.parties.arrangement))
-    })?;
+    let (arrangement, us) = node::load_own_arrangement(config).map_err(|error| setup(&error))?;
+    let arrangement = Arc::new(arrangement);
     let signing_key = config.signing_key().map_err(|error| setup(&error))?;
     let keys = config.verifying_keys(&signing_key).map_err(|error| setup(&error))?;
     std::fs::create_dir_all(&config.data_directory).map_err(|error| setup(&error))?;
-    let options = node::ledger_options(config, &signing_key, &keys);
+    let options = node::ledger_options(config, arrangement.parties.party(us), &signing_key, &keys);
     let reader = Reader { us, arrangement: Arc::clone(&arrangement), keys };
     let recoverer = Recoverer { us, arrangement, signing_key, reader, is_dry_run: choice.is_dry_run };
 

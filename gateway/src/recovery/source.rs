@@ -16,7 +16,7 @@ use super::{RecoverError, export::Line, story::Told};
 use crate::{
     arrangement::{envelope, leg::Leg, terms::Arrangement},
     identity::{HouseId, VerifyingKeys},
-    ledger::{Head, RecordHash, RecordKind, Sequence, SignedHead},
+    ledger::{Head, RecordKind, SignedHead},
     node::{
         entry::{Entry, Held, Keeping},
         heads,
@@ -101,17 +101,16 @@ impl Reader {
         let file = File::open(path).map_err(|error| wrong(error.to_string()))?;
         let mut source = Source::default();
         // A part of an export would pass for the whole story: only a chain from its first record to its head is one.
-        let peer = self.arrangement.parties.houses[self.us.other()].as_str();
-        let mut end = Head { seq: Sequence::GENESIS, hash: RecordHash::genesis(peer) };
+        let peer = self.arrangement.parties.party(self.us.other());
+        let mut end = Head::genesis(&peer);
         let mut is_whole = false;
         for (number, line) in (1..).zip(BufReader::new(file).lines()) {
             let at_line = |reason: &dyn std::fmt::Display| wrong(format!("line {number}: {reason}"));
             let line = line.map_err(|error| at_line(&error))?;
             match serde_json::from_str(&line).map_err(|error| at_line(&error))? {
-                Line::Ledger { house, .. } => {
-                    let expected = &self.arrangement.parties.houses[self.us.other()];
-                    if house != expected.as_str() {
-                        return Err(wrong(format!("it is the ledger of {house}, but that of {expected} is needed")));
+                Line::Ledger(party) => {
+                    if party != peer {
+                        return Err(wrong(format!("it is the ledger of {party}, but that of {peer} is needed")));
                     }
                 }
                 Line::Record(record) => {
@@ -194,3 +193,6 @@ impl Reader {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -83,7 +83,7 @@ async fn run(config: &Path, point: Option<Point>, manner: Manner) {
     let us = arrangement.parties.leg_of(config.house.as_str()).unwrap();
     let trap = Arc::new(Trap::new(point, &config));
 
-    let mut options = node::ledger_options(&config, &signing_key, &verifying_keys);
+    let mut options = node::ledger_options(&config, arrangement.parties.party(us), &signing_key, &verifying_keys);
     let signer = Arc::clone(&options.signer);
     let signs = Arc::clone(&trap);
     options.signer = Arc::new(move |message: &[u8]| {
@@ -153,7 +153,7 @@ impl Trap {
 
     /// The ledger signs a new head: the commit has begun, and SQLite has not committed.
     fn signs(&self, message: &[u8]) {
-        const TAG: &[u8] = b"crossmargin/ledger/head/v1";
+        const TAG: &[u8] = b"crossmargin/ledger/head/v2";
         // Behind the sequence comes the hash alone.
         let sequence = message.len().checked_sub(40).and_then(|at| message[at..].first_chunk::<8>());
         let Some(sequence) = sequence.filter(|_| message.get(8..).is_some_and(|rest| rest.starts_with(TAG))) else {

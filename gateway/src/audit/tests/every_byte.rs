@@ -130,9 +130,9 @@ fn compared_with(story: &Story, own: &History) -> Vec<&'static str> {
 }
 
 fn options(story: &Story, directory: &TempDir, known_heads: Vec<SignedHead>) -> VerifyOptions {
-    let house = story.arrangement.parties.houses[US].to_string();
-    let verifier = Arc::new(node::head_verifier(&story.keys, &house));
-    VerifyOptions { house: Some(house), known_heads, ..VerifyOptions::new(directory.path().join(LEDGER), verifier) }
+    let party = story.arrangement.parties.party(US);
+    let verifier = Arc::new(node::head_verifier(&story.keys, party.house.as_str()));
+    VerifyOptions { party: Some(party), known_heads, ..VerifyOptions::new(directory.path().join(LEDGER), verifier) }
 }
 
 /// The head of the newest commit, as the house told it to the other one.

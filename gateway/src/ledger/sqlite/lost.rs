@@ -28,7 +28,7 @@ impl LostLedger {
     /// Opens what is left of a ledger. One that is gone altogether is an empty one.
     ///
     /// # Errors
-    /// Another process has it open, it is not this house's, or what is left is damaged inside: a damaged ledger cannot be
+    /// Another process has it open, it is not this party's, or what is left is damaged inside: a damaged ledger cannot be
     /// continued.
     pub fn open(options: &LedgerOptions) -> Result<Self, LedgerError> {
         let lock = lock::take(options)?;
@@ -55,7 +55,7 @@ impl LostLedger {
     #[must_use]
     pub fn guard(&self) -> Option<&SignedHead> {
         let newest = self.slots.as_ref().and_then(GuardSlots::newest)?;
-        (newest.house == self.options.house && newest.check(self.options.verifier.as_ref()).is_ok()).then_some(newest)
+        newest.check(&self.options.party, self.options.verifier.as_ref()).is_ok().then_some(newest)
     }
 
     /// How the guard contradicts what is left, if it does.
@@ -72,7 +72,7 @@ impl LostLedger {
         let Some(connection) = &self.connection else {
             return Ok(if head == self.newest.head { HeadPlace::OnChain } else { HeadPlace::Beyond });
         };
-        let place = known_place(connection, &self.options.house, self.newest.head, head);
+        let place = known_place(connection, &self.options.party, self.newest.head, head);
         place.map_err(|error| open::sql_error("read", &self.options.path, error))
     }
 
@@ -83,7 +83,7 @@ impl LostLedger {
     pub fn read(&self, take: &mut dyn FnMut(Record)) -> Result<(), LedgerError> {
         let Some(connection) = &self.connection else { return Ok(()) };
         let read = |take: &mut dyn FnMut(Record)| -> rusqlite::Result<()> {
-            let mut chain = ChainWalk::after(Head::genesis(&self.options.house));
+            let mut chain = ChainWalk::after(Head::genesis(&self.options.party));
             let mut statement = connection.prepare(rows::RECORDS_AFTER)?;
             let mut found = statement.query([0])?;
             while let Some(row) = found.next()? {
@@ -129,7 +129,7 @@ impl LostLedger {
             rows::insert_record(&transaction, seq, record, hash).map_err(sql)?;
             head = Head { seq, hash };
         }
-        let signed = SignedHead::sign(&options.house, head, self.newest.epoch, options.signer.as_ref());
+        let signed = SignedHead::sign(&options.party, head, self.newest.epoch, options.signer.as_ref());
         let signed = signed.map_err(|fault| LedgerError::Signing { source: Arc::new(fault) })?;
         rows::insert_batch(&transaction, self.newest.head.seq.next(), &signed).map_err(sql)?;
         transaction.commit().map_err(sql)?;
@@ -163,7 +163,7 @@ impl LostLedger {
             return Ok(None);
         }
         let (slots, verifier) = (self.slots.as_ref(), options.verifier.as_ref());
-        guard_conflict(connection, &options.house, self.newest.head, &options.guard_path, slots, verifier)
+        guard_conflict(connection, &options.party, self.newest.head, &options.guard_path, slots, verifier)
             .map_err(|error| open::sql_error("read", &options.path, error))
     }
 }

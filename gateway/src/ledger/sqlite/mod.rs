@@ -65,7 +65,7 @@ impl SqliteLedger {
     /// Blocks: call it before the runtime's work begins, or from `spawn_blocking`.
     ///
     /// # Errors
-    /// In use by another process, damaged, another house's, not a ledger, missing though the guard knows of records, or
+    /// In use by another process, damaged, another party's, not a ledger, missing though the guard knows of records, or
     /// the disk's own errors.
     pub fn open(options: LedgerOptions) -> Result<Self, LedgerError> {
         open::open(options)
@@ -158,7 +158,7 @@ impl Shared {
         let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         let sql = |error| open::sql_error("read", &self.options.path, error);
         let before = from.previous();
-        let Some(before_hash) = rows::hash_at(&reader, &self.options.house, before).map_err(sql)? else {
+        let Some(before_hash) = rows::hash_at(&reader, &self.options.party, before).map_err(sql)? else {
             return if before < head { Err(self.corrupted(format!("record {before} is missing"))) } else { Ok(vec![]) };
         };
         let mut chain = ChainWalk::after(Head { seq: before, hash: before_hash });

@@ -102,11 +102,11 @@ fn guard_of_new(
 
 /// The signed head of a ledger before its first record.
 pub(super) fn signed_genesis(options: &LedgerOptions) -> Result<SignedHead, LedgerError> {
-    SignedHead::sign(&options.house, Head::genesis(&options.house), Epoch::default(), options.signer.as_ref())
+    SignedHead::sign(&options.party, Head::genesis(&options.party), Epoch::default(), options.signer.as_ref())
         .map_err(|fault| LedgerError::Signing { source: Arc::new(fault) })
 }
 
-/// Makes the tables in a blank file; in any other, checks that they are a ledger's of this house.
+/// Makes the tables in a blank file; in any other, checks that they are this party's ledger.
 pub(super) fn prepare(
     connection: &mut Connection,
     options: &LedgerOptions,
@@ -117,23 +117,16 @@ pub(super) fn prepare(
         refuse_if_guarded(options, slots)?;
         create(connection, options).map_err(|error| sql_error("make", &options.path, error))?;
     }
-    let not_a_ledger = |problem| LedgerError::NotALedger { path: options.path.clone(), problem };
-    let application_id = schema::application_id(connection).map_err(sql)?;
-    if application_id != schema::APPLICATION_ID {
-        return Err(not_a_ledger(format!("its application id is {application_id:#x}")));
-    }
-    let format = schema::format(connection).map_err(sql)?;
-    if format != schema::FORMAT {
-        let known = schema::FORMAT;
-        return Err(not_a_ledger(format!("its format is {format}, this program knows format {known}")));
+    if let Some(problem) = schema::foreign(connection).map_err(sql)? {
+        return Err(LedgerError::NotALedger { path: options.path.clone(), problem });
     }
     let corrupted = |problem| LedgerError::Corrupted { path: options.path.clone(), problem };
     if let Some(difference) = schema::differences(connection).map_err(sql)?.into_iter().next() {
         return Err(corrupted(Problem::Schema { difference }.to_string()));
     }
-    let found = rows::house(connection).map_err(sql)?;
-    if found != options.house {
-        return Err(LedgerError::OtherHouse { path: options.path.clone(), found, expected: options.house.clone() });
+    let found = rows::party(connection).map_err(sql)?;
+    if found != options.party {
+        return Err(LedgerError::OtherParty { path: options.path.clone(), found, expected: options.party.clone() });
     }
     if options.integrity_check
         && let Some(line) = integrity_problems(connection).map_err(sql)?.into_iter().next()
@@ -150,7 +143,7 @@ pub(super) fn prepare(
 /// Walks the chain as far as asked, and answers the newest signed head.
 pub(super) fn check_chain(connection: &Connection, options: &LedgerOptions) -> Result<SignedHead, LedgerError> {
     let sql = |error| sql_error("read", &options.path, error);
-    let genesis = Head::genesis(&options.house);
+    let genesis = Head::genesis(&options.party);
     let start = match options.chain_check {
         ChainCheck::SinceSnapshot => {
             newest_sound_snapshot(connection, options)?.map_or(genesis, |snapshot| snapshot.at)
@@ -158,7 +151,7 @@ pub(super) fn check_chain(connection: &Connection, options: &LedgerOptions) -> R
         ChainCheck::Whole => genesis,
     };
     let mut first_problem = None;
-    let walked = walk(connection, &options.house, start, options.verifier.as_ref(), &mut |problem| {
+    let walked = walk(connection, &options.party, start, options.verifier.as_ref(), &mut |problem| {
         first_problem.get_or_insert(problem);
     })
     .map_err(sql)?;
@@ -171,7 +164,7 @@ pub(super) fn check_chain(connection: &Connection, options: &LedgerOptions) -> R
     }
 }
 
-/// Connects to a ledger and checks that it is this house's, whatever its guard knows; `None` where there is no file, or one
+/// Connects to a ledger and checks that it is this party's, whatever its guard knows; `None` where there is no file, or one
 /// without tables. Changes nothing.
 pub(super) fn connect_if_there(options: &LedgerOptions) -> Result<Option<Connection>, LedgerError> {
     if std::fs::metadata(&options.path).map_or(true, |metadata| metadata.len() == 0) {
@@ -206,10 +199,10 @@ pub(super) fn newest_sound_snapshot(
             Err(error) => error.to_string(),
             Ok(signed) => {
                 let at = signed.snapshot.at;
-                let message = signed.snapshot.message(&options.house);
+                let message = signed.snapshot.message(&options.party);
                 match options.verifier.verify(&signed.signature.key_id, &message, &signed.signature.bytes) {
                     Err(rejection) => format!("record {}: {rejection}", at.seq),
-                    Ok(()) if rows::hash_at(connection, &options.house, at.seq).map_err(sql)? != Some(at.hash) => {
+                    Ok(()) if rows::hash_at(connection, &options.party, at.seq).map_err(sql)? != Some(at.hash) => {
                         format!("record {} has another hash in the chain", at.seq)
                     }
                     Ok(()) => return Ok(Some(signed.snapshot)),
@@ -270,7 +263,7 @@ const WAL_BYTES_KEPT: i64 = 64 << 20;
 fn create(connection: &mut Connection, options: &LedgerOptions) -> rusqlite::Result<()> {
     use_wal(connection)?;
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Exclusive)?;
-    schema::create(&transaction, &options.house)?;
+    schema::create(&transaction, &options.party)?;
     transaction.commit()?;
     // Into the database file at once, so that a lost write-ahead log does not make a ledger look like a blank file.
     connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
@@ -309,7 +302,7 @@ pub(super) fn allow_writes(connection: &Connection) -> rusqlite::Result<()> {
 fn refuse_if_guarded(options: &LedgerOptions, slots: Option<&GuardSlots>) -> Result<(), LedgerError> {
     match slots.and_then(GuardSlots::newest) {
         Some(guard) if guard.head.seq > Sequence::GENESIS => {
-            Err(LedgerError::Missing { path: options.path.clone(), guard: guard.head })
+            Err(LedgerError::Missing { path: options.path.clone(), guard: guard.head, party: guard.party.clone() })
         }
         _ => Ok(()),
     }
@@ -321,7 +314,7 @@ fn check_guard(
     newest: &SignedHead,
     slots: Option<&GuardSlots>,
 ) -> Result<Option<GuardConflict>, LedgerError> {
-    guard_conflict(connection, &options.house, newest.head, &options.guard_path, slots, options.verifier.as_ref())
+    guard_conflict(connection, &options.party, newest.head, &options.guard_path, slots, options.verifier.as_ref())
         .map_err(|error| sql_error("read", &options.path, error))
 }
 

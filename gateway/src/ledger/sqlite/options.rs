@@ -6,7 +6,10 @@ use std::{
     sync::Arc,
 };
 
-use crate::ledger::{HeadSigner, HeadVerifier};
+use crate::{
+    arrangement::parties::Party,
+    ledger::{HeadSigner, HeadVerifier},
+};
 
 /// Where a ledger is, whose it is, and how it is opened.
 #[derive(Clone)]
@@ -15,8 +18,8 @@ pub struct LedgerOptions {
     pub path: PathBuf,
     /// The guard file. Best on another disk than the ledger, so that one fault does not take both.
     pub guard_path: PathBuf,
-    /// The house, as its peers name it: part of every hash and signature.
-    pub house: String,
+    /// The house, and the arrangement and mode in which it keeps this ledger: part of every hash and signature.
+    pub party: Party,
     /// Signs new heads and snapshots.
     pub signer: Arc<dyn HeadSigner>,
     /// Verifies stored heads and snapshots: must know every key that ever signed in this ledger.
@@ -33,11 +36,11 @@ pub struct LedgerOptions {
 }
 
 impl LedgerOptions {
-    /// The ledger of `house` at `path`, its guard beside it with the ending `.guard`, everything else at its default.
+    /// The ledger of `party` at `path`, its guard beside it with the ending `.guard`, everything else at its default.
     #[must_use]
     pub fn new(
         path: impl Into<PathBuf>,
-        house: impl Into<String>,
+        party: Party,
         signer: Arc<dyn HeadSigner>,
         verifier: Arc<dyn HeadVerifier>,
     ) -> Self {
@@ -45,7 +48,7 @@ impl LedgerOptions {
         Self {
             guard_path: with_ending(&path, ".guard"),
             path,
-            house: house.into(),
+            party,
             signer,
             verifier,
             chain_check: ChainCheck::SinceSnapshot,
@@ -107,7 +110,7 @@ impl fmt::Debug for LedgerOptions {
         f.debug_struct("LedgerOptions")
             .field("path", &self.path)
             .field("guard_path", &self.guard_path)
-            .field("house", &self.house)
+            .field("party", &self.party)
             .field("chain_check", &self.chain_check)
             .field("limits", &self.limits)
             .finish_non_exhaustive()

@@ -22,7 +22,7 @@ pub fn rebase_guard(options: &LedgerOptions) -> Result<Option<SignedHead>, Ledge
     let guard_path = &options.guard_path;
     let verifier = options.verifier.as_ref();
     let conflict =
-        guard_conflict(&connection, &options.house, newest.head, guard_path, slots.as_ref(), verifier).map_err(sql)?;
+        guard_conflict(&connection, &options.party, newest.head, guard_path, slots.as_ref(), verifier).map_err(sql)?;
     let Some(conflict) = conflict else { return Ok(None) };
 
     let io = |error| open::io_error("replace the guard", guard_path, error);

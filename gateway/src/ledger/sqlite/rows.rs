@@ -1,10 +1,15 @@
 //! Rows of the tables, read and written.
 
+use std::error::Error;
+
 use rusqlite::{Connection, OptionalExtension, Row, params, types::Type};
 
-use crate::ledger::{
-    Epoch, Head, HeadSignature, NewRecord, RecordHash, RecordKind, Sequence, SignedHead, StateSnapshot,
-    chain::StoredRecord, snapshot::SignedSnapshot,
+use crate::{
+    arrangement::parties::{ArrangementMode, Party},
+    ledger::{
+        Epoch, Head, HeadSignature, NewRecord, RecordHash, RecordKind, Sequence, SignedHead, StateSnapshot,
+        chain::StoredRecord, snapshot::SignedSnapshot,
+    },
 };
 
 /// One commit's signed head, and where the commit began.
@@ -14,8 +19,17 @@ pub(in crate::ledger) struct StoredBatch {
     pub(in crate::ledger) signed: SignedHead,
 }
 
-pub(in crate::ledger) fn house(connection: &Connection) -> rusqlite::Result<String> {
-    connection.query_row("SELECT house FROM ledger", [], |row| row.get(0))
+/// Whose ledger it says that it is.
+pub(in crate::ledger) fn party(connection: &Connection) -> rusqlite::Result<Party> {
+    connection.query_row("SELECT arrangement, mode, house FROM ledger", [], |row| {
+        let mode: String = row.get(1)?;
+        let no_mode = || format!("{mode:?} is no mode of an arrangement");
+        Ok(Party {
+            arrangement: row.get::<_, String>(0)?.parse().map_err(|error| malformed(0, error))?,
+            mode: ArrangementMode::from_name(&mode).ok_or_else(no_mode).map_err(|error| malformed(1, error))?,
+            house: row.get::<_, String>(2)?.parse().map_err(|error| malformed(2, error))?,
+        })
+    })
 }
 
 /// Rows with sequences above `?1`, in order: to be read with [`record`].
@@ -39,11 +53,11 @@ pub(in crate::ledger) fn record(row: &Row<'_>) -> rusqlite::Result<StoredRecord>
     })
 }
 
-pub(in crate::ledger) fn batch(row: &Row<'_>, house: &str) -> rusqlite::Result<StoredBatch> {
+pub(in crate::ledger) fn batch(row: &Row<'_>, party: &Party) -> rusqlite::Result<StoredBatch> {
     Ok(StoredBatch {
         first: Sequence(unsigned(row, 1)?),
         signed: SignedHead {
-            house: house.to_owned(),
+            party: party.clone(),
             head: Head { seq: Sequence(unsigned(row, 0)?), hash: RecordHash(row.get(3)?) },
             epoch: Epoch(unsigned(row, 2)?),
             signature: HeadSignature { key_id: row.get(4)?, bytes: row.get(5)? },
@@ -64,11 +78,11 @@ pub(in crate::ledger) fn snapshot(row: &Row<'_>) -> rusqlite::Result<SignedSnaps
 /// The stored hash at `seq`; `None` if there is no such record. Sequence 0 is the genesis.
 pub(in crate::ledger) fn hash_at(
     connection: &Connection,
-    house: &str,
+    party: &Party,
     seq: Sequence,
 ) -> rusqlite::Result<Option<RecordHash>> {
     if seq == Sequence::GENESIS {
-        return Ok(Some(RecordHash::genesis(house)));
+        return Ok(Some(RecordHash::genesis(party)));
     }
     let mut statement = connection.prepare_cached("SELECT hash FROM records WHERE seq = ?1")?;
     statement.query_row([signed(seq.0)?], |row| Ok(RecordHash(row.get(0)?))).optional()
@@ -77,14 +91,14 @@ pub(in crate::ledger) fn hash_at(
 /// The newest batch that ends at `seq` or before.
 pub(in crate::ledger) fn batch_before(
     connection: &Connection,
-    house: &str,
+    party: &Party,
     seq: Sequence,
 ) -> rusqlite::Result<Option<StoredBatch>> {
     let mut statement = connection.prepare_cached(
         "SELECT last_seq, first_seq, epoch, head_hash, key_id, signature FROM batches \
          WHERE last_seq <= ?1 ORDER BY last_seq DESC LIMIT 1",
     )?;
-    statement.query_row([signed(seq.0)?], |row| batch(row, house)).optional()
+    statement.query_row([signed(seq.0)?], |row| batch(row, party)).optional()
 }
 
 pub(super) fn insert_record(
@@ -139,4 +153,8 @@ fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
 
 fn conversion(column: usize, error: std::num::TryFromIntError) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, Type::Integer, Box::new(error))
+}
+
+fn malformed(column: usize, error: impl Into<Box<dyn Error + Send + Sync>>) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into())
 }

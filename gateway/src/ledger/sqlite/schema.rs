@@ -2,10 +2,12 @@
 
 use rusqlite::{Connection, Transaction};
 
+use crate::arrangement::parties::Party;
+
 /// `application_id` of a ledger: "XMLG".
-pub(in crate::ledger) const APPLICATION_ID: i32 = 0x584D_4C47;
+const APPLICATION_ID: i32 = 0x584D_4C47;
 /// `user_version`: the version of the tables.
-pub(in crate::ledger) const FORMAT: i32 = 1;
+const FORMAT: i32 = 2;
 
 /// A trigger that refuses `action` on `table`.
 macro_rules! refuse {
@@ -31,7 +33,9 @@ const OBJECTS: &[(&str, &str)] = &[
     (
         "ledger",
         "CREATE TABLE ledger (
-    house TEXT NOT NULL
+    arrangement TEXT NOT NULL,
+    mode        TEXT NOT NULL CHECK (mode IN ('live', 'rehearsal')),
+    house       TEXT NOT NULL
 ) STRICT",
     ),
     (
@@ -88,11 +92,13 @@ BEGIN SELECT RAISE(ABORT, 'batches is append-only'); END",
 ];
 
 /// Makes the tables in an empty database.
-pub(super) fn create(transaction: &Transaction<'_>, house: &str) -> rusqlite::Result<()> {
+pub(super) fn create(transaction: &Transaction<'_>, party: &Party) -> rusqlite::Result<()> {
     for (_, statement) in OBJECTS {
         transaction.execute_batch(statement)?;
     }
-    transaction.execute("INSERT INTO ledger (house) VALUES (?1)", [house])?;
+    let Party { arrangement, mode, house } = party;
+    let names = [arrangement.as_str(), mode.as_str(), house.as_str()];
+    transaction.execute("INSERT INTO ledger (arrangement, mode, house) VALUES (?1, ?2, ?3)", names)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", FORMAT)
 }
@@ -103,12 +109,19 @@ pub(super) fn is_blank(connection: &Connection) -> rusqlite::Result<bool> {
     Ok(objects == 0 && application_id(connection)? == 0)
 }
 
-pub(in crate::ledger) fn application_id(connection: &Connection) -> rusqlite::Result<i32> {
-    connection.pragma_query_value(None, "application_id", |row| row.get(0))
+/// What shows that the database is none of this program's ledgers: another kind of file, or another version of the tables.
+pub(in crate::ledger) fn foreign(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let application_id = application_id(connection)?;
+    if application_id != APPLICATION_ID {
+        return Ok(Some(format!("its application id is {application_id:#x}")));
+    }
+    let format: i32 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let problem = format!("its format is {format}, this program knows format {FORMAT}");
+    Ok((format != FORMAT).then_some(problem))
 }
 
-pub(in crate::ledger) fn format(connection: &Connection) -> rusqlite::Result<i32> {
-    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+fn application_id(connection: &Connection) -> rusqlite::Result<i32> {
+    connection.pragma_query_value(None, "application_id", |row| row.get(0))
 }
 
 /// What differs between the database's objects and a ledger's: each as a sentence.

@@ -80,7 +80,7 @@ impl Writer {
             places.push(Appended { first: append.first, last: head.seq, hash: head.hash });
         }
         let epoch = appends.last().map_or(self.shared.newest_head().epoch, |append| append.epoch);
-        let signed = SignedHead::sign(&options.house, head, epoch, options.signer.as_ref()).map_err(signing)?;
+        let signed = SignedHead::sign(&options.party, head, epoch, options.signer.as_ref()).map_err(signing)?;
         rows::insert_batch(&transaction, self.head.seq.next(), &signed).map_err(sql)?;
         transaction.commit().map_err(sql)?;
 
@@ -104,11 +104,11 @@ impl Writer {
         let options = &self.shared.options;
         let sql = |error| sql_error("put a snapshot into", &options.path, error);
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sql)?;
-        let hash = rows::hash_at(&transaction, &options.house, at)
+        let hash = rows::hash_at(&transaction, &options.party, at)
             .map_err(sql)?
             .ok_or_else(|| self.shared.corrupted(format!("record {at} is missing")))?;
         let snapshot = StateSnapshot { at: Head { seq: at, hash }, state };
-        let signature = options.signer.sign(&snapshot.message(&options.house)).map_err(signing)?;
+        let signature = options.signer.sign(&snapshot.message(&options.party)).map_err(signing)?;
         rows::insert_snapshot(&transaction, &SignedSnapshot { snapshot, signature }).map_err(sql)?;
         transaction.commit().map_err(sql)
     }

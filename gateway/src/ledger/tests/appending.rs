@@ -1,6 +1,6 @@
 use std::sync::{Arc, Mutex, mpsc};
 
-use super::common::{EPOCH, Files, append, ledger_of, record, signer, verifier};
+use super::common::{EPOCH, Files, append, ledger_of, party, record, signer, verifier};
 use crate::ledger::{
     Epoch, HeadSignature, HeadSigner, Ledger, LedgerError, LedgerLimits, LedgerOptions, NewRecord, RecordHash,
     RecordKind, Sequence, SigningFault, SqliteLedger, Standing, Ticket,
@@ -16,14 +16,14 @@ fn what_was_appended_is_read_back_chained_and_in_order() {
 
     let records = ledger.read_from_blocking(Sequence(1), 10).unwrap();
     assert_eq!(records.len(), 2);
-    assert_eq!(records[0].prev_hash, RecordHash::genesis("FICC"));
+    assert_eq!(records[0].prev_hash, RecordHash::genesis(&party()));
     assert_eq!(records[1].prev_hash, records[0].hash);
     assert_eq!(records[1].hash, appended.hash);
     assert_eq!(ledger.head().head.hash, appended.hash);
     for (read, new) in records.iter().zip(&batch) {
         assert_eq!((read.kind, read.recorded_at_ms, &read.body), (new.kind, new.recorded_at_ms, &new.body));
     }
-    ledger.head().check(verifier().as_ref()).unwrap();
+    ledger.head().check(&party(), verifier().as_ref()).unwrap();
 }
 
 #[test]

@@ -8,13 +8,29 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::ledger::{
-    Appended, Epoch, HeadRejection, HeadSignature, HeadSigner, HeadVerifier, Ledger, LedgerError, LedgerOptions,
-    NewRecord, RecordKind, Sequence, SigningFault, SqliteLedger, VerifyOptions, VerifyReport, verify,
+use crate::{
+    arrangement::parties::{ArrangementMode, Party},
+    ledger::{
+        Appended, Epoch, HeadRejection, HeadSignature, HeadSigner, HeadVerifier, Ledger, LedgerError, LedgerOptions,
+        NewRecord, RecordKind, Sequence, SigningFault, SqliteLedger, VerifyOptions, VerifyReport, verify,
+    },
 };
 
-pub(super) const HOUSE: &str = "FICC";
 pub(super) const EPOCH: Epoch = Epoch(1);
+
+/// The party whose ledgers the tests keep.
+pub(super) fn party() -> Party {
+    Party { arrangement: "FICC-CME".parse().unwrap(), mode: ArrangementMode::Live, house: "FICC".parse().unwrap() }
+}
+
+/// Parties that differ from [`party`] in one thing each.
+pub(super) fn other_parties() -> [Party; 3] {
+    [
+        Party { house: "CME".parse().unwrap(), ..party() },
+        Party { arrangement: "FICC-RFX".parse().unwrap(), ..party() },
+        Party { mode: ArrangementMode::Rehearsal, ..party() },
+    ]
+}
 
 /// A ledger's files in a folder of their own.
 pub(super) struct Files {
@@ -39,7 +55,11 @@ impl Files {
     }
 
     pub(super) fn options(&self) -> LedgerOptions {
-        LedgerOptions::new(self.path(), HOUSE, signer(), verifier())
+        self.options_of(party())
+    }
+
+    pub(super) fn options_of(&self, party: Party) -> LedgerOptions {
+        LedgerOptions::new(self.path(), party, signer(), verifier())
     }
 
     pub(super) fn open(&self) -> SqliteLedger {

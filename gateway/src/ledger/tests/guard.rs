@@ -1,6 +1,6 @@
 use std::fs;
 
-use super::common::{EPOCH, Files, HOUSE, append, flip, ledger_of, signer};
+use super::common::{EPOCH, Files, append, flip, ledger_of, party, signer};
 use crate::ledger::{
     GuardConflict, Head, Ledger, LedgerError, RecordHash, Sequence, SignedHead, SqliteLedger, Standing,
     guard::{Guard, GuardSlots, Slot},
@@ -10,7 +10,8 @@ use crate::ledger::{
 const SLOT_BYTES: usize = 4096;
 
 fn signed(seq: u64) -> SignedHead {
-    SignedHead::sign(HOUSE, Head { seq: Sequence(seq), hash: RecordHash([3; 32]) }, EPOCH, signer().as_ref()).unwrap()
+    let head = Head { seq: Sequence(seq), hash: RecordHash([3; 32]) };
+    SignedHead::sign(&party(), head, EPOCH, signer().as_ref()).unwrap()
 }
 
 fn newest(files: &Files) -> Option<Sequence> {

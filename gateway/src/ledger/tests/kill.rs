@@ -6,7 +6,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use super::common::{EPOCH, Files, HOUSE, record, signer, verifier};
+use super::common::{EPOCH, Files, party, record, signer, verifier};
 use crate::ledger::{Ledger, LedgerOptions, Sequence, SqliteLedger};
 
 const PATH_VARIABLE: &str = "CROSSMARGIN_TEST_LEDGER";
@@ -46,7 +46,7 @@ fn what_a_killed_process_was_told_is_durable_is_there_afterwards() {
 #[ignore = "the process that the test above starts and kills"]
 fn writes_until_it_is_killed() {
     let Ok(path) = env::var(PATH_VARIABLE) else { return };
-    let ledger = SqliteLedger::open(LedgerOptions::new(path, HOUSE, signer(), verifier())).unwrap();
+    let ledger = SqliteLedger::open(LedgerOptions::new(path, party(), signer(), verifier())).unwrap();
     let mut next = ledger.head().head.seq.next();
     loop {
         let tickets: Vec<_> = (0..5)

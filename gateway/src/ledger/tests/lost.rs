@@ -1,6 +1,6 @@
 use std::fs;
 
-use super::common::{EPOCH, Files, HOUSE, append, flip, ledger_of, record};
+use super::common::{EPOCH, Files, append, flip, ledger_of, party, record};
 use crate::ledger::{
     GuardConflict, Head, HeadPlace, Ledger, LedgerError, LostLedger, Sequence, SqliteLedger, Standing, verify,
 };
@@ -80,7 +80,7 @@ fn a_ledger_that_is_gone_is_an_empty_one_and_is_made_anew() {
     fs::remove_file(files.path()).unwrap();
     assert!(matches!(SqliteLedger::open(files.options()), Err(LedgerError::Missing { .. })));
     let ledger = LostLedger::open(&files.options()).unwrap();
-    assert_eq!(ledger.head().head, Head::genesis(HOUSE));
+    assert_eq!(ledger.head().head, Head::genesis(&party()));
     assert!(matches!(ledger.conflict(), Some(GuardConflict::Behind { .. })));
     assert_eq!(ledger.place_of(lost).unwrap(), HeadPlace::Beyond);
     assert!(!files.path().exists(), "nothing is made before something is committed");
@@ -90,14 +90,11 @@ fn a_ledger_that_is_gone_is_an_empty_one_and_is_made_anew() {
 }
 
 #[test]
-fn a_lost_ledger_that_is_open_or_damaged_or_another_houses_is_refused() {
+fn a_lost_ledger_that_is_open_or_damaged_is_refused() {
     let (files, _) = behind(3, 6);
     let open = files.open();
     assert!(matches!(LostLedger::open(&files.options()), Err(LedgerError::InUse { .. })));
     drop(open);
-    let mut options = files.options();
-    options.house = "CME".to_owned();
-    assert!(matches!(LostLedger::open(&options), Err(LedgerError::OtherHouse { .. })));
     files.tamper("UPDATE records SET body = x'00' WHERE seq = 2");
     assert!(matches!(LostLedger::open(&files.options()), Err(LedgerError::Corrupted { .. })));
 }

@@ -1,11 +1,11 @@
-use super::common::{EPOCH, append, record, signer, verifier};
+use super::common::{EPOCH, append, party, record, signer, verifier};
 use crate::ledger::{Epoch, Ledger, LedgerError, MemoryLedger, Record, Sequence, Standing};
 
 #[tokio::test]
 async fn both_ledgers_chain_and_sign_the_same_records_alike() {
     let files = super::common::Files::new();
     let on_disk = files.open();
-    let in_memory = MemoryLedger::new("FICC", signer()).unwrap();
+    let in_memory = MemoryLedger::new(party(), signer()).unwrap();
     assert_eq!(in_memory.head(), on_disk.head());
     for ledger in [&on_disk as &dyn Ledger, &in_memory] {
         ledger.append(Sequence(1), EPOCH, vec![record("a"), record("b")]).await.unwrap();
@@ -13,7 +13,7 @@ async fn both_ledgers_chain_and_sign_the_same_records_alike() {
         ledger.put_snapshot(Sequence(2), vec![1]).await.unwrap();
     }
     assert_eq!(in_memory.head(), on_disk.head());
-    in_memory.head().check(verifier().as_ref()).unwrap();
+    in_memory.head().check(&party(), verifier().as_ref()).unwrap();
     assert_eq!(in_memory.latest_snapshot().await.unwrap(), on_disk.latest_snapshot().await.unwrap());
     for (from, limit) in [(0, 10), (1, 2), (3, 1), (4, 5)] {
         let read = |ledger: &dyn Ledger| -> Vec<Record> {
@@ -33,7 +33,7 @@ async fn both_ledgers_chain_and_sign_the_same_records_alike() {
 
 #[test]
 fn a_held_append_is_neither_acknowledged_nor_read_until_it_is_released() {
-    let ledger = MemoryLedger::unsigned("FICC");
+    let ledger = MemoryLedger::unsigned(party());
     ledger.hold();
     let first = ledger.append(Sequence(1), EPOCH, vec![record("a")]);
     let second = ledger.append(Sequence(2), EPOCH, vec![record("b")]);
@@ -45,7 +45,7 @@ fn a_held_append_is_neither_acknowledged_nor_read_until_it_is_released() {
 
 #[test]
 fn a_crash_loses_what_was_held_and_nothing_else() {
-    let ledger = MemoryLedger::unsigned("FICC");
+    let ledger = MemoryLedger::unsigned(party());
     append(&ledger, "kept").unwrap();
     ledger.hold();
     let lost = ledger.append(Sequence(2), Epoch(9), vec![record("lost")]);
@@ -56,7 +56,7 @@ fn a_crash_loses_what_was_held_and_nothing_else() {
 
 #[test]
 fn a_failed_disk_refuses_everything_until_the_restart() {
-    let ledger = MemoryLedger::unsigned("FICC");
+    let ledger = MemoryLedger::unsigned(party());
     ledger.hold();
     let waiting = ledger.append(Sequence(1), EPOCH, vec![record("a")]);
     ledger.fail(LedgerError::StorageFull { doing: "append to", path: "ledger.db".into() });
@@ -69,7 +69,7 @@ fn a_failed_disk_refuses_everything_until_the_restart() {
 
 #[test]
 fn appends_become_durable_one_by_one_in_their_order() {
-    let ledger = MemoryLedger::unsigned("FICC");
+    let ledger = MemoryLedger::unsigned(party());
     ledger.hold();
     let first = ledger.append(Sequence(1), EPOCH, vec![record("a"), record("b")]);
     let second = ledger.append(Sequence(3), EPOCH, vec![record("c")]);
@@ -81,7 +81,7 @@ fn appends_become_durable_one_by_one_in_their_order() {
 
 #[test]
 fn what_was_kept_unheard_is_there_after_the_crash_and_nobody_was_told() {
-    let ledger = MemoryLedger::unsigned("FICC");
+    let ledger = MemoryLedger::unsigned(party());
     ledger.hold();
     let kept = ledger.append(Sequence(1), EPOCH, vec![record("kept")]);
     let lost = ledger.append(Sequence(2), EPOCH, vec![record("lost")]);

@@ -7,6 +7,7 @@ mod histories;
 mod kill;
 mod lost;
 mod memory;
+mod party;
 mod store;
 mod tail;
 mod verify;

@@ -1,6 +1,6 @@
 use std::{fs, os::unix::fs::PermissionsExt};
 
-use super::common::{EPOCH, Files, append, ledger_of, record, signer, verifier};
+use super::common::{EPOCH, Files, append, ledger_of, record};
 use crate::ledger::{
     ChainCheck, Head, HeadPlace, Ledger, LedgerError, LedgerOptions, Sequence, SqliteLedger, Standing,
 };
@@ -21,6 +21,7 @@ fn the_tables_refuse_to_change_or_lose_a_row() {
         "DELETE FROM batches".to_owned(),
         "REPLACE INTO batches VALUES (3, 3, 1, zeroblob(32), 'k', x'00')".to_owned(),
         "UPDATE ledger SET house = 'CME'".to_owned(),
+        "UPDATE ledger SET mode = 'live'".to_owned(),
         "DELETE FROM ledger".to_owned(),
     ] {
         let error = connection.execute_batch(&statement).unwrap_err().to_string();
@@ -37,15 +38,6 @@ fn a_second_opener_is_refused_until_the_first_ends() {
     assert!(matches!(SqliteLedger::open(files.options()), Err(LedgerError::InUse { .. })));
     drop(first);
     append(&files.open(), "second").unwrap();
-}
-
-#[test]
-fn a_ledger_opens_only_for_its_own_house() {
-    let files = Files::new();
-    drop(ledger_of(&files, 1));
-    let other = LedgerOptions::new(files.path(), "CME", signer(), verifier());
-    let error = SqliteLedger::open(other).unwrap_err();
-    assert!(matches!(&error, LedgerError::OtherHouse { found, .. } if found == "FICC"), "{error}");
 }
 
 #[test]

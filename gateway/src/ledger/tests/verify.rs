@@ -1,4 +1,4 @@
-use super::common::{EPOCH, Files, HOUSE, append, ledger_of, record, signer};
+use super::common::{EPOCH, Files, append, ledger_of, party, record, signer};
 use crate::ledger::{
     GuardReport, Head, Ledger, LedgerError, Problem, RecordHash, Sequence, SignedHead, VerifyOptions, verify,
 };
@@ -19,7 +19,7 @@ fn a_sound_ledger_has_no_problems_and_its_figures_are_right() {
     let head = six_records(&files);
     let report = files.verify();
     assert_eq!(report.problems, []);
-    assert_eq!((report.house.as_str(), report.records, report.commits, report.snapshots), (HOUSE, 6, 3, 0));
+    assert_eq!((report.party.clone(), report.records, report.commits, report.snapshots), (Some(party()), 6, 3, 0));
     assert_eq!(report.head, head.head);
     assert_eq!(report.guard, GuardReport::Holds(head));
 }
@@ -30,7 +30,7 @@ fn an_empty_ledger_is_sound() {
     drop(files.open());
     let report = files.verify();
     assert!(report.is_sound(), "{:?}", report.problems);
-    assert_eq!(report.head, Head::genesis(HOUSE));
+    assert_eq!(report.head, Head::genesis(&party()));
 }
 
 #[test]
@@ -75,7 +75,7 @@ fn each_kind_of_tampering_is_named_with_its_place() {
         ),
         ("UPDATE batches SET first_seq = 4 WHERE last_seq = 4", &[("commit_gap", Some(4))]),
         ("CREATE TABLE extra (x)", &[("schema", None)]),
-        ("INSERT INTO ledger VALUES ('CME')", &[("schema", None)]),
+        ("INSERT INTO ledger VALUES ('FICC-CME', 'live', 'CME')", &[("schema", None)]),
     ];
     for (tampering, expected) in cases {
         let files = Files::new();
@@ -115,7 +115,7 @@ fn a_chain_rewritten_with_right_hashes_still_lacks_the_houses_signature() {
         .collect();
     drop(connection);
     let mut statements = "UPDATE records SET body = x'66' WHERE seq = 3;".to_owned();
-    let mut hash = RecordHash::genesis(HOUSE);
+    let mut hash = RecordHash::genesis(&party());
     for (seq, kind, at, body) in rows {
         let body = if seq == 3 { b"f".to_vec() } else { body };
         hash = hash.chain(Sequence(seq.into()), crate::ledger::RecordKind(kind), at, &body);
@@ -141,17 +141,8 @@ fn a_lost_tail_shows_against_a_head_that_the_other_house_holds() {
     let forged = SignedHead { epoch: crate::ledger::Epoch(7), ..head };
     assert_eq!(codes(forged), ["guard_missing", "known_head_signature"]);
     let other = Head { seq: Sequence(2), hash: RecordHash([1; 32]) };
-    let other = SignedHead::sign(HOUSE, other, EPOCH, signer().as_ref()).unwrap();
+    let other = SignedHead::sign(&party(), other, EPOCH, signer().as_ref()).unwrap();
     assert_eq!(codes(other), ["guard_missing", "off_known_head"]);
-}
-
-#[test]
-fn a_ledger_of_another_house_is_named() {
-    let files = Files::new();
-    six_records(&files);
-    let options = VerifyOptions { house: Some("CME".to_owned()), ..files.verify_options() };
-    let codes: Vec<_> = verify(&options).unwrap().problems.iter().map(Problem::code).collect();
-    assert_eq!(codes, ["other_house"]);
 }
 
 #[test]

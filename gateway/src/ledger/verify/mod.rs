@@ -17,8 +17,9 @@ use super::{
     guard::{GuardSlots, Slot},
     sqlite::{connect_read_only, integrity_problems, rows, schema, sql_error, with_ending},
 };
+use crate::arrangement::parties::Party;
 pub use problem::Problem;
-pub use scan::{Scanned, house_offline, scan_offline};
+pub use scan::{Scanned, party_offline, scan_offline};
 pub(super) use walk::walk;
 
 /// What to verify, and against what.
@@ -28,29 +29,29 @@ pub struct VerifyOptions {
     pub path: PathBuf,
     /// Its guard file.
     pub guard_path: PathBuf,
-    /// The house it should be of; `None` takes the ledger's word.
-    pub house: Option<String>,
+    /// Whose ledger it should be; `None` takes the ledger's word.
+    pub party: Option<Party>,
     /// Knows the public half of every key that ever signed in this ledger.
     pub verifier: Arc<dyn HeadVerifier>,
-    /// Heads of this house that others hold, the other house's newest above all.
+    /// Heads of this ledger that others hold, the other house's newest above all.
     pub known_heads: Vec<SignedHead>,
 }
 
 impl VerifyOptions {
-    /// The ledger at `path` with its guard beside it, no particular house and no known heads.
+    /// The ledger at `path` with its guard beside it, of whomever it says, and no known heads.
     #[must_use]
     pub fn new(path: impl Into<PathBuf>, verifier: Arc<dyn HeadVerifier>) -> Self {
         let path = path.into();
-        Self { guard_path: with_ending(&path, ".guard"), path, house: None, verifier, known_heads: Vec::new() }
+        Self { guard_path: with_ending(&path, ".guard"), path, party: None, verifier, known_heads: Vec::new() }
     }
 }
 
 /// What a verification found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VerifyReport {
-    /// The house that the ledger names; empty if it could not be read.
-    pub house: String,
-    /// The newest record.
+    /// Whose ledger it says that it is; `None` if that could not be read, and then nothing behind it was.
+    pub party: Option<Party>,
+    /// The newest record; before anything could be read a head without a record, its hash all zeros.
     pub head: Head,
     /// Records read.
     pub records: u64,
@@ -100,8 +101,8 @@ pub fn verify(options: &VerifyOptions) -> Result<VerifyReport, LedgerError> {
     std::fs::metadata(&options.path).map_err(|error| storage(&options.path, error))?;
 
     let mut report = VerifyReport {
-        house: String::new(),
-        head: Head::genesis(""),
+        party: None,
+        head: Head { seq: Sequence::GENESIS, hash: RecordHash([0; 32]) },
         records: 0,
         commits: 0,
         snapshots: 0,
@@ -124,10 +125,9 @@ pub fn verify(options: &VerifyOptions) -> Result<VerifyReport, LedgerError> {
 /// # Errors
 /// The file cannot be opened or read.
 pub fn read_offline(path: &Path, last: Sequence, take: &mut dyn FnMut(Record)) -> Result<(), LedgerError> {
+    let (connection, party) = scan::open_offline(path)?;
     let read = |take: &mut dyn FnMut(Record)| -> rusqlite::Result<()> {
-        let connection = connect_read_only(path)?;
-        let house = rows::house(&connection)?;
-        let mut chain = ChainWalk::after(Head::genesis(&house));
+        let mut chain = ChainWalk::after(Head::genesis(&party));
         let mut statement = connection.prepare(rows::RECORDS_AFTER)?;
         let mut found = statement.query([0])?;
         while let Some(row) = found.next()? {
@@ -147,7 +147,7 @@ pub fn read_offline(path: &Path, last: Sequence, take: &mut dyn FnMut(Record)) -
 /// How the chain that ends at `end` contradicts the guard, if it does.
 pub(super) fn guard_conflict(
     connection: &Connection,
-    house: &str,
+    party: &Party,
     end: Head,
     path: &Path,
     slots: Option<&GuardSlots>,
@@ -160,13 +160,13 @@ pub(super) fn guard_conflict(
     let Some(guard) = slots.newest() else {
         return Ok(Some(unreadable(slots.problem())));
     };
-    if guard.house != house {
-        return Ok(Some(unreadable(format!("it is of the house {:?}", guard.house))));
+    if guard.party != *party {
+        return Ok(Some(unreadable(format!("it is of {}, not of {party}", guard.party))));
     }
-    if let Err(rejection) = guard.check(verifier) {
+    if let Err(rejection) = guard.check(party, verifier) {
         return Ok(Some(unreadable(format!("key {:?}: {rejection}", guard.signature.key_id))));
     }
-    Ok(match place(connection, house, end, guard.head)? {
+    Ok(match place(connection, party, end, guard.head)? {
         Place::OnChain => None,
         Place::Beyond => Some(GuardConflict::Behind { ledger: end, guard: guard.clone() }),
         Place::Off(on_chain) => Some(GuardConflict::Diverged { on_chain, guard: guard.clone() }),
@@ -179,8 +179,8 @@ enum Place {
     Off(Head),
 }
 
-fn place(connection: &Connection, house: &str, end: Head, head: Head) -> rusqlite::Result<Place> {
-    Ok(match rows::hash_at(connection, house, head.seq)? {
+fn place(connection: &Connection, party: &Party, end: Head, head: Head) -> rusqlite::Result<Place> {
+    Ok(match rows::hash_at(connection, party, head.seq)? {
         Some(hash) if hash == head.hash => Place::OnChain,
         Some(hash) => Place::Off(Head { seq: head.seq, hash }),
         None if head.seq > end.seq => Place::Beyond,
@@ -189,27 +189,31 @@ fn place(connection: &Connection, house: &str, end: Head, head: Head) -> rusqlit
     })
 }
 
-/// Where a head of the house is in the chain that ends at `end`.
-pub(super) fn known_place(connection: &Connection, house: &str, end: Head, head: Head) -> rusqlite::Result<HeadPlace> {
-    Ok(match place(connection, house, end, head)? {
+/// Where a head of the ledger's party is in the chain that ends at `end`.
+pub(super) fn known_place(
+    connection: &Connection,
+    party: &Party,
+    end: Head,
+    head: Head,
+) -> rusqlite::Result<HeadPlace> {
+    Ok(match place(connection, party, end, head)? {
         Place::OnChain => HeadPlace::OnChain,
         Place::Beyond => HeadPlace::Beyond,
         Place::Off(_) => HeadPlace::Off,
     })
 }
 
-/// Where heads of the ledger's house are in it, in the same order; changing nothing, also while a node writes.
+/// Where heads of the ledger's party are in it, in the same order; changing nothing, also while a node writes.
 ///
 /// # Errors
 /// The file cannot be opened or read.
 pub fn places_offline(path: &Path, heads: &[Head]) -> Result<Vec<HeadPlace>, LedgerError> {
+    let (connection, party) = scan::open_offline(path)?;
     let read = || -> rusqlite::Result<Vec<HeadPlace>> {
-        let connection = connect_read_only(path)?;
-        let house = rows::house(&connection)?;
         let end: Option<i64> = connection.query_row("SELECT max(seq) FROM records", [], |row| row.get(0))?;
         let seq = Sequence(end.and_then(|end| u64::try_from(end).ok()).unwrap_or(0));
-        let end = Head { seq, hash: RecordHash::genesis(&house) };
-        heads.iter().map(|head| known_place(&connection, &house, end, *head)).collect()
+        let end = Head { seq, hash: RecordHash::genesis(&party) };
+        heads.iter().map(|head| known_place(&connection, &party, end, *head)).collect()
     };
     read().map_err(|error| sql_error("read", path, error))
 }
@@ -219,38 +223,34 @@ fn inspect(options: &VerifyOptions, slots: Option<&GuardSlots>, report: &mut Ver
     // One instant for all reads.
     connection.execute_batch("BEGIN")?;
     check_file(&connection, report)?;
-    report.house = rows::house(&connection)?;
-    if let Some(expected) = options.house.as_ref().filter(|expected| **expected != report.house) {
-        report.problems.push(Problem::OtherHouse { found: report.house.clone(), expected: expected.clone() });
+    let party = rows::party(&connection)?;
+    report.party = Some(party.clone());
+    if let Some(expected) = options.party.as_ref().filter(|expected| **expected != party) {
+        report.problems.push(Problem::OtherParty { found: party.clone(), expected: expected.clone() });
     }
     let verifier = options.verifier.as_ref();
-    let house = report.house.clone();
     let problems = &mut report.problems;
-    let walked = walk(&connection, &house, Head::genesis(&house), verifier, &mut |problem| problems.push(problem))?;
+    let walked = walk(&connection, &party, Head::genesis(&party), verifier, &mut |problem| problems.push(problem))?;
     report.head = walked.end;
     report.records = walked.records;
     report.commits = walked.commits;
-    check_snapshots(&connection, verifier, report)?;
-    check_guard(&connection, options, slots, report)?;
+    check_snapshots(&connection, &party, verifier, report)?;
+    check_guard(&connection, &party, options, slots, report)?;
     for known in &options.known_heads {
-        check_known(&connection, verifier, known, report)?;
+        check_known(&connection, &party, verifier, known, report)?;
     }
     Ok(())
 }
 
 fn check_file(connection: &Connection, report: &mut VerifyReport) -> rusqlite::Result<()> {
-    let (application_id, format) = (schema::application_id(connection)?, schema::format(connection)?);
-    if application_id != schema::APPLICATION_ID || format != schema::FORMAT {
-        let problem = format!("application id {application_id:#x}, format {format}");
-        report.problems.push(Problem::NotALedger { problem });
-    }
+    report.problems.extend(schema::foreign(connection)?.map(|problem| Problem::NotALedger { problem }));
     let lines = integrity_problems(connection)?;
     report.problems.extend(lines.into_iter().map(|line| Problem::Integrity { line }));
     let differences = schema::differences(connection)?;
     report.problems.extend(differences.into_iter().map(|difference| Problem::Schema { difference }));
-    let houses: i64 = connection.query_row("SELECT count(*) FROM ledger", [], |row| row.get(0))?;
-    if houses != 1 {
-        let difference = format!("the table ledger has {houses} rows instead of one");
+    let parties: i64 = connection.query_row("SELECT count(*) FROM ledger", [], |row| row.get(0))?;
+    if parties != 1 {
+        let difference = format!("the table ledger has {parties} rows instead of one");
         report.problems.push(Problem::Schema { difference });
     }
     Ok(())
@@ -258,6 +258,7 @@ fn check_file(connection: &Connection, report: &mut VerifyReport) -> rusqlite::R
 
 fn check_snapshots(
     connection: &Connection,
+    party: &Party,
     verifier: &dyn HeadVerifier,
     report: &mut VerifyReport,
 ) -> rusqlite::Result<()> {
@@ -274,11 +275,11 @@ fn check_snapshots(
             }
         };
         let at = signed.snapshot.at;
-        let message = signed.snapshot.message(&report.house);
+        let message = signed.snapshot.message(party);
         if let Err(rejection) = verifier.verify(&signed.signature.key_id, &message, &signed.signature.bytes) {
             report.problems.push(Problem::Snapshot { seq: at.seq, reason: rejection.to_string() });
         }
-        if rows::hash_at(connection, &report.house, at.seq)? != Some(at.hash) {
+        if rows::hash_at(connection, party, at.seq)? != Some(at.hash) {
             let reason = "its record has another hash in the chain, or is not there".to_owned();
             report.problems.push(Problem::Snapshot { seq: at.seq, reason });
         }
@@ -288,12 +289,13 @@ fn check_snapshots(
 
 fn check_guard(
     connection: &Connection,
+    party: &Party,
     options: &VerifyOptions,
     slots: Option<&GuardSlots>,
     report: &mut VerifyReport,
 ) -> rusqlite::Result<()> {
     let verifier = options.verifier.as_ref();
-    let conflict = guard_conflict(connection, &report.house, report.head, &options.guard_path, slots, verifier)?;
+    let conflict = guard_conflict(connection, party, report.head, &options.guard_path, slots, verifier)?;
     report.problems.extend(conflict.map(Problem::from));
     let Some(slots) = slots else { return Ok(()) };
     let Some(newest) = slots.newest() else { return Ok(()) };
@@ -303,7 +305,8 @@ fn check_guard(
                 report.problems.push(Problem::GuardSlot { slot: index + 1, problem, held: newest.head });
             }
             Slot::Held { head, .. } if head != newest => {
-                if let Err(rejection) = head.check(verifier) {
+                // Whose the newest is has been told already.
+                if let Err(rejection) = head.check(&newest.party, verifier) {
                     report.problems.push(Problem::GuardSignature { head: head.clone(), rejection });
                 }
             }
@@ -315,16 +318,17 @@ fn check_guard(
 
 fn check_known(
     connection: &Connection,
+    party: &Party,
     verifier: &dyn HeadVerifier,
     known: &SignedHead,
     report: &mut VerifyReport,
 ) -> rusqlite::Result<()> {
     let known = known.clone();
-    if let Err(rejection) = known.check(verifier) {
+    if let Err(rejection) = known.check(party, verifier) {
         report.problems.push(Problem::KnownHeadSignature { head: known, rejection });
         return Ok(());
     }
-    match place(connection, &report.house, report.head, known.head)? {
+    match place(connection, party, report.head, known.head)? {
         Place::OnChain => {}
         Place::Beyond => report.problems.push(Problem::BehindKnownHead { ledger: report.head, known }),
         Place::Off(on_chain) => report.problems.push(Problem::OffKnownHead { on_chain, known }),

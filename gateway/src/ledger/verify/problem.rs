@@ -1,6 +1,9 @@
 //! What can be wrong with a ledger's files, and what each finding means.
 
-use crate::ledger::{GuardConflict, Head, HeadRejection, RecordHash, Sequence, SignedHead};
+use crate::{
+    arrangement::parties::Party,
+    ledger::{GuardConflict, Head, HeadRejection, RecordHash, Sequence, SignedHead},
+};
 
 /// One thing that is wrong. Its text says what was found, where, and what it means.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,13 +35,13 @@ pub enum Problem {
         /// What differs.
         difference: String,
     },
-    /// The ledger names another house than the one asked for.
-    #[error("the ledger names the house {found:?}, expected {expected:?}")]
-    OtherHouse {
-        /// The house in the ledger.
-        found: String,
-        /// The house asked for.
-        expected: String,
+    /// The ledger is of another house, arrangement or mode than asked for.
+    #[error("the ledger belongs to {found}, not to {expected}")]
+    OtherParty {
+        /// Whose ledger it says that it is.
+        found: Party,
+        /// Whose it should be.
+        expected: Party,
     },
     /// A record's content or hash has changed since it was written.
     #[error(
@@ -171,7 +174,7 @@ pub enum Problem {
         /// The head in the sound slot.
         held: Head,
     },
-    /// A head that somebody else holds from this house does not count.
+    /// A head that somebody else holds of this ledger does not count.
     #[error("the known head {}, key {:?}: {rejection}; it proves nothing about this ledger", head.head, head.signature.key_id)]
     KnownHeadSignature {
         /// The head.
@@ -206,7 +209,7 @@ impl Problem {
             Self::Unreadable { .. } => "unreadable",
             Self::Integrity { .. } => "integrity",
             Self::Schema { .. } => "schema",
-            Self::OtherHouse { .. } => "other_house",
+            Self::OtherParty { .. } => "other_party",
             Self::RecordChanged { .. } => "record_changed",
             Self::Gap { .. } => "gap",
             Self::Malformed { .. } => "malformed",
@@ -237,7 +240,7 @@ impl Problem {
             | Self::Unreadable { .. }
             | Self::Integrity { .. }
             | Self::Schema { .. }
-            | Self::OtherHouse { .. }
+            | Self::OtherParty { .. }
             | Self::Guard(GuardConflict::Missing { .. } | GuardConflict::Unreadable { .. }) => None,
             Self::RecordChanged { seq, .. }
             | Self::CommitHead { seq, .. }

@@ -2,10 +2,15 @@
 
 use std::path::Path;
 
+use rusqlite::Connection;
+
 use super::{GuardSlots, Head, LedgerError, Record, SignedHead};
-use crate::ledger::{
-    chain::ChainWalk,
-    sqlite::{connect_read_only, rows, sql_error, with_ending},
+use crate::{
+    arrangement::parties::Party,
+    ledger::{
+        chain::ChainWalk,
+        sqlite::{connect_read_only, rows, schema, sql_error, with_ending},
+    },
 };
 
 /// What is beside the records of a ledger that was read.
@@ -17,13 +22,27 @@ pub struct Scanned {
     pub guard: Option<SignedHead>,
 }
 
-/// The house that a ledger names, changing nothing.
+/// Opens a ledger to read it only, and answers whose it says that it is. Damage elsewhere than there stops nothing.
+pub(super) fn open_offline(path: &Path) -> Result<(Connection, Party), LedgerError> {
+    let sql = |error| sql_error("read", path, error);
+    let connection = connect_read_only(path).map_err(sql)?;
+    let unreadable = match rows::party(&connection) {
+        Ok(party) => return Ok((connection, party)),
+        Err(error) => error,
+    };
+    // Another version of the tables holds it elsewhere: then that is what is wrong.
+    Err(match schema::foreign(&connection) {
+        Ok(Some(problem)) => LedgerError::NotALedger { path: path.to_owned(), problem },
+        Ok(None) | Err(_) => sql(unreadable),
+    })
+}
+
+/// Whose ledger it says that it is, changing nothing.
 ///
 /// # Errors
-/// The file cannot be opened or read.
-pub fn house_offline(path: &Path) -> Result<String, LedgerError> {
-    let read = || rows::house(&connect_read_only(path)?);
-    read().map_err(|error| sql_error("read", path, error))
+/// The file cannot be opened or read, or is no ledger of this program's format.
+pub fn party_offline(path: &Path) -> Result<Party, LedgerError> {
+    open_offline(path).map(|(_, party)| party)
 }
 
 /// Reads every record of a ledger that can be read, in order, changing nothing; also while a node writes. What is damaged is
@@ -33,13 +52,8 @@ pub fn house_offline(path: &Path) -> Result<String, LedgerError> {
 /// The file cannot be opened at all.
 pub fn scan_offline(path: &Path, take: &mut dyn FnMut(Result<Record, String>)) -> Result<Scanned, LedgerError> {
     let guard = GuardSlots::read(&with_ending(path, ".guard")).ok().flatten();
-    let open = || -> rusqlite::Result<_> {
-        let connection = connect_read_only(path)?;
-        let house = rows::house(&connection)?;
-        Ok((connection, house))
-    };
-    let (connection, house) = open().map_err(|error| sql_error("read", path, error))?;
-    let mut chain = ChainWalk::after(Head::genesis(&house));
+    let (connection, party) = open_offline(path)?;
+    let mut chain = ChainWalk::after(Head::genesis(&party));
     let mut read = |take: &mut dyn FnMut(Result<Record, String>)| -> rusqlite::Result<()> {
         let mut statement = connection.prepare(rows::RECORDS_AFTER)?;
         let mut found = statement.query([0])?;
@@ -59,7 +73,7 @@ pub fn scan_offline(path: &Path, take: &mut dyn FnMut(Result<Record, String>)) -
         let mut found = statement.query([0])?;
         let mut newest = None;
         while let Some(row) = found.next()? {
-            newest = Some(rows::batch(row, &house)?.signed);
+            newest = Some(rows::batch(row, &party)?.signed);
         }
         Ok(newest)
     };

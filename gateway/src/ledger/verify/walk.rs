@@ -3,10 +3,13 @@
 use rusqlite::{Connection, Rows};
 
 use super::Problem;
-use crate::ledger::{
-    Epoch, Head, HeadVerifier, Sequence, SignedHead,
-    chain::{ChainFault, ChainWalk},
-    sqlite::rows::{self, StoredBatch},
+use crate::{
+    arrangement::parties::Party,
+    ledger::{
+        Epoch, Head, HeadVerifier, Sequence, SignedHead,
+        chain::{ChainFault, ChainWalk},
+        sqlite::rows::{self, StoredBatch},
+    },
 };
 
 /// What the walk passed.
@@ -23,14 +26,14 @@ pub(in crate::ledger) struct Walked {
 /// Walks from the record after `start` (whose hash is taken as given) to the end, and tells `report` all problems.
 pub(in crate::ledger) fn walk(
     connection: &Connection,
-    house: &str,
+    party: &Party,
     start: Head,
     verifier: &dyn HeadVerifier,
     report: &mut dyn FnMut(Problem),
 ) -> rusqlite::Result<Walked> {
-    let before = rows::batch_before(connection, house, start.seq)?;
+    let before = rows::batch_before(connection, party, start.seq)?;
     let mut commits = Commits {
-        house,
+        party,
         verifier,
         last: before.as_ref().map_or(Sequence::GENESIS, |batch| batch.signed.head.seq),
         epoch: before.as_ref().map_or(Epoch::default(), |batch| batch.signed.epoch),
@@ -90,7 +93,7 @@ pub(in crate::ledger) fn walk(
 }
 
 struct Commits<'a> {
-    house: &'a str,
+    party: &'a Party,
     verifier: &'a dyn HeadVerifier,
     last: Sequence,
     epoch: Epoch,
@@ -111,7 +114,7 @@ impl Commits<'_> {
                     return None;
                 }
             };
-            match rows::batch(row, self.house) {
+            match rows::batch(row, self.party) {
                 Ok(batch) => return Some(batch),
                 Err(error) => {
                     report(Problem::Malformed { table: "batches", after: self.last, detail: error.to_string() });
@@ -128,7 +131,7 @@ impl Commits<'_> {
         report: &mut dyn FnMut(Problem),
     ) -> rusqlite::Result<()> {
         let seq = signed.head.seq;
-        match rows::hash_at(connection, self.house, seq)? {
+        match rows::hash_at(connection, self.party, seq)? {
             Some(hash) => self.check_signed(&signed, Some(Head { seq, hash }), report),
             None => report(Problem::Gap { from: seq, to: seq }),
         }
@@ -161,7 +164,7 @@ impl Commits<'_> {
         {
             report(Problem::CommitHead { seq, signed: signed.head.hash, chain: at.hash });
         }
-        if let Err(rejection) = signed.check(self.verifier) {
+        if let Err(rejection) = signed.check(self.party, self.verifier) {
             report(Problem::CommitSignature { seq, key_id: signed.signature.key_id.clone(), rejection });
         }
     }
