@@ -11,6 +11,7 @@ fn directions_are_counted_without_gaps_and_books_and_resolutions_rest_on_them() 
             number,
             business_date: "2026-02-13".into(),
             at: Some(prost_types::Timestamp::default()),
+            request_content: Digest::of(b"asked").as_bytes().to_vec().into(),
             ..Default::default()
         };
         let body = v1::LedgerRecord { record: Some(v1::ledger_record::Record::Direction(record)) };
@@ -22,6 +23,7 @@ fn directions_are_counted_without_gaps_and_books_and_resolutions_rest_on_them() 
             directions_through: through,
             items: items.collect(),
             is_replaced: true,
+            request_content: Digest::of(b"asked").as_bytes().to_vec().into(),
             ..Default::default()
         };
         Entry::Book(Arc::new(record))
