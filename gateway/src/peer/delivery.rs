@@ -129,15 +129,27 @@ fn enqueue(context: &Context, queue: &mut VecDeque<v1::SignedEnvelope>, envelope
 async fn tell_recoveries(context: &Context) -> Result<(), Status> {
     let recoveries: Vec<_> =
         context.catalog.read().recoveries[context.us].iter().map(|held| held.envelope.clone()).collect();
-    if recoveries.is_empty() {
-        return Ok(());
-    }
-    for receipt in context.peer.deliver(recoveries, context.own_head()).await? {
-        if !matches!(receipt.disposition(), v1::Disposition::Recorded | v1::Disposition::Duplicate) {
-            tracing::error!(reason = %receipt.reason, "the other house refused to record that this ledger was recovered");
+    let mut left = &recoveries[..];
+    while !left.is_empty() {
+        let (now, later) = left.split_at(batch_length(left));
+        left = later;
+        for receipt in context.peer.deliver(now.to_vec(), context.own_head()).await? {
+            if !matches!(receipt.disposition(), v1::Disposition::Recorded | v1::Disposition::Duplicate) {
+                tracing::error!(reason = %receipt.reason, "the other house refused to record that this ledger was recovered");
+            }
         }
     }
     Ok(())
+}
+
+/// How many of these envelopes, from the first on, go in one call: one at least, where there is one.
+fn batch_length<'a>(envelopes: impl IntoIterator<Item = &'a v1::SignedEnvelope>) -> usize {
+    let mut bytes = 0;
+    let fits = |envelope: &&v1::SignedEnvelope| {
+        bytes += envelope.encoded_len();
+        bytes <= BATCH_BYTES || bytes == envelope.encoded_len()
+    };
+    envelopes.into_iter().take(BATCH_ENVELOPES).take_while(fits).count()
 }
 
 /// Says who is there and how far this house knows the other's word, and compares what the other knows.
@@ -169,16 +181,7 @@ async fn greet(context: &Context, internal: &mpsc::UnboundedSender<Input>) -> Re
 
 /// Delivers the front of the queue and takes off what has a receipt.
 async fn deliver(context: &Context, queue: &mut VecDeque<v1::SignedEnvelope>) -> Result<(), Status> {
-    let mut bytes = 0;
-    let batch: Vec<v1::SignedEnvelope> = queue
-        .iter()
-        .take(BATCH_ENVELOPES)
-        .take_while(|envelope| {
-            bytes += envelope.encoded_len();
-            bytes <= BATCH_BYTES || bytes == envelope.encoded_len()
-        })
-        .cloned()
-        .collect();
+    let batch: Vec<v1::SignedEnvelope> = queue.iter().take(batch_length(&*queue)).cloned().collect();
     let receipts = context.peer.deliver(batch.clone(), context.own_head()).await?;
     if receipts.len() != batch.len() {
         return Err(Status::internal(format!("{} receipts came for {} envelopes", receipts.len(), batch.len())));

@@ -10,3 +10,4 @@ mod memory;
 mod store;
 mod tail;
 mod verify;
+mod word;
