@@ -1,6 +1,7 @@
 //! Two nodes in one process, over real mutual TLS on loopback.
 
 mod directions;
+mod refusal;
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,10 +25,12 @@ use crate::{
     command::certs::{CertsArgs, make},
     csv_book::Book,
     identity::{self, Limits, NodeTls, SigningKey, TcpDial, VerifyingKeys, signing::Validity},
-    ledger::MemoryLedger,
+    ledger::{Ledger, MemoryLedger},
     sample,
     seam::{Executor, SystemClock},
 };
+
+const NAMES: Pair<&str> = Pair { treasury: "FICC", futures: "CME" };
 
 /// Both houses' nodes with everything that they were given.
 struct Houses {
@@ -43,6 +46,10 @@ struct House {
 
 impl Houses {
     async fn new() -> Self {
+        Self::with_ledgers(Pair::from_fn(|leg| Arc::new(MemoryLedger::unsigned(NAMES[leg])) as Arc<dyn Ledger>)).await
+    }
+
+    async fn with_ledgers(ledgers: Pair<Arc<dyn Ledger>>) -> Self {
         drop(tracing_subscriber::fmt().with_env_filter("gateway=debug").with_test_writer().try_init());
         let pki = tempfile::tempdir().unwrap();
         let args = <CertsArgs as clap_args::Defaults>::defaults(pki.path().join("pki"));
@@ -53,7 +60,7 @@ impl Houses {
             futures: TcpListener::bind("127.0.0.1:0").await.unwrap(),
         };
         let addresses = Pair::from_fn(|leg| listeners[leg].local_addr().unwrap().to_string());
-        let names = Pair { treasury: "FICC", futures: "CME" };
+        let names = NAMES;
         let mut nodes = Pair::default();
         let Pair { treasury, futures } = listeners;
         for (leg, listener) in [(Leg::Treasury, treasury), (Leg::Futures, futures)] {
@@ -80,7 +87,7 @@ impl Houses {
                 arrangement: Arc::clone(&arrangement),
                 clock: Arc::new(SystemClock),
                 executor: Executor::Threads,
-                ledger: Arc::new(MemoryLedger::unsigned(names[leg])),
+                ledger: Arc::clone(&ledgers[leg]),
                 blobs: Arc::new(MemoryBlobStore::new()),
                 signing_key: key(leg),
                 verifying_keys: keys,

@@ -17,9 +17,9 @@ use crate::{
 };
 
 /// Envelopes in one call, at most.
-const BATCH_ENVELOPES: usize = 64;
+pub(super) const BATCH_ENVELOPES: usize = 64;
 /// Bytes of envelopes in one call, at most; a single larger one goes alone.
-const BATCH_BYTES: usize = 2 << 20;
+pub(super) const BATCH_BYTES: usize = 2 << 20;
 /// Between greetings while all is well.
 const GREETING_INTERVAL: Duration = Duration::from_secs(5);
 /// A call that fails this early on a link that worked has most often met a connection that came of age: it is repeated on
@@ -143,7 +143,7 @@ async fn tell_recoveries(context: &Context) -> Result<(), Status> {
 }
 
 /// How many of these envelopes, from the first on, go in one call: one at least, where there is one.
-fn batch_length<'a>(envelopes: impl IntoIterator<Item = &'a v1::SignedEnvelope>) -> usize {
+pub(super) fn batch_length<'a>(envelopes: impl IntoIterator<Item = &'a v1::SignedEnvelope>) -> usize {
     let mut bytes = 0;
     let fits = |envelope: &&v1::SignedEnvelope| {
         bytes += envelope.encoded_len();
