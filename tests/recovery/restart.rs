@@ -1,5 +1,7 @@
 //! A node that learned from the other house alone that its ledger lost its end refuses after a restart too, whoever is there.
 
+use crossmargin::v1::peer_service_client::PeerServiceClient;
+use gateway::{arrangement::terms::Arrangement, wire};
 use tonic::{Code, Status};
 
 use super::*;
@@ -48,6 +50,22 @@ async fn assert_takes_nothing(houses: &Houses, reason: &str) {
     let after = status(houses, VICTIM).await;
     assert_eq!(after.ledger_sequence, before.ledger_sequence);
     assert!(after.explanation.contains(reason), "{after:?}");
+}
+
+/// The head of the victim's ledger that the other house holds, as it tells the victim.
+async fn held_by_other(houses: &Houses) -> Option<v1::LedgerHead> {
+    let pki = houses.directory().join("pki").join(NAMES[VICTIM]);
+    let channel = houses.clients(VICTIM.other()).channel_with(pki.join("peer.pem"), pki.join("peer.key"));
+    let text = fs::read_to_string(houses.directory().join("arrangement.toml")).unwrap();
+    let arrangement = Arrangement::from_toml(&text).unwrap();
+    let request = v1::GreetRequest {
+        house: NAMES[VICTIM].to_owned(),
+        arrangement: arrangement.parties.arrangement.to_string(),
+        arrangement_digest: wire::bytes_of(arrangement.digest()),
+        known_registry_sequence: u64::MAX,
+        ..Default::default()
+    };
+    PeerServiceClient::new(channel).greet(request).await.unwrap().into_inner().known_head
 }
 
 /// The files that a refusing node leaves alone.
@@ -126,6 +144,7 @@ async fn a_house_off_its_own_word_refuses_after_a_restart_and_recovers_from_the_
     houses.clients(VICTIM).record_changes("first", vec![suspend_link("LNK-0001")]).await.unwrap();
     wait_delivered(&houses, VICTIM).await;
     houses.kill(VICTIM);
+    let lost = held_by_other(&houses).await;
     lose(&houses, VICTIM, &old, Loss::Everything);
     houses.kill(VICTIM.other());
     // Alone, the house goes on past the record that it lost.
@@ -134,6 +153,9 @@ async fn a_house_off_its_own_word_refuses_after_a_restart_and_recovers_from_the_
         houses.clients(VICTIM).record_changes(request, vec![suspend_link(link)]).await.unwrap();
     }
     houses.start(VICTIM.other()).await;
+    wait_until("a refusal", async || !status(&houses, VICTIM).await.can_sign).await;
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert_eq!(held_by_other(&houses).await, lost, "the other house let go of the word that was lost");
     refuse_then_alone(&mut houses).await;
 
     houses.kill(VICTIM);

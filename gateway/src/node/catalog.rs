@@ -144,6 +144,8 @@ pub struct Catalog {
     pub head: Option<(Sequence, RecordHash)>,
     /// Why the node refuses to sign; `None` while it may.
     pub refusal_to_sign: Option<String>,
+    /// Whether the other house has said, since the start, how far it holds this house's word, and the ledger had that.
+    pub is_word_known: bool,
     /// The head of this house's ledger that the other house named last, where its signature does not count here; `None`
     /// once a greeting names one that does, or none.
     pub unchecked_head: Option<UncheckedHead>,
@@ -175,6 +177,7 @@ impl Catalog {
             contradictions: Vec::new(),
             head: None,
             refusal_to_sign: None,
+            is_word_known: false,
             unchecked_head: None,
             peer_head: None,
             recoveries: Pair::default(),

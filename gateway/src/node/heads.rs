@@ -132,7 +132,18 @@ fn is_signed(head: &v1::LedgerHead) -> bool {
 }
 
 impl Context {
-    /// The newest durable head of this house's own ledger, as it tells it.
+    /// The newest head of this house's own ledger, for the other house to keep; `None` before that house has said, since the
+    /// start, how far it holds this house's word, and while the ledger does not have that. The other house keeps the newest
+    /// head alone: one of an old copy that went on would take the place of the one that it lost.
+    pub(crate) fn told_head(&self) -> Option<v1::LedgerHead> {
+        let may_tell = {
+            let catalog = self.catalog.read();
+            catalog.is_word_known && catalog.refusal_to_sign.is_none()
+        };
+        may_tell.then(|| self.own_head())
+    }
+
+    /// The newest durable head of this house's own ledger.
     pub(crate) fn own_head(&self) -> v1::LedgerHead {
         to_wire(&self.ledger.head())
     }

@@ -133,7 +133,7 @@ async fn tell_recoveries(context: &Context) -> Result<(), Status> {
     while !left.is_empty() {
         let (now, later) = left.split_at(batch_length(left));
         left = later;
-        for receipt in context.peer.deliver(now.to_vec(), context.own_head()).await? {
+        for receipt in context.peer.deliver(now.to_vec(), Some(context.own_head())).await? {
             if !matches!(receipt.disposition(), v1::Disposition::Recorded | v1::Disposition::Duplicate) {
                 tracing::error!(reason = %receipt.reason, "the other house refused to record that this ledger was recovered");
             }
@@ -152,15 +152,23 @@ pub(super) fn batch_length<'a>(envelopes: impl IntoIterator<Item = &'a v1::Signe
     envelopes.into_iter().take(BATCH_ENVELOPES).take_while(fits).count()
 }
 
-/// Says who is there and how far this house knows the other's word, and compares what the other knows.
+/// Says who is there and how far this house knows the other's word, and compares what the other knows. After a start the
+/// first greeting tells no head of this house's own ledger; where the answer shows that the ledger is whole, another does.
 async fn greet(context: &Context, internal: &mpsc::UnboundedSender<Input>) -> Result<(), Status> {
+    let is_first = context.told_head().is_none();
+    greet_once(context, internal).await?;
+    if is_first && context.told_head().is_some() { greet_once(context, internal).await } else { Ok(()) }
+}
+
+async fn greet_once(context: &Context, internal: &mpsc::UnboundedSender<Input>) -> Result<(), Status> {
+    let own_head = context.told_head();
     let request = {
         let catalog = context.catalog.read();
         v1::GreetRequest {
             house: context.parties.houses[context.us].to_string(),
             arrangement: context.parties.arrangement.to_string(),
             arrangement_digest: wire::bytes_of(context.arrangement.digest()),
-            own_head: Some(context.own_head()),
+            own_head,
             known_head: catalog.peer_head.clone(),
             known_registry_sequence: catalog.registry.sequence(context.us.other()),
         }
@@ -182,7 +190,7 @@ async fn greet(context: &Context, internal: &mpsc::UnboundedSender<Input>) -> Re
 /// Delivers the front of the queue and takes off what has a receipt.
 async fn deliver(context: &Context, queue: &mut VecDeque<v1::SignedEnvelope>) -> Result<(), Status> {
     let batch: Vec<v1::SignedEnvelope> = queue.iter().take(batch_length(&*queue)).cloned().collect();
-    let receipts = context.peer.deliver(batch.clone(), context.own_head()).await?;
+    let receipts = context.peer.deliver(batch.clone(), context.told_head()).await?;
     if receipts.len() != batch.len() {
         return Err(Status::internal(format!("{} receipts came for {} envelopes", receipts.len(), batch.len())));
     }

@@ -18,6 +18,7 @@ impl Core {
         peer_head: Option<&v1::LedgerHead>,
         known_registry_sequence: u64,
     ) {
+        let is_held = own_word == OwnWord::Held;
         let unchecked = match own_word {
             OwnWord::Held => None,
             OwnWord::Unknown(unchecked) => Some(unchecked),
@@ -30,6 +31,7 @@ impl Core {
         let (is_refusing, last) = {
             let mut catalog = self.context.catalog.write();
             catalog.unchecked_head = unchecked;
+            catalog.is_word_known |= is_held;
             (catalog.refusal_to_sign.is_some(), catalog.registry.sequence(self.context.us))
         };
         if let Some(head) = peer_head {
