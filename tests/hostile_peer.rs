@@ -192,15 +192,17 @@ async fn a_head_that_cannot_be_checked_holds_up_what_binds_and_is_shown_until_on
         );
         assert_eq!(json["unchecked_head"]["reason"], unchecked.reason.as_str());
 
-        // What binds nobody goes on; a claim is not signed.
+        // What binds nobody goes on at this house; a claim is not signed, and nothing leaves it.
         let itd = cycle(v1::CycleKind::Itd, run);
         for leg in Leg::BOTH {
             houses.clients(leg).open(&itd, 120).await;
         }
-        houses.clients(LIAR).wait(&itd, "a claim of the other house", |cycle| cycle.round == 1).await;
-        clients.wait(&itd, "a frozen book", |cycle| cycle.own_manifest_revision > 0).await;
+        let both = |cycle: &v1::Cycle| cycle.own_manifest_revision > 0 && cycle.peer_manifest_revision > 0;
+        clients.wait(&itd, "both books frozen", both).await;
         tokio::time::sleep(Duration::from_millis(1_500)).await;
         assert_eq!(clients.cycle(&itd).await.unwrap().round, 0, "{words}");
+        assert_eq!(houses.clients(LIAR).cycle(&itd).await.unwrap().peer_manifest_revision, 0, "{words}");
+        assert!(status().await.undelivered_count > 0, "{words}: {:?}", status().await);
 
         mouth.tell(Arc::new(Truth));
         wait_until(words, async || status().await.unchecked_head.is_none()).await;

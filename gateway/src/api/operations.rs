@@ -125,8 +125,8 @@ impl OperationsService for OperationsApi {
         if let Some(UncheckedHead { sequence, reason }) = &unchecked_head {
             explanation.push(format!(
                 "{peer} names record {sequence} of this house's ledger, and this house cannot check that it signed it: \
-                 {reason}. Nothing is concluded from it; after a start claims, statements and declines wait for a head that \
-                 can be checked. Where a key of this house is not configured, add it; else ask {peer} where the head is \
+                 {reason}. Nothing is concluded from it; after a start claims, statements and declines, and whatever is to be \
+                 sent, wait for a head that can be checked. Where a key of this house is not configured, add it; else ask {peer} where the head is \
                  from: docs/operating.md."
             ));
         }

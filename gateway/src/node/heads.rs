@@ -24,7 +24,8 @@ pub(crate) enum OwnWord {
     /// The ledger holds the record that the other house names, or the other house names none that counts.
     Held,
     /// The other house names a head whose signature this house cannot check. It may be made up, or signed by a key that
-    /// an old configuration does not have: nothing is concluded from it, and nothing signed on it.
+    /// an old configuration does not have: nothing is concluded from it, and after a start nothing that binds is signed and
+    /// nothing sent until one can be checked.
     Unknown(UncheckedHead),
     /// The ledger does not hold what this house signed: nothing is signed or recorded any more.
     Lost(Box<LostWord>),
@@ -136,11 +137,14 @@ impl Context {
     /// start, how far it holds this house's word, and while the ledger does not have that. The other house keeps the newest
     /// head alone: one of an old copy that went on would take the place of the one that it lost.
     pub(crate) fn told_head(&self) -> Option<v1::LedgerHead> {
-        let may_tell = {
-            let catalog = self.catalog.read();
-            catalog.is_word_known && catalog.refusal_to_sign.is_none()
-        };
-        may_tell.then(|| self.own_head())
+        self.stands_by_its_word().then(|| self.own_head())
+    }
+
+    /// Whether the other house has said, since the start, how far it holds this house's word, and the ledger has all of that.
+    /// Nothing is sent to it before: the ledger may be an old copy, and what was signed on that a second word.
+    pub(crate) fn stands_by_its_word(&self) -> bool {
+        let catalog = self.catalog.read();
+        catalog.is_word_known && catalog.refusal_to_sign.is_none()
     }
 
     /// The newest durable head of this house's own ledger.

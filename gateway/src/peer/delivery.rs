@@ -56,7 +56,7 @@ pub(crate) async fn run(
                 enqueue(&context, &mut queue, envelope);
             }
             // What was signed on a ledger that lost its end may be a second word: it leaves this house for nobody.
-            if queue.is_empty() || is_refusing(&context) { Ok(()) } else { deliver(&context, &mut queue).await }
+            if queue.is_empty() || !context.stands_by_its_word() { Ok(()) } else { deliver(&context, &mut queue).await }
         };
         let result = tokio::select! {
             biased;
@@ -71,7 +71,7 @@ pub(crate) async fn run(
                 context.peer.set_connected(true);
                 pause = PAUSE_SHORTEST;
                 is_repeated = false;
-                if queue.is_empty() || is_refusing(&context) {
+                if queue.is_empty() || !context.stands_by_its_word() {
                     tokio::select! {
                         biased;
                         () = context.stop.cancelled() => return,
@@ -104,10 +104,6 @@ pub(crate) async fn run(
             }
         }
     }
-}
-
-fn is_refusing(context: &Context) -> bool {
-    context.catalog.read().refusal_to_sign.is_some()
 }
 
 /// Puts an envelope into the queue: entries of the registry log go before all else, in their order, since whatever is
