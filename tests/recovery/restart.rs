@@ -1,4 +1,4 @@
-//! A node that learned from the other house alone that its ledger lost its end refuses after a restart too, whoever is there.
+//! A node that learned from the other house alone that its ledger lost its end refuses after a restart too.
 
 use crossmargin::v1::peer_service_client::PeerServiceClient;
 use gateway::{arrangement::terms::Arrangement, wire};
@@ -8,8 +8,8 @@ use super::*;
 
 const VICTIM: Leg = Leg::Treasury;
 
-/// Waits until the victim, on an old copy of its ledger and guard beside the other house, refuses and its guard holds what
-/// that house told. Then that house is away.
+/// Waits until the victim, on an old copy of ledger and guard, refuses and its guard holds what the other house told. Then
+/// that house is away.
 async fn refuse_then_alone(houses: &mut Houses) {
     wait_until("a refusal that a restart does not forget", async || {
         let status = status(houses, VICTIM).await;
@@ -19,8 +19,8 @@ async fn refuse_then_alone(houses: &mut Houses) {
     houses.kill(VICTIM.other());
 }
 
-/// The node is asked for a book, an opening, a cut-off, market data and a change of the programme: it says why it takes none,
-/// and what to do.
+/// The node is asked for a book, an opening, market data and a change of the programme: it says why it takes none, and what
+/// to do.
 async fn assert_takes_nothing(houses: &Houses, reason: &str) {
     let clients = houses.clients(VICTIM);
     let before = status(houses, VICTIM).await;

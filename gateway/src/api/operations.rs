@@ -125,9 +125,9 @@ impl OperationsService for OperationsApi {
         if let Some(UncheckedHead { sequence, reason }) = &unchecked_head {
             explanation.push(format!(
                 "{peer} names record {sequence} of this house's ledger, and this house cannot check that it signed it: \
-                 {reason}. Nothing is concluded from it; after a start claims, statements and declines, and whatever is to be \
-                 sent, wait for a head that can be checked. Where a key of this house is not configured, add it; else ask {peer} where the head is \
-                 from: docs/operating.md."
+                 {reason}. Nothing is concluded from it; after a start claims, statements and declines, and whatever is to \
+                 be sent, wait for a head that can be checked. Where a key of this house is not configured, add it; else \
+                 ask {peer} where the head is from: docs/operating.md."
             ));
         }
         if contradiction_count > 0 {

@@ -1,4 +1,4 @@
-//! A word of the house that somebody else holds and its ledger does not have: the guard takes it, and no restart forgets it.
+//! A word of the house that somebody else holds and its ledger does not have: the guard takes it for good.
 
 use std::{fs, sync::Arc, thread};
 

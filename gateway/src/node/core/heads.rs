@@ -27,7 +27,6 @@ impl Core {
                 None
             }
         };
-        let is_unknown = unchecked.is_some();
         let (is_refusing, last) = {
             let mut catalog = self.context.catalog.write();
             catalog.unchecked_head = unchecked;
@@ -41,7 +40,7 @@ impl Core {
             self.unheard = None;
             return;
         }
-        if is_unknown {
+        if !is_held {
             return;
         }
         // They go before everything else that waits: without them the other house would compute a round without links.
