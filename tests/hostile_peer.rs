@@ -27,7 +27,7 @@ use prost::bytes::Bytes;
 use tonic::Status;
 
 use lying::{HONEST, LIAR, Lie, Mouth, Signer, Truth};
-use support::{Houses, PATIENCE, books::cycle};
+use support::{Houses, NAMES, PATIENCE, books::cycle};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_crossmargin");
 
@@ -158,6 +158,81 @@ async fn words_said_again_and_false_receipts_change_nothing() {
     run(replay()).await;
 }
 
+#[tokio::test]
+async fn a_head_that_cannot_be_checked_holds_up_what_binds_and_is_shown_until_one_can_be_checked() {
+    let (mut houses, mouth) = lying::houses(BINARY).await;
+    for leg in Leg::BOTH {
+        houses.clients(leg).submit_sample(leg).await;
+    }
+    for (run, lie, words) in [
+        (1, MadeUpHead(|head| head.key_id = "00".repeat(16)), "statement_key.former"),
+        (2, MadeUpHead(|head| head.sequence += 1_000), "not the key's own"),
+    ] {
+        // From its start on the house hears of no head that it can check.
+        mouth.tell(Arc::new(lie));
+        houses.kill(HONEST);
+        houses.start(HONEST).await;
+        let clients = houses.clients(HONEST);
+        let status =
+            async || clients.operations().get_node_status(v1::GetNodeStatusRequest {}).await.unwrap().into_inner();
+        wait_until(words, async || status().await.unchecked_head.is_some()).await;
+        let unchecked = status().await.unchecked_head.unwrap();
+        assert!(unchecked.sequence > 0 && unchecked.reason.contains(words), "{unchecked:?}");
+        assert!(status().await.can_sign, "{:?}", status().await);
+        let explanation = status().await.explanation;
+        let named = format!("CME names record {} of this house's ledger", unchecked.sequence);
+        assert!(explanation.contains(&named), "{explanation}");
+        let shown = shown_status(&houses, &[]);
+        let line = format!("unchecked head  record {} by CME: {}", unchecked.sequence, unchecked.reason);
+        assert!(shown.contains("FICC signs;") && shown.contains(&line), "{shown}");
+        let json: serde_json::Value = serde_json::from_str(&shown_status(&houses, &["--json"])).unwrap();
+        assert_eq!(
+            (&json["unchecked_head"]["sequence"], &json["can_sign"]),
+            (&unchecked.sequence.into(), &true.into())
+        );
+        assert_eq!(json["unchecked_head"]["reason"], unchecked.reason.as_str());
+
+        // What binds nobody goes on at this house; a claim is not signed, and nothing leaves it.
+        let itd = cycle(v1::CycleKind::Itd, run);
+        for leg in Leg::BOTH {
+            houses.clients(leg).open(&itd, 120).await;
+        }
+        let both = |cycle: &v1::Cycle| cycle.own_manifest_revision > 0 && cycle.peer_manifest_revision > 0;
+        clients.wait(&itd, "both books frozen", both).await;
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        assert_eq!(clients.cycle(&itd).await.unwrap().round, 0, "{words}");
+        assert_eq!(houses.clients(LIAR).cycle(&itd).await.unwrap().peer_manifest_revision, 0, "{words}");
+        assert!(status().await.undelivered_count > 0, "{words}: {:?}", status().await);
+
+        mouth.tell(Arc::new(Truth));
+        wait_until(words, async || status().await.unchecked_head.is_none()).await;
+        assert!(!shown_status(&houses, &[]).contains("unchecked head"), "{words}");
+        for leg in Leg::BOTH {
+            houses.clients(leg).wait_agreed(&itd, 1).await;
+        }
+    }
+    verify(&houses, HONEST);
+}
+
+/// What `crossmargin status` shows of the honest house.
+fn shown_status(houses: &Houses, args: &[&str]) -> String {
+    let mut command = Command::new(BINARY);
+    command.arg("status").args(args).args(["--house", NAMES[HONEST]]);
+    command.args(["--node", &format!("127.0.0.1:{}", houses.port(HONEST))]);
+    let output = command.arg("--pki").arg(houses.directory().join("pki")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+async fn wait_until(what: &str, is_it: impl AsyncFn() -> bool) {
+    let come = async {
+        while !is_it().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, come).await.is_ok(), "it did not come: {what}");
+}
+
 async fn run(cases: Vec<Case>) {
     let (houses, mouth) = lying::houses(BINARY).await;
     for leg in Leg::BOTH {
@@ -257,6 +332,16 @@ fn verify(houses: &Houses, leg: Leg) {
     let problems: Vec<&str> = report.lines().filter(|line| line.contains("PROBLEM")).collect();
     assert!(report.contains("chain") && problems.iter().all(|line| line.contains("of CME")), "{report}");
     assert_eq!(output.status.success(), problems.is_empty(), "{report}");
+}
+
+/// Says that it holds another head of the honest house's ledger than its node does.
+struct MadeUpHead(fn(&mut v1::LedgerHead));
+
+impl Lie for MadeUpHead {
+    fn known_head(&self, mut head: Option<v1::LedgerHead>) -> Option<v1::LedgerHead> {
+        head.iter_mut().for_each(self.0);
+        head
+    }
 }
 
 /// Says something else first, and then each word of a kind as its node does.

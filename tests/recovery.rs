@@ -2,6 +2,8 @@
 //! from then on.
 #![allow(clippy::unwrap_used, reason = "helpers of tests: a failure is a panic")]
 
+#[path = "recovery/restart.rs"]
+mod restart;
 #[path = "support/mod.rs"]
 mod support;
 

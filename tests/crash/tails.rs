@@ -245,7 +245,9 @@ async fn meet(houses: &mut Houses, bases: &Bases, case: &Case) -> Class {
     if !status.can_sign {
         assert_report(&status.explanation, case);
         signs_nothing(houses, &keeper, case).await;
-        if !case.is_known {
+        if case.is_known {
+            refuses_alone(houses, &keeper, case).await;
+        } else {
             assert_eq!(content(&data), before, "{}: a ledger that its guard holds is left as it is", case.name);
         }
         // A house that gets back what it lost is then held to the same as one that recovers by itself, below.
@@ -352,6 +354,22 @@ async fn signs_nothing(houses: &mut Houses, keeper: &Keeper, case: &Case) {
     assert!(status.is_none(), "{}: the node ended with {status:?}:\n{}", case.name, houses.log_text(VICTIM));
     assert!(!keeper.status(VICTIM).await.can_sign, "{}", case.name);
     assert_eq!(held_by_other(houses), before, "{}: the other house holds a new word", case.name);
+}
+
+/// What the other house told is in the guard: the node refuses from its start, and that house is not there.
+async fn refuses_alone(houses: &mut Houses, keeper: &Keeper, case: &Case) {
+    let begin = Instant::now();
+    while !keeper.status(VICTIM).await.explanation.contains("The guard holds that record now") {
+        assert!(begin.elapsed() < PATIENCE, "{}: {:?}", case.name, keeper.status(VICTIM).await);
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    Leg::BOTH.iter().for_each(|leg| houses.kill(*leg));
+    houses.start(VICTIM).await;
+    let status = keeper.status(VICTIM).await;
+    assert!(!status.can_sign && !status.is_peer_connected, "{}: {status:?}", case.name);
+    assert_report(&status.explanation, case);
+    let refused = keeper.ask(VICTIM, &Request::account("REG-4003")).await.map(drop).expect_err(&case.name);
+    assert_eq!(refused.code(), Code::FailedPrecondition, "{}: {refused:?}", case.name);
 }
 
 /// An amendment and a new cycle after the fault; false where the victim stops instead, which acknowledges nothing.

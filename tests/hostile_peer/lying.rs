@@ -45,6 +45,11 @@ pub(crate) trait Lie: Send + Sync {
         pieces
     }
 
+    /// Which head of the honest house's ledger it says that it holds.
+    fn known_head(&self, head: Option<v1::LedgerHead>) -> Option<v1::LedgerHead> {
+        head
+    }
+
     /// Of which claim the liar's node is asked for the tree of this one.
     fn claim(&self, digest: Bytes) -> Bytes {
         digest
@@ -144,7 +149,14 @@ struct Proxy {
 #[tonic::async_trait]
 impl PeerService for Proxy {
     async fn greet(&self, request: Request<v1::GreetRequest>) -> Result<Response<v1::GreetResponse>, Status> {
-        self.node.clone().greet(request.into_inner()).await
+        let (lie, mut request) = (self.mouth.lie(), request.into_inner());
+        if self.to == HONEST {
+            request.known_head = lie.known_head(request.known_head);
+            return self.node.clone().greet(request).await;
+        }
+        let mut answer = self.node.clone().greet(request).await?.into_inner();
+        answer.known_head = lie.known_head(answer.known_head);
+        Ok(Response::new(answer))
     }
 
     async fn deliver(&self, request: Request<v1::DeliverRequest>) -> Result<Response<v1::DeliverResponse>, Status> {

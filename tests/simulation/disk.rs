@@ -16,8 +16,8 @@ use gateway::{
     blobs::{BlobError, BlobStore, MemoryBlobStore},
     identity::SigningKey,
     ledger::{
-        Epoch, HeadSignature, Ledger, LedgerError, MemoryLedger, NewRecord, Record, Sequence, SignedHead, Standing,
-        StateSnapshot, Ticket,
+        Epoch, GuardConflict, HeadSignature, Ledger, LedgerError, MemoryLedger, NewRecord, Record, Sequence,
+        SignedHead, Standing, StateSnapshot, Ticket,
     },
 };
 use prost::bytes::Bytes;
@@ -268,6 +268,10 @@ impl Ledger for Opened {
 
     fn standing(&self) -> Standing {
         self.ledger.standing()
+    }
+
+    fn hold_to(&self, word: SignedHead) -> BoxFuture<'_, Result<Option<GuardConflict>, LedgerError>> {
+        self.ledger.hold_to(word)
     }
 }
 

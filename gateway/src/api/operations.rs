@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     arrangement::cycle_id::CycleId,
-    node::Handle,
+    node::{Handle, heads::UncheckedHead},
     reading::{ReadError, Reader, cycles},
     wire,
 };
@@ -121,6 +121,15 @@ impl OperationsService for OperationsApi {
                 "{peer} does not answer: cycles fall back to stand-alone margin at their cut-offs until it does."
             ));
         }
+        let unchecked_head = catalog.unchecked_head.clone();
+        if let Some(UncheckedHead { sequence, reason }) = &unchecked_head {
+            explanation.push(format!(
+                "{peer} names record {sequence} of this house's ledger, and this house cannot check that it signed it: \
+                 {reason}. Nothing is concluded from it; after a start claims, statements and declines, and whatever is to \
+                 be sent, wait for a head that can be checked. Where a key of this house is not configured, add it; else \
+                 ask {peer} where the head is from: docs/operating.md."
+            ));
+        }
         if contradiction_count > 0 {
             explanation.push(format!(
                 "{peer} contradicted what it had signed: both words are on record; `crossmargin ledger verify` shows them."
@@ -144,6 +153,8 @@ impl OperationsService for OperationsApi {
             leg: context.us.name().to_owned(),
             registry_sequence: catalog.registry.sequence(context.us),
             peer_registry_sequence: catalog.registry.sequence(context.us.other()),
+            unchecked_head: unchecked_head
+                .map(|UncheckedHead { sequence, reason }| v1::UncheckedHead { sequence, reason }),
         }))
     }
 }

@@ -32,6 +32,13 @@ struct StatusView {
     undelivered_count: u64,
     contradiction_count: u64,
     book_version: u64,
+    unchecked_head: Option<UncheckedHeadView>,
+}
+
+#[derive(Serialize)]
+struct UncheckedHeadView {
+    sequence: u64,
+    reason: String,
 }
 
 /// Runs `crossmargin status`.
@@ -51,6 +58,8 @@ pub async fn run(args: StatusArgs) -> Result<(), Failure> {
         undelivered_count: status.undelivered_count,
         contradiction_count: status.contradiction_count,
         book_version: status.book_version,
+        unchecked_head: (status.unchecked_head)
+            .map(|v1::UncheckedHead { sequence, reason }| UncheckedHeadView { sequence, reason }),
     };
     output::answer(args.reach.json, &view, text)
 }
@@ -76,6 +85,9 @@ fn text(view: &StatusView) -> String {
         view.undelivered_count,
         view.contradiction_count
     );
+    if let Some(UncheckedHeadView { sequence, reason }) = &view.unchecked_head {
+        text.push_str(&format!("\n  unchecked head  record {sequence} by {}: {reason}", view.peer));
+    }
     if !view.explanation.is_empty() {
         text.push_str(&format!("\n  {}", view.explanation));
     }

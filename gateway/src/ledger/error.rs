@@ -112,6 +112,16 @@ pub enum LedgerError {
     /// The ledger contradicts its guard file.
     #[error(transparent)]
     HeldByGuard(Box<GuardConflict>),
+    /// A head was given to the guard that its house did not sign.
+    #[error("{head} is not the signed word of {party} ({reason}): the guard holds no other")]
+    NotOwnWord {
+        /// Whose ledger it is.
+        party: Party,
+        /// The head.
+        head: Head,
+        /// Why it does not count.
+        reason: String,
+    },
     /// The database file is gone or empty, but the guard knows of records.
     #[error(
         "the ledger {} is missing or empty, but its guard names {guard} of {party}: put the ledger's files (with its \
@@ -186,10 +196,12 @@ pub enum GuardConflict {
     },
     /// The ledger holds a different record where the guard's is.
     #[error(
-        "the guard holds {}, but the ledger has another record there ({on_chain}): the two are not of one history. Put \
-         back the ledger and the guard that belong together and run `crossmargin ledger verify --config FILE`; see \
-         docs/ledger.md, \"Restoring\"",
-        guard.head
+        "the guard holds {}, signed by key {:?}, but the ledger has another record there ({on_chain}): the two are not of \
+         one history, so the node signs nothing. Leave the guard as it is, put back a copy of the ledger's files (with its \
+         -wal file) that has that record and run `crossmargin ledger verify --config FILE`; see docs/ledger.md, \
+         \"Restoring\"",
+        guard.head,
+        guard.signature.key_id
     )]
     Diverged {
         /// What the ledger holds at the guard's sequence.
@@ -225,6 +237,17 @@ pub enum GuardConflict {
         /// Where the ledger ends.
         ledger: Head,
     },
+}
+
+impl GuardConflict {
+    /// The signed head that the guard holds and the ledger does not have; `None` where no guard can be trusted.
+    #[must_use]
+    pub fn word(&self) -> Option<&SignedHead> {
+        match self {
+            Self::Behind { guard, .. } | Self::Diverged { guard, .. } => Some(guard),
+            Self::Missing { .. } | Self::Unreadable { .. } => None,
+        }
+    }
 }
 
 impl From<GuardConflict> for LedgerError {

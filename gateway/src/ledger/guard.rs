@@ -63,6 +63,13 @@ impl Guard {
         self.slot = slot;
         Ok(())
     }
+
+    /// Writes `word` over both slots, one after the other: no damage of one slot may bring back the head before it, which
+    /// the ledger has, and with it a ledger that takes appends.
+    pub(super) fn hold_to(&mut self, word: &SignedHead) -> io::Result<()> {
+        self.store(word)?;
+        self.store(word)
+    }
 }
 
 /// What a guard file holds.

@@ -9,13 +9,14 @@ use futures_util::{
 use tokio::sync::oneshot;
 
 use super::{
-    Appended, Epoch, Head, HeadSignature, HeadSigner, Ledger, LedgerError, LedgerLimits, NewRecord, Record, Sequence,
-    SignedHead, SigningFault, Standing, StateSnapshot, Ticket,
+    Appended, Epoch, GuardConflict, Head, HeadRejection, HeadSignature, HeadSigner, Ledger, LedgerError, LedgerLimits,
+    NewRecord, Record, RecordHash, Sequence, SignedHead, SigningFault, Standing, StateSnapshot, Ticket,
     sqlite::{check_append, within},
 };
 use crate::arrangement::parties::Party;
 
-/// The promises of [`super::SqliteLedger`] in memory: same checks, same chain, same signatures.
+/// The promises of [`super::SqliteLedger`] in memory: same checks, same chain, same signatures. It has no keys to check
+/// signatures with: [`Ledger::hold_to`] believes its caller.
 ///
 /// A clone is another handle of the same ledger, so that it outlives a simulated crash of the node.
 /// [`MemoryLedger::hold`] stands for a disk that is slow, [`MemoryLedger::crash`] for a power loss meanwhile,
@@ -39,6 +40,8 @@ struct State {
     next: Sequence,
     epoch: Epoch,
     stopped: Option<Arc<LedgerError>>,
+    // The guard is a file beside the ledger: no crash forgets it.
+    conflict: Option<GuardConflict>,
 }
 
 struct Held {
@@ -64,6 +67,7 @@ impl MemoryLedger {
             next: Sequence::GENESIS.next(),
             epoch: Epoch::default(),
             stopped: None,
+            conflict: None,
         };
         let limits = LedgerLimits::default();
         Ok(Self { party, signer, limits, state: Arc::new(Mutex::new(state)) })
@@ -172,6 +176,9 @@ impl MemoryLedger {
 impl Ledger for MemoryLedger {
     fn append(&self, expected: Sequence, epoch: Epoch, records: Vec<NewRecord>) -> Ticket {
         let mut state = self.lock();
+        if let Some(conflict) = &state.conflict {
+            return Ticket::refused(conflict.clone().into());
+        }
         if let Some(cause) = &state.stopped {
             return Ticket::refused(LedgerError::Poisoned { cause: Arc::clone(cause) });
         }
@@ -209,14 +216,55 @@ impl Ledger for MemoryLedger {
     }
 
     fn standing(&self) -> Standing {
-        self.lock().stopped.as_deref().cloned().map_or(Standing::Writable, Standing::Poisoned)
+        let state = self.lock();
+        if let Some(conflict) = &state.conflict {
+            return Standing::HeldByGuard(conflict.clone());
+        }
+        state.stopped.as_deref().cloned().map_or(Standing::Writable, Standing::Poisoned)
+    }
+
+    fn hold_to(&self, word: SignedHead) -> BoxFuture<'_, Result<Option<GuardConflict>, LedgerError>> {
+        future::ready(self.hold_to_word(word)).boxed()
+    }
+}
+
+impl State {
+    /// How the durable records contradict a head that the house signed, if they do.
+    fn conflict_with(&self, word: SignedHead) -> Option<GuardConflict> {
+        let (newest, seq) = (self.newest.head, word.head.seq);
+        if seq > newest.seq {
+            return Some(GuardConflict::Behind { ledger: newest, guard: word });
+        }
+        let record = self.durable.iter().find(|record| record.seq == seq);
+        let hash = record.map_or_else(|| RecordHash::genesis(&self.newest.party), |record| record.hash);
+        let on_chain = Head { seq, hash };
+        (on_chain != word.head).then_some(GuardConflict::Diverged { on_chain, guard: word })
     }
 }
 
 impl MemoryLedger {
+    fn hold_to_word(&self, word: SignedHead) -> Result<Option<GuardConflict>, LedgerError> {
+        let mut state = self.lock();
+        if state.conflict.is_some() {
+            return Ok(state.conflict.clone());
+        }
+        if word.party != self.party {
+            let reason = HeadRejection::OtherParty.to_string();
+            return Err(LedgerError::NotOwnWord { party: self.party.clone(), head: word.head, reason });
+        }
+        if let Some(cause) = &state.stopped {
+            return Err(LedgerError::Poisoned { cause: Arc::clone(cause) });
+        }
+        state.conflict = state.conflict_with(word);
+        Ok(state.conflict.clone())
+    }
+
     fn store_snapshot(&self, at: Sequence, snapshot: Vec<u8>) -> Result<(), LedgerError> {
         within("snapshot", snapshot.len(), self.limits.snapshot_bytes_max)?;
         let mut state = self.lock();
+        if let Some(conflict) = &state.conflict {
+            return Err(conflict.clone().into());
+        }
         if let Some(cause) = &state.stopped {
             return Err(LedgerError::Poisoned { cause: Arc::clone(cause) });
         }

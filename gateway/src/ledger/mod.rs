@@ -74,6 +74,19 @@ pub trait Ledger: Send + Sync + 'static {
     /// Whether appends are possible at all, and if not, why.
     fn standing(&self) -> Standing;
 
+    /// Has the guard hold a head that somebody else holds of this ledger and that the ledger does not have: its house
+    /// signed it, so acknowledged records are lost. What was appended before is committed first. From then on the ledger
+    /// takes neither appends nor snapshots, no head that it signed takes the word's place in the guard, and every later
+    /// opening finds the conflict.
+    ///
+    /// Answers the conflict that stands now, an earlier one where the guard held the ledger already; `None`, with nothing
+    /// changed, where the ledger has the head.
+    ///
+    /// # Errors
+    /// The head is not this house's signed word. Or the guard cannot be written: the ledger takes no appends all the same
+    /// until it is opened again, and asking again writes again.
+    fn hold_to(&self, word: SignedHead) -> BoxFuture<'_, Result<Option<GuardConflict>, LedgerError>>;
+
     /// Where a head that somebody else holds from this house is in this ledger: what a node asks when the other house
     /// tells it the newest head that it holds.
     fn place_of(&self, head: Head) -> BoxFuture<'_, Result<HeadPlace, LedgerError>> {

@@ -10,6 +10,7 @@ use jiff::{Timestamp, civil::Date};
 
 use super::{
     entry::{Entry, Held},
+    heads::UncheckedHead,
     snapshot::BOOK_DATES,
 };
 use crate::{
@@ -145,6 +146,11 @@ pub struct Catalog {
     pub head: Option<(Sequence, RecordHash)>,
     /// Why the node refuses to sign; `None` while it may.
     pub refusal_to_sign: Option<String>,
+    /// Whether the other house has said, since the start, how far it holds this house's word, and the ledger had that.
+    pub is_word_known: bool,
+    /// The head of this house's ledger that the other house named last, where its signature does not count here; `None`
+    /// once a greeting names one that does, or none.
+    pub unchecked_head: Option<UncheckedHead>,
     /// The newest head of the other house's ledger that this house was told; the other house signed it.
     pub peer_head: Option<v1::LedgerHead>,
     /// The recoveries of each house's ledger, in the order of this ledger.
@@ -173,6 +179,8 @@ impl Catalog {
             contradictions: Vec::new(),
             head: None,
             refusal_to_sign: None,
+            is_word_known: false,
+            unchecked_head: None,
             peer_head: None,
             recoveries: Pair::default(),
             shared: HashSet::new(),

@@ -29,10 +29,29 @@ pub(crate) enum OwnWord {
     /// The ledger holds the record that the other house names, or the other house names none that counts.
     Held,
     /// The other house names a head whose signature this house cannot check. It may be made up, or signed by a key that
-    /// an old configuration does not have: nothing is concluded from it, and nothing signed on it.
-    Unknown,
-    /// The ledger does not hold what this house signed: why nothing is signed or recorded any more.
-    Lost(String),
+    /// an old configuration does not have: nothing is concluded from it, and after a start nothing that binds is signed and
+    /// nothing sent until one can be checked.
+    Unknown(UncheckedHead),
+    /// The ledger does not hold what this house signed: nothing is signed or recorded any more.
+    Lost(Box<LostWord>),
+}
+
+/// A head of this house's ledger that the other house names and whose signature does not count here.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UncheckedHead {
+    /// The record that it names.
+    pub sequence: u64,
+    /// Why its signature does not count, with the key.
+    pub reason: String,
+}
+
+/// A head that this house signed, that the other house holds, and that is not in the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct LostWord {
+    /// The head; its signature is checked.
+    pub(crate) word: SignedHead,
+    /// Why nothing is signed or recorded any more, and what to do.
+    pub(crate) reason: String,
 }
 
 /// A head as the wire carries it.
@@ -120,7 +139,21 @@ fn is_signed(head: &v1::LedgerHead) -> bool {
 }
 
 impl Context {
-    /// The newest durable head of this house's own ledger, as it tells it.
+    /// The newest head of this house's own ledger, for the other house to keep; `None` before that house has said, since the
+    /// start, how far it holds this house's word, and while the ledger does not have that. The other house keeps the newest
+    /// head alone: one of an old copy that went on would take the place of the one that it lost.
+    pub(crate) fn told_head(&self) -> Option<v1::LedgerHead> {
+        self.stands_by_its_word().then(|| self.own_head())
+    }
+
+    /// Whether the other house has said, since the start, how far it holds this house's word, and the ledger has all of that.
+    /// Nothing is sent to it before: the ledger may be an old copy, and what was signed on that a second word.
+    pub(crate) fn stands_by_its_word(&self) -> bool {
+        let catalog = self.catalog.read();
+        catalog.is_word_known && catalog.refusal_to_sign.is_none()
+    }
+
+    /// The newest durable head of this house's own ledger.
     pub(crate) fn own_head(&self) -> v1::LedgerHead {
         to_wire(&self.ledger.head())
     }
@@ -129,14 +162,14 @@ impl Context {
     /// without a signature, counts for nothing.
     pub(crate) fn believed_head(&self, leg: Leg, told: Option<v1::LedgerHead>) -> Option<v1::LedgerHead> {
         let told = told.filter(is_signed)?;
-        match believe(&self.parties, &self.verifying_keys, leg, &told) {
-            Ok(_) => Some(told),
-            Err(error) => {
-                let house = &self.parties.houses[leg];
-                tracing::error!(%house, sequence = told.sequence, %error, "ALARM: the other house tells a head that {house} did not sign");
-                None
-            }
-        }
+        self.believe(leg, &told).is_ok().then_some(told)
+    }
+
+    fn believe(&self, leg: Leg, told: &v1::LedgerHead) -> Result<SignedHead, WireError> {
+        believe(&self.parties, &self.verifying_keys, leg, told).inspect_err(|error| {
+            let house = &self.parties.houses[leg];
+            tracing::error!(%house, sequence = told.sequence, %error, "ALARM: the other house tells a head that {house} did not sign");
+        })
     }
 
     /// Compares this house's ledger with the newest head of it that the other house says it holds.
@@ -145,25 +178,30 @@ impl Context {
     /// The ledger cannot be read.
     pub(crate) async fn own_word(&self, told: Option<v1::LedgerHead>) -> Result<OwnWord, LedgerError> {
         let Some(told) = told.filter(is_signed) else { return Ok(OwnWord::Held) };
-        let Some(told) = self.believed_head(self.us, Some(told)) else { return Ok(OwnWord::Unknown) };
-        // Invariant: it was read a moment ago.
-        let Ok(told) = read(&self.parties.party(self.us), &told) else { return Ok(OwnWord::Held) };
+        let word = match self.believe(self.us, &told) {
+            Ok(word) => word,
+            Err(error) => {
+                let reason = error.to_string();
+                return Ok(OwnWord::Unknown(UncheckedHead { sequence: told.sequence, reason }));
+            }
+        };
         let ends = self.ledger.head().head;
-        let what = match self.ledger.place_of(told.head).await? {
+        let what = match self.ledger.place_of(word.head).await? {
             HeadPlace::OnChain => return Ok(OwnWord::Held),
             // A loss that this house has recovered from; the other house is told so before all else.
-            _ if self.catalog.read().has_lost(told.head) => return Ok(OwnWord::Held),
+            _ if self.catalog.read().has_lost(word.head) => return Ok(OwnWord::Held),
             HeadPlace::Beyond => format!("the ledger ends at {ends}: it lost its end"),
             HeadPlace::Off => {
                 format!("the ledger, which ends at {ends}, has another record there: it is of another history")
             }
         };
-        Ok(OwnWord::Lost(format!(
+        let reason = format!(
             "the other house holds this house's signed word up to {}, but {what}. Nothing is signed and nothing recorded. \
              Stop the node, put back the newest copy of the ledger's files that reaches that record, and check it with \
              `crossmargin ledger verify`; where there is none, run `crossmargin ledger recover`: see docs/disaster.md",
-            told.head
-        )))
+            word.head
+        );
+        Ok(OwnWord::Lost(Box::new(LostWord { word, reason })))
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::{
     catalog::{Answer, BookVersion},
     entry::{Entry, Held},
-    heads::OwnWord,
+    heads::{LostWord, OwnWord},
 };
 use crate::{
     arrangement::{
@@ -23,7 +23,7 @@ use crate::{
         direction::{RequestKey, fitting::Fitting, item::ItemId, proposal::Proposal, reconcile::Difference},
     },
     compute::Computed,
-    ledger::{Appended, LedgerError},
+    ledger::{Appended, GuardConflict, LedgerError},
     problem::Problems,
     request::{CallerRequest, OtherRequest},
 };
@@ -114,6 +114,8 @@ pub(crate) enum Input {
         /// Told when what the other house lacks of the registry log is on its way.
         taken: Option<oneshot::Sender<()>>,
     },
+    /// What came of giving the guard the word for which the node refuses.
+    GuardGiven { lost: Box<LostWord>, result: Result<Option<GuardConflict>, LedgerError> },
     /// Records that are durable, or the reason why they are not.
     Durable { pending: Vec<Pending>, recorded_at: Timestamp, result: Result<Appended, LedgerError> },
     /// An outcome of work for the rules.

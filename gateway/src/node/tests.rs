@@ -1,6 +1,7 @@
 //! Two nodes in one process, over real mutual TLS on loopback.
 
 mod directions;
+mod refusal;
 mod requests;
 mod starting;
 
@@ -19,6 +20,7 @@ use crate::{
         cycle_id::CycleId,
         evidence::Evidence,
         leg::{Leg, Pair},
+        parties::Party,
         terms::{Arrangement, DEFAULT_TOML},
     },
     blobs::MemoryBlobStore,
@@ -26,10 +28,12 @@ use crate::{
     command::certs::{CertsArgs, make},
     csv_book::Book,
     identity::{self, Limits, NodeTls, SigningKey, TcpDial, VerifyingKeys, signing::Validity},
-    ledger::MemoryLedger,
+    ledger::{Ledger, MemoryLedger},
     sample,
     seam::{Executor, SystemClock},
 };
+
+const NAMES: Pair<&str> = Pair { treasury: "FICC", futures: "CME" };
 
 /// The header of a full snapshot of the sample's date, of no version yet.
 fn header() -> v1::SnapshotHeader {
@@ -53,6 +57,11 @@ fn snapshot(header: v1::SnapshotHeader, book: Book) -> Snapshot {
     snapshot
 }
 
+/// Whose ledger a house keeps in the default arrangement.
+fn party(leg: Leg) -> Party {
+    Arrangement::default().parties.party(leg)
+}
+
 /// Both houses' nodes with everything that they were given.
 struct Houses {
     nodes: Pair<Option<House>>,
@@ -67,6 +76,11 @@ struct House {
 
 impl Houses {
     async fn new() -> Self {
+        let ledger = |leg: Leg| Arc::new(MemoryLedger::unsigned(party(leg))) as Arc<dyn Ledger>;
+        Self::with_ledgers(Pair::from_fn(ledger)).await
+    }
+
+    async fn with_ledgers(ledgers: Pair<Arc<dyn Ledger>>) -> Self {
         drop(tracing_subscriber::fmt().with_env_filter("gateway=debug").with_test_writer().try_init());
         let pki = tempfile::tempdir().unwrap();
         let args = <CertsArgs as clap_args::Defaults>::defaults(pki.path().join("pki"));
@@ -77,7 +91,7 @@ impl Houses {
             futures: TcpListener::bind("127.0.0.1:0").await.unwrap(),
         };
         let addresses = Pair::from_fn(|leg| listeners[leg].local_addr().unwrap().to_string());
-        let names = Pair { treasury: "FICC", futures: "CME" };
+        let names = NAMES;
         let mut nodes = Pair::default();
         let Pair { treasury, futures } = listeners;
         for (leg, listener) in [(Leg::Treasury, treasury), (Leg::Futures, futures)] {
@@ -104,7 +118,7 @@ impl Houses {
                 arrangement: Arc::clone(&arrangement),
                 clock: Arc::new(SystemClock),
                 executor: Executor::Threads,
-                ledger: Arc::new(MemoryLedger::unsigned(arrangement.parties.party(leg))),
+                ledger: Arc::clone(&ledgers[leg]),
                 blobs: Arc::new(MemoryBlobStore::new()),
                 signing_key: key(leg),
                 verifying_keys: keys,

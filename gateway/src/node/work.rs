@@ -6,7 +6,7 @@ use prost::Message;
 use tokio::sync::mpsc;
 use tracing::Instrument;
 
-use super::{context::Context, freezing::ToFreeze, input::Input, snapshot, trees};
+use super::{context::Context, freezing::ToFreeze, heads::LostWord, input::Input, snapshot, trees};
 use crate::{
     arrangement::{
         cycle_id::{CycleId, Round},
@@ -184,6 +184,16 @@ impl Workshop {
             if let Err(error) = snapshot::take(&*context.ledger).await {
                 tracing::warn!(%error, "no snapshot of the state; the next start reads more of the ledger");
             }
+        });
+    }
+
+    /// Has the ledger's guard hold a word of this house that the ledger does not have.
+    pub(crate) fn give_guard(&self, lost: Box<LostWord>) {
+        let context = Arc::clone(&self.context);
+        let internal = self.internal.clone();
+        self.spawn(async move {
+            let result = context.ledger.hold_to(lost.word.clone()).await;
+            drop(internal.send(Input::GuardGiven { lost, result }));
         });
     }
 

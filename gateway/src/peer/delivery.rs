@@ -17,9 +17,9 @@ use crate::{
 };
 
 /// Envelopes in one call, at most.
-const BATCH_ENVELOPES: usize = 64;
+pub(super) const BATCH_ENVELOPES: usize = 64;
 /// Bytes of envelopes in one call, at most; a single larger one goes alone.
-const BATCH_BYTES: usize = 2 << 20;
+pub(super) const BATCH_BYTES: usize = 2 << 20;
 /// Between greetings while all is well.
 const GREETING_INTERVAL: Duration = Duration::from_secs(5);
 /// A call that fails this early on a link that worked has most often met a connection that came of age: it is repeated on
@@ -56,7 +56,7 @@ pub(crate) async fn run(
                 enqueue(&context, &mut queue, envelope);
             }
             // What was signed on a ledger that lost its end may be a second word: it leaves this house for nobody.
-            if queue.is_empty() || is_refusing(&context) { Ok(()) } else { deliver(&context, &mut queue).await }
+            if queue.is_empty() || !context.stands_by_its_word() { Ok(()) } else { deliver(&context, &mut queue).await }
         };
         let result = tokio::select! {
             biased;
@@ -71,7 +71,7 @@ pub(crate) async fn run(
                 context.peer.set_connected(true);
                 pause = PAUSE_SHORTEST;
                 is_repeated = false;
-                if queue.is_empty() || is_refusing(&context) {
+                if queue.is_empty() || !context.stands_by_its_word() {
                     tokio::select! {
                         biased;
                         () = context.stop.cancelled() => return,
@@ -106,10 +106,6 @@ pub(crate) async fn run(
     }
 }
 
-fn is_refusing(context: &Context) -> bool {
-    context.catalog.read().refusal_to_sign.is_some()
-}
-
 /// Puts an envelope into the queue: entries of the registry log go before all else, in their order, since whatever is
 /// agreed rests on them; one that waits already is not sent twice.
 fn enqueue(context: &Context, queue: &mut VecDeque<v1::SignedEnvelope>, envelope: v1::SignedEnvelope) {
@@ -129,26 +125,46 @@ fn enqueue(context: &Context, queue: &mut VecDeque<v1::SignedEnvelope>, envelope
 async fn tell_recoveries(context: &Context) -> Result<(), Status> {
     let recoveries: Vec<_> =
         context.catalog.read().recoveries[context.us].iter().map(|held| held.envelope.clone()).collect();
-    if recoveries.is_empty() {
-        return Ok(());
-    }
-    for receipt in context.peer.deliver(recoveries, context.own_head()).await? {
-        if !matches!(receipt.disposition(), v1::Disposition::Recorded | v1::Disposition::Duplicate) {
-            tracing::error!(reason = %receipt.reason, "the other house refused to record that this ledger was recovered");
+    let mut left = &recoveries[..];
+    while !left.is_empty() {
+        let (now, later) = left.split_at(batch_length(left));
+        left = later;
+        for receipt in context.peer.deliver(now.to_vec(), Some(context.own_head())).await? {
+            if !matches!(receipt.disposition(), v1::Disposition::Recorded | v1::Disposition::Duplicate) {
+                tracing::error!(reason = %receipt.reason, "the other house refused to record that this ledger was recovered");
+            }
         }
     }
     Ok(())
 }
 
-/// Says who is there and how far this house knows the other's word, and compares what the other knows.
+/// How many of these envelopes, from the first on, go in one call: one at least, where there is one.
+pub(super) fn batch_length<'a>(envelopes: impl IntoIterator<Item = &'a v1::SignedEnvelope>) -> usize {
+    let mut bytes = 0;
+    let fits = |envelope: &&v1::SignedEnvelope| {
+        bytes += envelope.encoded_len();
+        bytes <= BATCH_BYTES || bytes == envelope.encoded_len()
+    };
+    envelopes.into_iter().take(BATCH_ENVELOPES).take_while(fits).count()
+}
+
+/// Says who is there and how far this house knows the other's word, and compares what the other knows. After a start the
+/// first greeting tells no head of this house's own ledger; where the answer shows that the ledger is whole, another does.
 async fn greet(context: &Context, internal: &mpsc::UnboundedSender<Input>) -> Result<(), Status> {
+    let is_first = context.told_head().is_none();
+    greet_once(context, internal).await?;
+    if is_first && context.told_head().is_some() { greet_once(context, internal).await } else { Ok(()) }
+}
+
+async fn greet_once(context: &Context, internal: &mpsc::UnboundedSender<Input>) -> Result<(), Status> {
+    let own_head = context.told_head();
     let request = {
         let catalog = context.catalog.read();
         v1::GreetRequest {
             house: context.parties.houses[context.us].to_string(),
             arrangement: context.parties.arrangement.to_string(),
             arrangement_digest: wire::bytes_of(context.arrangement.digest()),
-            own_head: Some(context.own_head()),
+            own_head,
             known_head: catalog.peer_head.clone(),
             known_registry_sequence: catalog.registry.sequence(context.us.other()),
         }
@@ -169,17 +185,8 @@ async fn greet(context: &Context, internal: &mpsc::UnboundedSender<Input>) -> Re
 
 /// Delivers the front of the queue and takes off what has a receipt.
 async fn deliver(context: &Context, queue: &mut VecDeque<v1::SignedEnvelope>) -> Result<(), Status> {
-    let mut bytes = 0;
-    let batch: Vec<v1::SignedEnvelope> = queue
-        .iter()
-        .take(BATCH_ENVELOPES)
-        .take_while(|envelope| {
-            bytes += envelope.encoded_len();
-            bytes <= BATCH_BYTES || bytes == envelope.encoded_len()
-        })
-        .cloned()
-        .collect();
-    let receipts = context.peer.deliver(batch.clone(), context.own_head()).await?;
+    let batch: Vec<v1::SignedEnvelope> = queue.iter().take(batch_length(&*queue)).cloned().collect();
+    let receipts = context.peer.deliver(batch.clone(), context.told_head()).await?;
     if receipts.len() != batch.len() {
         return Err(Status::internal(format!("{} receipts came for {} envelopes", receipts.len(), batch.len())));
     }

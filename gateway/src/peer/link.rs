@@ -225,9 +225,9 @@ impl Link {
     pub(super) async fn deliver(
         &self,
         envelopes: Vec<v1::SignedEnvelope>,
-        own_head: v1::LedgerHead,
+        own_head: Option<v1::LedgerHead>,
     ) -> Result<Vec<v1::Receipt>, Status> {
-        let request = self.traced(v1::DeliverRequest { envelopes, own_head: Some(own_head) });
+        let request = self.traced(v1::DeliverRequest { envelopes, own_head });
         Ok(self.client.clone().deliver(request).await?.into_inner().receipts)
     }
 }

@@ -15,6 +15,7 @@ use crate::{
     arrangement::digest::Digest,
     node::{
         context::Context,
+        heads::OwnWord,
         input::{Input, Receipt},
         trees,
     },
@@ -63,18 +64,21 @@ impl PeerService for PeerApi {
         }
         self.check_caller(&request.house, &request.arrangement_digest)?;
         let own_word = context.own_word(request.known_head).await;
+        let own_word = own_word.map_err(|error| Status::internal(error.to_string()))?;
+        let is_lost = matches!(own_word, OwnWord::Lost(_));
         let told = Input::Greeted {
-            own_word: own_word.map_err(|error| Status::internal(error.to_string()))?,
+            own_word,
             peer_head: context.believed_head(context.us.other(), request.own_head),
             known_registry_sequence: request.known_registry_sequence,
             taken: None,
         };
+        let own_head = context.told_head();
         let response = {
             let catalog = context.catalog.read();
             v1::GreetResponse {
                 house: parties.houses[context.us].to_string(),
                 arrangement_digest: wire::bytes_of(context.arrangement.digest()),
-                own_head: Some(context.own_head()),
+                own_head: own_head.filter(|_| !is_lost),
                 known_head: catalog.peer_head.clone(),
                 known_registry_sequence: catalog.registry.sequence(context.us.other()),
             }

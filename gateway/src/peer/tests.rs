@@ -15,7 +15,10 @@ use tonic::{
     transport::{Endpoint, Server},
 };
 
-use super::link::{FetchError, Link};
+use super::{
+    delivery::{BATCH_BYTES, BATCH_ENVELOPES, batch_length},
+    link::{FetchError, Link},
+};
 use crate::{
     arrangement::digest::Digest,
     blobs::{BlobStore, MemoryBlobStore},
@@ -83,6 +86,22 @@ async fn fetch(pieces: Vec<v1::FetchBlobsResponse>, asked: &[&[u8]]) -> (Result<
     let blobs: Arc<dyn BlobStore> = Arc::new(MemoryBlobStore::new());
     let digests: Vec<Digest> = asked.iter().map(|content| Digest::of(content)).collect();
     (link.fetch(&digests, &blobs).await, blobs)
+}
+
+#[test]
+fn a_call_carries_so_many_envelopes_and_bytes_and_a_larger_one_goes_alone() {
+    let envelope = |bytes: usize| v1::SignedEnvelope { payload: vec![7; bytes].into(), ..Default::default() };
+    let (small, half, large) = (envelope(10), envelope(BATCH_BYTES / 2), envelope(BATCH_BYTES + 1));
+    for (name, envelopes, length) in [
+        ("none", vec![], 0),
+        ("all that there are", vec![small.clone(); 3], 3),
+        ("so many at most", vec![small.clone(); BATCH_ENVELOPES + 1], BATCH_ENVELOPES),
+        ("two halves are more than a whole, by what goes with each payload", vec![half.clone(); 3], 1),
+        ("a large one waits for its own call", vec![small.clone(), large.clone(), small.clone()], 1),
+        ("and goes alone", vec![large, small], 1),
+    ] {
+        assert_eq!(batch_length(&envelopes), length, "{name}");
+    }
 }
 
 #[tokio::test]

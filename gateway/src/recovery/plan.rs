@@ -117,10 +117,7 @@ fn lacking(kept: &Story, told: &[Told]) -> Vec<String> {
 /// The heads that this house signed, by its guard and by the other house, and that are not in what is left. Those of an
 /// earlier recovery are old news.
 fn lost_heads(ledger: &LostLedger, kept: &Story, told: Vec<SignedHead>) -> Result<Vec<SignedHead>, LedgerError> {
-    let guard = match ledger.conflict() {
-        Some(GuardConflict::Behind { guard, .. } | GuardConflict::Diverged { guard, .. }) => Some(guard.clone()),
-        Some(GuardConflict::Missing { .. } | GuardConflict::Unreadable { .. }) | None => None,
-    };
+    let guard = ledger.conflict().and_then(GuardConflict::word).cloned();
     let mut lost: BTreeMap<(u64, [u8; 32]), SignedHead> = BTreeMap::new();
     for head in guard.into_iter().chain(told) {
         if ledger.place_of(head.head)? != HeadPlace::OnChain && !kept.knows_lost(head.head) {

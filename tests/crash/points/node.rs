@@ -20,8 +20,8 @@ use gateway::{
     config::Config,
     identity::{self, NodeTls, TcpDial},
     ledger::{
-        Epoch, Ledger, LedgerError, NewRecord, Record, Sequence, SignedHead, SqliteLedger, Standing, StateSnapshot,
-        Ticket,
+        Epoch, GuardConflict, Ledger, LedgerError, NewRecord, Record, Sequence, SignedHead, SqliteLedger, Standing,
+        StateSnapshot, Ticket,
     },
     node::{self, Parts},
     seam::{Executor, SystemClock},
@@ -257,6 +257,10 @@ impl Ledger for TrappedLedger {
 
     fn standing(&self) -> Standing {
         self.ledger.standing()
+    }
+
+    fn hold_to(&self, word: SignedHead) -> BoxFuture<'_, Result<Option<GuardConflict>, LedgerError>> {
+        self.ledger.hold_to(word)
     }
 }
 

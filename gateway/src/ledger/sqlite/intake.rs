@@ -1,4 +1,4 @@
-//! What waits for the writer's thread: appends numbered in the order of their arrival, and snapshots.
+//! What waits for the writer's thread: appends numbered in the order of their arrival, snapshots, and words for the guard.
 
 use std::{
     collections::VecDeque,
@@ -8,7 +8,7 @@ use std::{
 use tokio::sync::oneshot;
 
 use super::LedgerLimits;
-use crate::ledger::{Appended, Epoch, LedgerError, NewRecord, Sequence, SignedHead, Ticket};
+use crate::ledger::{Appended, Epoch, GuardConflict, LedgerError, NewRecord, Sequence, SignedHead, Ticket};
 
 /// The queue between callers and the writer. Callers never wait for the disk.
 pub(super) struct Intake {
@@ -22,6 +22,8 @@ pub(super) enum Work {
     Commit(Vec<PendingAppend>),
     /// One snapshot.
     Snapshot(PendingSnapshot),
+    /// One head for the guard.
+    Word(PendingWord),
 }
 
 /// An accepted append.
@@ -40,6 +42,12 @@ pub(super) struct PendingSnapshot {
     pub(super) done: oneshot::Sender<Result<(), LedgerError>>,
 }
 
+/// A head that this house signed and the ledger does not have, for the guard.
+pub(super) struct PendingWord {
+    pub(super) word: SignedHead,
+    pub(super) done: oneshot::Sender<Result<Option<GuardConflict>, LedgerError>>,
+}
+
 struct Queue {
     waiting: VecDeque<Waiting>,
     next: Sequence,
@@ -52,6 +60,7 @@ struct Queue {
 enum Waiting {
     Append(PendingAppend),
     Snapshot(PendingSnapshot),
+    Word(PendingWord),
 }
 
 impl Intake {
@@ -99,6 +108,18 @@ impl Intake {
         Ok(outcome)
     }
 
+    pub(super) fn word(
+        &self,
+        word: SignedHead,
+    ) -> Result<oneshot::Receiver<Result<Option<GuardConflict>, LedgerError>>, LedgerError> {
+        let mut queue = self.lock();
+        queue.refuse_if_over()?;
+        let (done, outcome) = oneshot::channel();
+        queue.waiting.push_back(Waiting::Word(PendingWord { word, done }));
+        self.arrived.notify_one();
+        Ok(outcome)
+    }
+
     /// The writer's next work: waits for some; `None` when the ledger closes and nothing is left.
     pub(super) fn next_work(&self, limits: &LedgerLimits) -> Option<Work> {
         let mut queue = self.lock();
@@ -121,6 +142,7 @@ impl Intake {
             match waiting {
                 Waiting::Append(append) => drop(append.done.send(Err(poisoned()))),
                 Waiting::Snapshot(snapshot) => drop(snapshot.done.send(Err(poisoned()))),
+                Waiting::Word(word) => drop(word.done.send(Err(poisoned()))),
             }
         }
     }
@@ -178,6 +200,7 @@ impl Queue {
         while let Some(waiting) = self.waiting.pop_front() {
             match waiting {
                 Waiting::Snapshot(snapshot) if appends.is_empty() => return Some(Work::Snapshot(snapshot)),
+                Waiting::Word(word) if appends.is_empty() => return Some(Work::Word(word)),
                 // A commit is signed for one epoch: the next epoch's appends start another.
                 Waiting::Append(append) if appends.first().is_none_or(|first| first.epoch == append.epoch) => {
                     records += append.records.len();

@@ -13,7 +13,7 @@ mod writer;
 use std::{
     fmt,
     fs::File,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     thread::JoinHandle,
 };
 
@@ -53,7 +53,9 @@ struct Shared {
     intake: Intake,
     reader: Mutex<Connection>,
     newest: Mutex<SignedHead>,
-    held: Option<GuardConflict>,
+    /// How the ledger contradicts its guard: as it was opened, or since another holder of its heads was heard. Once it is
+    /// set nothing is committed any more.
+    held: OnceLock<GuardConflict>,
 }
 
 impl SqliteLedger {
@@ -96,7 +98,7 @@ impl SqliteLedger {
 
 impl Ledger for SqliteLedger {
     fn append(&self, expected: Sequence, epoch: Epoch, records: Vec<NewRecord>) -> Ticket {
-        if let Some(conflict) = &self.shared.held {
+        if let Some(conflict) = self.shared.held.get() {
             return Ticket::refused(conflict.clone().into());
         }
         self.shared.intake.append(expected, epoch, records, &self.shared.options.limits)
@@ -122,10 +124,20 @@ impl Ledger for SqliteLedger {
     }
 
     fn standing(&self) -> Standing {
-        if let Some(conflict) = &self.shared.held {
+        if let Some(conflict) = self.shared.held.get() {
             return Standing::HeldByGuard(conflict.clone());
         }
         self.shared.intake.stopped().map_or(Standing::Writable, Standing::Poisoned)
+    }
+
+    fn hold_to(&self, word: SignedHead) -> BoxFuture<'_, Result<Option<GuardConflict>, LedgerError>> {
+        if self.writer.is_none() {
+            // Held since it was opened: the guard has a word that no restart forgets.
+            let conflict = self.shared.held.get().cloned();
+            return Box::pin(async move { Ok(conflict) });
+        }
+        let outcome = self.shared.queue_word(word);
+        Box::pin(async move { outcome?.await.unwrap_or(Err(LedgerError::Closed)) })
     }
 }
 
@@ -188,7 +200,7 @@ impl Shared {
         at: Sequence,
         state: Vec<u8>,
     ) -> Result<oneshot::Receiver<Result<(), LedgerError>>, LedgerError> {
-        if let Some(conflict) = &self.held {
+        if let Some(conflict) = self.held.get() {
             return Err(conflict.clone().into());
         }
         let head = self.newest_head().head.seq;
@@ -196,6 +208,20 @@ impl Shared {
             return Err(LedgerError::SnapshotAhead { at, head });
         }
         self.intake.snapshot(at, state, &self.options.limits)
+    }
+
+    fn queue_word(
+        &self,
+        word: SignedHead,
+    ) -> Result<oneshot::Receiver<Result<Option<GuardConflict>, LedgerError>>, LedgerError> {
+        let party = &self.options.party;
+        // A guard with a word that cannot be checked would be a guard that cannot be trusted.
+        word.check(party, self.options.verifier.as_ref()).map_err(|rejection| LedgerError::NotOwnWord {
+            party: party.clone(),
+            head: word.head,
+            reason: format!("key {:?}: {rejection}", word.signature.key_id),
+        })?;
+        self.intake.word(word)
     }
 
     fn corrupted(&self, problem: String) -> LedgerError {

@@ -5,7 +5,7 @@ use std::{
     io,
     os::unix::fs::OpenOptionsExt,
     path::Path,
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock},
     thread,
 };
 
@@ -32,16 +32,16 @@ pub(super) fn open(options: LedgerOptions) -> Result<SqliteLedger, LedgerError> 
         intake: Intake::after(&newest),
         reader: Mutex::new(connect_reader(&options)?),
         newest: Mutex::new(newest.clone()),
-        held,
+        held: held.map_or_else(OnceLock::new, OnceLock::from),
         options,
     });
-    if let Some(conflict) = &shared.held {
+    if let Some(conflict) = shared.held.get() {
         tracing::error!(path = %shared.options.path.display(), %conflict, "the ledger takes no appends");
         return Ok(SqliteLedger { shared, writer: None, _lock: lock });
     }
     let guard = ready_guard(&shared.options, slots.as_ref(), &newest)?;
     allow_writes(&connection).map_err(|error| sql_error("open", &shared.options.path, error))?;
-    let writer = Writer { shared: Arc::clone(&shared), connection, guard, head: newest.head };
+    let writer = Writer { shared: Arc::clone(&shared), connection, guard, head: newest.head, is_word_in_guard: false };
     let span = Span::current();
     let thread = thread::Builder::new()
         .name("ledger-writer".to_owned())

@@ -2,15 +2,18 @@
 
 use std::sync::{Arc, PoisonError};
 
-use rusqlite::{Connection, TransactionBehavior};
+use rusqlite::{Connection, TransactionBehavior, config::DbConfig};
 
 use super::{
     Shared,
-    intake::{PendingAppend, PendingSnapshot, Work},
+    intake::{PendingAppend, PendingSnapshot, PendingWord, Work},
     open::{io_error, sql_error},
     rows,
 };
-use crate::ledger::{Appended, Head, LedgerError, SignedHead, StateSnapshot, guard::Guard, snapshot::SignedSnapshot};
+use crate::ledger::{
+    Appended, GuardConflict, Head, LedgerError, SignedHead, StateSnapshot, guard::Guard, snapshot::SignedSnapshot,
+    verify::word_conflict,
+};
 
 /// Holds the only connection that writes, and the guard.
 pub(super) struct Writer {
@@ -18,6 +21,8 @@ pub(super) struct Writer {
     pub(super) connection: Connection,
     pub(super) guard: Guard,
     pub(super) head: Head,
+    /// Whether the guard holds a word that the ledger does not have.
+    pub(super) is_word_in_guard: bool,
 }
 
 impl Writer {
@@ -28,9 +33,11 @@ impl Writer {
             match work {
                 Work::Commit(appends) => self.commit_and_answer(appends),
                 Work::Snapshot(snapshot) => self.snapshot_and_answer(snapshot),
+                Work::Word(word) => self.hold_and_answer(word),
             }
         }
-        if shared.intake.stopped().is_none() {
+        // The files of a held ledger are left as they are, as evidence.
+        if shared.intake.stopped().is_none() && shared.held.get().is_none() {
             self.move_log_into_database();
         }
     }
@@ -45,6 +52,13 @@ impl Writer {
 
     fn commit_and_answer(&mut self, appends: Vec<PendingAppend>) {
         let _stop = StopOnPanic(Arc::clone(&self.shared));
+        if let Some(conflict) = self.shared.held.get() {
+            // They were queued while the ledger came to be held. Their head would take the word's place in the guard.
+            for append in appends {
+                drop(append.done.send(Err(conflict.clone().into())));
+            }
+            return;
+        }
         match self.commit(&appends) {
             Ok(places) => {
                 for (append, place) in appends.into_iter().zip(places) {
@@ -93,6 +107,9 @@ impl Writer {
     fn snapshot_and_answer(&mut self, pending: PendingSnapshot) {
         let PendingSnapshot { at, state, done } = pending;
         let _stop = StopOnPanic(Arc::clone(&self.shared));
+        if let Some(conflict) = self.shared.held.get() {
+            return drop(done.send(Err(conflict.clone().into())));
+        }
         let outcome = self.store_snapshot(at, state);
         if let Err(error) = &outcome {
             self.poison(error);
@@ -111,6 +128,40 @@ impl Writer {
         let signature = options.signer.sign(&snapshot.message(&options.party)).map_err(signing)?;
         rows::insert_snapshot(&transaction, &SignedSnapshot { snapshot, signature }).map_err(sql)?;
         transaction.commit().map_err(sql)
+    }
+
+    fn hold_and_answer(&mut self, pending: PendingWord) {
+        let PendingWord { word, done } = pending;
+        let _stop = StopOnPanic(Arc::clone(&self.shared));
+        let outcome = self.hold_to(&word);
+        if let Err(error) = &outcome {
+            let path = self.shared.options.path.display();
+            tracing::error!(%path, error = error as &dyn std::error::Error, "the guard was not given this house's word");
+        }
+        drop(done.send(outcome));
+    }
+
+    /// Has the guard hold a word that the ledger does not have. The ledger is held before the guard is written: whatever
+    /// comes of that, no later head is.
+    fn hold_to(&mut self, word: &SignedHead) -> Result<Option<GuardConflict>, LedgerError> {
+        let options = &self.shared.options;
+        let sql = |error| sql_error("read", &options.path, error);
+        let conflict = match self.shared.held.get() {
+            Some(conflict) => conflict,
+            None => match word_conflict(&self.connection, &options.party, self.head, word).map_err(sql)? {
+                None => return Ok(None),
+                Some(conflict) => self.shared.held.get_or_init(|| conflict),
+            },
+        };
+        if !self.is_word_in_guard {
+            // As with a ledger that was held when it was opened, not even a close may touch the files.
+            self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map_err(sql)?;
+            let held = self.guard.hold_to(conflict.word().unwrap_or(word));
+            held.map_err(|error| io_error("write the guard", &options.guard_path, error))?;
+            self.is_word_in_guard = true;
+            tracing::error!(path = %options.path.display(), %conflict, "the ledger takes no more appends");
+        }
+        Ok(Some(conflict.clone()))
     }
 
     fn poison(&self, error: &LedgerError) {

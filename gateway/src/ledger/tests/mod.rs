@@ -11,3 +11,4 @@ mod party;
 mod store;
 mod tail;
 mod verify;
+mod word;

@@ -166,10 +166,20 @@ pub(super) fn guard_conflict(
     if let Err(rejection) = guard.check(party, verifier) {
         return Ok(Some(unreadable(format!("key {:?}: {rejection}", guard.signature.key_id))));
     }
-    Ok(match place(connection, party, end, guard.head)? {
+    word_conflict(connection, party, end, guard)
+}
+
+/// How the chain that ends at `end` contradicts a head that its house signed, if it does.
+pub(super) fn word_conflict(
+    connection: &Connection,
+    party: &Party,
+    end: Head,
+    word: &SignedHead,
+) -> rusqlite::Result<Option<GuardConflict>> {
+    Ok(match place(connection, party, end, word.head)? {
         Place::OnChain => None,
-        Place::Beyond => Some(GuardConflict::Behind { ledger: end, guard: guard.clone() }),
-        Place::Off(on_chain) => Some(GuardConflict::Diverged { on_chain, guard: guard.clone() }),
+        Place::Beyond => Some(GuardConflict::Behind { ledger: end, guard: word.clone() }),
+        Place::Off(on_chain) => Some(GuardConflict::Diverged { on_chain, guard: word.clone() }),
     })
 }
 

@@ -5,6 +5,7 @@
 mod commits;
 mod directions;
 mod effects;
+mod heads;
 mod programme;
 mod received;
 mod requests;
@@ -77,6 +78,8 @@ pub(crate) struct Core {
     /// What the rules asked to sign since the start, while the other house has not said yet how far it holds this house's
     /// word; `None` once it has.
     unheard: Option<Vec<Draft>>,
+    /// Whether the guard holds the word for which the node refuses, or is being given it.
+    is_guard_given: bool,
     /// The newest head of the other house's ledger that is on record, or on its way.
     peer_head_on_record: Option<v1::LedgerHead>,
     /// Operators who wait for the outcome of a cycle that they cut off.
@@ -94,10 +97,12 @@ pub(crate) struct Replayed {
 impl Core {
     pub(crate) fn new(context: Arc<Context>, replayed: Replayed, internal: mpsc::UnboundedSender<Input>) -> Self {
         let commits = spawn_commits(&context, internal.clone());
-        let (registry_ahead, book_version, directions_ahead, peer_head_on_record) = {
+        let (registry_ahead, book_version, directions_ahead, peer_head_on_record, is_guard_given) = {
             let catalog = context.catalog.read();
             let book_version = catalog.book().map_or(0, |book| book.version);
-            (catalog.registry.as_ref().clone(), book_version, catalog.directions.clone(), catalog.peer_head.clone())
+            let (registry, peer_head) = (catalog.registry.as_ref().clone(), catalog.peer_head.clone());
+            // A node that refuses from its start does so by its guard.
+            (registry, book_version, catalog.directions.clone(), peer_head, catalog.refusal_to_sign.is_some())
         };
         Self {
             workshop: Workshop::new(Arc::clone(&context), internal),
@@ -116,6 +121,7 @@ impl Core {
             matched: HashMap::new(),
             opening: HashMap::new(),
             unheard: Some(Vec::new()),
+            is_guard_given,
             peer_head_on_record,
             cutting_off: HashMap::new(),
         }
@@ -169,6 +175,7 @@ impl Core {
                     let _ = taken.send(());
                 }
             }
+            Input::GuardGiven { lost, result } => self.guard_given(&lost, result),
             Input::Durable { pending, recorded_at, result } => match result {
                 Ok(appended) => {
                     self.context.catalog.write().head = Some((appended.last, appended.hash));

@@ -1,4 +1,4 @@
-//! Evidence of the other house, and its greetings.
+//! Evidence of the other house.
 
 use crossmargin::v1;
 use tokio::sync::oneshot;
@@ -14,7 +14,7 @@ use crate::{
     node::{
         drafts,
         entry::Held,
-        heads::{self, OwnWord},
+        heads,
         input::{Pending, Receipt, Waiting},
     },
 };
@@ -115,54 +115,5 @@ impl Core {
             return Verdict::Contradiction;
         }
         self.machine.judge(fact)
-    }
-
-    /// Takes what the other house says of this house's word and of its own, and sends what it lacks of the registry log.
-    pub(super) fn greeted(
-        &mut self,
-        own_word: OwnWord,
-        peer_head: Option<&v1::LedgerHead>,
-        known_registry_sequence: u64,
-    ) {
-        let us = self.context.us;
-        let is_unknown = own_word == OwnWord::Unknown;
-        let (is_refusing, last) = {
-            let mut catalog = self.context.catalog.write();
-            if let OwnWord::Lost(reason) = own_word
-                && catalog.refusal_to_sign.is_none()
-            {
-                tracing::error!(%reason, "ALARM: the node refuses to sign");
-                catalog.refusal_to_sign = Some(reason);
-            }
-            (catalog.refusal_to_sign.is_some(), catalog.registry.sequence(us))
-        };
-        if let Some(head) = peer_head {
-            self.note_peer_head(head);
-        }
-        if is_refusing {
-            self.unheard = None;
-            return;
-        }
-        if is_unknown {
-            return;
-        }
-        // They go before everything else that waits: without them the other house would compute a round without links.
-        for sequence in known_registry_sequence.saturating_add(1)..=last {
-            self.send(&Fact::Registry { by: us, sequence });
-        }
-        self.sign_what_waited();
-    }
-
-    /// Notes the newest head of the other house's ledger, which that house signed.
-    fn note_peer_head(&self, head: &v1::LedgerHead) {
-        let noted = self.context.catalog.write().note_peer_head(head);
-        if let Err(held) = noted {
-            tracing::error!(
-                sequence = head.sequence,
-                held = hex::encode(&held.hash),
-                told = hex::encode(&head.hash),
-                "ALARM: the other house has signed two different histories of its ledger"
-            );
-        }
     }
 }
