@@ -107,7 +107,7 @@ fn a_head_that_the_house_did_not_sign_never_comes_into_its_guard() {
     unknown.signature.key_id = "another-key".to_owned();
     let foreign = other_parties().map(|other| {
         let head = SignedHead::sign(&other, word(9).head, EPOCH, signer().as_ref()).unwrap();
-        (head, "of another ledger")
+        (head, "of another house, arrangement or mode")
     });
     for (head, words) in [(another, "not the key's own"), (unknown, "statement_key.former")].into_iter().chain(foreign)
     {
