@@ -4,6 +4,8 @@
 mod disk;
 #[path = "house/examined.rs"]
 mod examined;
+#[path = "house/loss.rs"]
+mod loss;
 #[path = "house/received.rs"]
 mod received;
 #[path = "house/steps.rs"]
@@ -11,7 +13,10 @@ mod steps;
 #[path = "house/work.rs"]
 mod work;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use gateway::arrangement::{
     cycle::Cycle,
@@ -21,6 +26,7 @@ use gateway::arrangement::{
     leg::Leg,
     machine::{Machine, Record, Rules},
 };
+use loss::{Copy, Story, Unheard};
 pub(crate) use steps::Step;
 
 use crate::{
@@ -55,6 +61,7 @@ struct Left {
     restarts: u8,
     acceptances: u8,
     operator_cut_offs: u8,
+    losses: u8,
 }
 
 /// A house: its machine and the work that its node has in hand.
@@ -70,8 +77,12 @@ pub(crate) struct House {
     blobs: BTreeSet<Digest>,
     /// What the network may still deliver to the other house.
     pub(crate) wire: BTreeSet<Fact>,
-    /// All that was ever given to the network.
+    /// The same in the order in which it was sent, where it arrives in that order.
+    pub(crate) sent: Vec<Fact>,
+    /// All that was ever given to the network and not lost since.
     pub(crate) said: BTreeSet<Fact>,
+    /// What was given to the network, and may be there still or at the other house, and is lost here.
+    pub(crate) lost: BTreeSet<Fact>,
     /// What the other house said and this one put on its record.
     pub(crate) heard: BTreeSet<Fact>,
     /// The first of it in each place.
@@ -86,6 +97,14 @@ pub(crate) struct House {
     failed: Option<Inputs>,
     /// The round that was agreed when the first cut-off was recorded.
     pub(crate) agreed_at_cut_off: Option<Round>,
+    /// What there is to tell the other house, which may lose its own.
+    pub(crate) story: Story,
+    /// The old copy of the ledger on which the house may start.
+    copy: Option<Arc<Copy>>,
+    /// What waits until the other house has said how far it holds this house's word.
+    unheard: Option<Unheard>,
+    /// Whether the house has recovered.
+    pub(crate) has_recovered: bool,
     /// The rules that something that the house did broke.
     pub(crate) broke: BTreeSet<&'static str>,
 }
@@ -111,7 +130,9 @@ impl House {
             tasks: BTreeSet::new(),
             blobs: BTreeSet::from([matter::market(peer).digest]),
             wire: BTreeSet::new(),
+            sent: Vec::new(),
             said: BTreeSet::new(),
+            lost: BTreeSet::new(),
             heard: BTreeSet::new(),
             first_heard: BTreeMap::new(),
             denounced: BTreeSet::new(),
@@ -120,12 +141,21 @@ impl House {
                 amendments: of(world.amendments),
                 entries: of(world.entries),
                 restarts: of(world.restarts),
-                acceptances: u8::from(world.opens[us.index()] == Opens::MayAccept),
+                // That it was accepted may be lost, and is accepted again.
+                acceptances: match world.opens[us.index()] {
+                    Opens::MayAccept => 1 + u8::from(world.loss.strikes(us)),
+                    Opens::OnSchedule | Opens::Asks | Opens::Never => 0,
+                },
                 operator_cut_offs: u8::from(world.operator_cuts_off),
+                losses: u8::from(world.loss.strikes(us)),
             },
             before_last: None,
             failed: None,
             agreed_at_cut_off: None,
+            story: Story::of(us, world),
+            copy: None,
+            unheard: None,
+            has_recovered: false,
             broke: BTreeSet::new(),
         };
         if world.opens[peer.index()] == Opens::OnSchedule {
@@ -137,7 +167,7 @@ impl House {
             house.begin_with(Fact::Manifest { by: peer, cycle: CYCLE, revision, book_version: 1 });
         }
         match world.opens[us.index()] {
-            Opens::OnSchedule | Opens::Asks => house.learn(world, &[Fact::Opened { by: us, cycle: CYCLE }]),
+            Opens::OnSchedule | Opens::Asks => house.enter(world, Fact::Opened { by: us, cycle: CYCLE }),
             Opens::MayAccept | Opens::Never => {}
         }
         house

@@ -19,7 +19,7 @@ use of_a_house::{
     is_latest_in_force, is_marked_where_contradicted,
 };
 pub(crate) use of_worlds::{
-    accepted, both_or_neither, has_agreed_on_newest, lied_to, liveness, safety_and_ends, safety_and_reach,
+    accepted, both_or_neither, has_agreed_on_newest, lied_to, liveness, recovered, safety_and_ends, safety_and_reach,
     safety_and_second_round, telling, unaccepted,
 };
 use stateright::Property;
@@ -60,6 +60,9 @@ pub(crate) const FOLLOWS: &str = "a statement is what follows from the two claim
 pub(crate) const AUTHENTIC: &str = "a house's words come from itself alone";
 pub(crate) const WITHOUT_GAPS: &str = "entries of the other house's log are recorded without gaps";
 pub(crate) const HEARD: &str = "what an honest house sends is taken in the end";
+
+pub(crate) const HALTED: &str = "a house that recovered signs nothing more in what was open when it lost its end";
+pub(crate) const SHARED: &str = "what the other house holds as agreed is agreed again after a recovery";
 
 // Of both houses.
 pub(crate) const BOTH_SIGNED: &str = "an agreement has both houses' signatures under the same content";
@@ -127,6 +130,8 @@ pub(crate) fn of_one_house() -> Vec<Property<TwoHouses>> {
         AUTHENTIC,
         WITHOUT_GAPS,
         HEARD,
+        HALTED,
+        SHARED,
     ]
 }
 
@@ -136,7 +141,8 @@ pub(crate) fn safety() -> Vec<Property<TwoHouses>> {
         (BOTH_SIGNED, |_, houses| {
             each_agreement(houses, |round, content| {
                 let statement = |by| Fact::Statement { by, cycle: CYCLE, round, content };
-                Leg::BOTH.iter().all(|by| houses[*by].said.contains(&statement(*by)))
+                let has_signed = |house: &House, fact: &Fact| house.said.contains(fact) || house.lost.contains(fact);
+                Leg::BOTH.iter().all(|by| has_signed(&houses[*by], &statement(*by)))
             })
         }),
         (NEVER_DIFFER, |_, houses| {
@@ -147,10 +153,10 @@ pub(crate) fn safety() -> Vec<Property<TwoHouses>> {
         }),
         (BREAKS, |_, houses| {
             each_agreement(houses, |round, content| {
-                // Each house's claim as it stands at that house itself.
-                let claims = Leg::BOTH.map(|by| houses[by].cycle().rounds[&round].claims[by]);
+                // Each house's claim as it stands at that house itself, or as it signed it before it lost it.
+                let claims = Leg::BOTH.map(|by| claim_of(&houses[by], round));
                 let [Some(ours), Some(theirs)] = claims else { return false };
-                let are_equal = |link: usize| ours.digest.leaf(link) == theirs.digest.leaf(link);
+                let are_equal = |link: usize| ours.leaf(link) == theirs.leaf(link);
                 (0..LINKS).all(|link| !matter::covers(content, link) || are_equal(link))
             })
         }),
@@ -171,4 +177,16 @@ fn is_kept(houses: &Houses, name: &str) -> bool {
 
 fn each_agreement(houses: &Houses, holds: impl Fn(Round, Digest) -> bool) -> bool {
     houses.iter().filter_map(|(_, house)| house.agreement).all(|(round, content)| holds(round, content))
+}
+
+/// A house's claim of a round, on record or lost.
+fn claim_of(house: &House, round: Round) -> Option<Digest> {
+    let lost = || {
+        house.lost.iter().find_map(|fact| match fact {
+            Fact::Claim { cycle: CYCLE, round: of, claim, .. } if *of == round => Some(claim.digest),
+            _ => None,
+        })
+    };
+    let held = house.cycle().rounds.get(&round).and_then(|record| record.claims[house.us()]);
+    held.map(|claim| claim.digest).or_else(lost)
 }

@@ -24,6 +24,7 @@ impl House {
         self.failed = None;
         if world.network == Network::ForgetsAtRestart {
             self.wire.clear();
+            self.sent.clear();
         }
         let record = self.before_last.take().unwrap_or_else(|| self.machine.on_record().clone());
         self.machine = Machine::under(world.without, self.us(), world.rules, record);
@@ -45,6 +46,7 @@ impl House {
             Append::Own(draft) => {
                 let fact = self.sign(draft);
                 self.examine_written(&fact);
+                self.story.add(fact, self.clock);
                 vec![fact]
             }
             Append::Theirs(fact) => {
@@ -71,6 +73,7 @@ impl House {
     }
 
     pub(super) fn hear(&mut self, fact: Fact) {
+        self.story.add(fact, self.clock);
         self.heard.insert(fact);
         if let Some(place) = spoken::place_of(&fact) {
             self.first_heard.entry(place).or_insert(fact);
@@ -78,6 +81,13 @@ impl House {
         if let Fact::Statement { cycle, round, .. } = fact {
             self.first_heard.entry(Place::Statement(cycle, round)).or_insert(fact);
         }
+    }
+
+    /// Puts something on record that the house signs by itself, without having been asked by the rules.
+    pub(super) fn enter(&mut self, world: &World, fact: Fact) {
+        let facts = self.facts_of(fact);
+        self.story.add(fact, self.clock);
+        self.learn(world, &facts);
     }
 
     /// Has a fact of the other house on record from the start.

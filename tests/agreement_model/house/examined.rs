@@ -36,15 +36,23 @@ impl House {
                     (_, Outcome::FallenBack(_)) => false,
                 };
                 demand(rule::FORWARD, cycle.outcomes[us].is_none_or(is_forward));
+                let has_fallen_back = matches!(cycle.outcomes[us], Some(Outcome::FallenBack(_)));
+                demand(rule::LATE, !has_fallen_back || !matches!(outcome, Outcome::Agreed { is_late: false, .. }));
             }
             _ => {}
         }
+        self.note_cut_off(fact);
+        self.broke.extend(broken);
+    }
+
+    /// Notes what is agreed when the first cut-off is recorded.
+    pub(super) fn note_cut_off(&mut self, fact: &Fact) {
+        let cycle = self.cycle();
         if let Fact::CutOff { .. } = fact
             && !cycle.is_cut_off
         {
             self.agreed_at_cut_off = cycle.agreement().map(|(round, _)| round);
         }
-        self.broke.extend(broken);
     }
 
     /// Holds what the machine asks for against the record and the clock as they are.
@@ -60,6 +68,7 @@ impl House {
         }
         if !matches!(draft, Draft::CutOff { .. } | Draft::Outcome { .. }) {
             demand(rule::CONTRADICTED, !cycle.is_contradicted);
+            demand(rule::HALTED, !self.has_recovered);
         }
         match draft {
             Draft::Claim { .. } => demand(rule::ONE_ARRANGEMENT, world.has_one_arrangement),

@@ -33,6 +33,12 @@ pub(crate) enum Step {
     Tick(Clock),
     /// The node is killed and started again. So many appends that were under way are on the disk.
     Restart(usize),
+    /// The ledger is copied: the house may come to start on that copy.
+    Copy,
+    /// The house starts on the old copy of its ledger.
+    Lose,
+    /// The other house says how far it holds the word of this one, which started on an old copy.
+    Greet,
 }
 
 impl House {
@@ -59,14 +65,19 @@ impl House {
         if self.left.entries > 0 && is_before_cut_off {
             steps.push(Step::Enter);
         }
-        if self.left.acceptances > 0 && self.clock == Clock::Open && self.cycle().opened[self.us().other()] {
+        let is_asked = self.cycle().opened[self.us().other()] && !self.has_opened();
+        if self.left.acceptances > 0 && self.clock == Clock::Open && is_asked {
             steps.push(Step::Accept);
         }
         if self.left.operator_cut_offs > 0 && self.has_opened() && is_before_cut_off {
             steps.push(Step::CutOff);
         }
-        if world.has_cut_off && is_before_cut_off {
-            steps.push(Step::Tick(if self.clock == Clock::Open { Clock::PastGuard } else { Clock::PastCutOff }));
+        if world.has_cut_off && world.clocks[self.us().index()] && is_before_cut_off {
+            let is_before_guard = world.has_guard && self.clock == Clock::Open;
+            steps.push(Step::Tick(if is_before_guard { Clock::PastGuard } else { Clock::PastCutOff }));
+        }
+        if self.left.losses > 0 && self.copy.is_none() {
+            steps.push(Step::Copy);
         }
         if self.left.restarts > 0 {
             let kept_at_most = if world.disk == Disk::Durable { self.appends.len() } else { 0 };
@@ -80,6 +91,16 @@ impl House {
         matches!(step, Step::Receive(fact) if self.machine.judge(fact) == Verdict::Duplicate)
     }
 
+    /// Whether a fact of the other house is news here: what is on record is not, nor one more contradiction in a cycle that
+    /// has one.
+    pub(crate) fn has_use_for(&self, fact: &Fact) -> bool {
+        match self.machine.judge(fact) {
+            Verdict::Record | Verdict::Refuse(_) => true,
+            Verdict::Duplicate => false,
+            Verdict::Contradiction => !self.cycle().is_contradicted && !self.denounced.contains(fact),
+        }
+    }
+
     /// Takes a step; `false` where it changes nothing.
     pub(crate) fn take(&mut self, world: &World, step: Step) -> bool {
         match step {
@@ -91,12 +112,11 @@ impl House {
             Step::Enter => {
                 self.left.entries -= 1;
                 let sequence = self.machine.on_record().registry()[self.us()] + 1;
-                let facts = self.facts_of(Fact::Registry { by: self.us(), sequence });
-                self.learn(world, &facts);
+                self.enter(world, Fact::Registry { by: self.us(), sequence });
             }
             Step::Accept => {
                 self.left.acceptances -= 1;
-                self.learn(world, &[Fact::Opened { by: self.us(), cycle: CYCLE }]);
+                self.enter(world, Fact::Opened { by: self.us(), cycle: CYCLE });
             }
             Step::CutOff => {
                 self.left.operator_cut_offs -= 1;
@@ -123,11 +143,16 @@ impl House {
                 self.feed(world, &Event::NotMatchable { cycle, round });
             }
             Step::Receive(fact) => return self.receive(world, fact),
+            Step::Copy => self.copy_ledger(),
+            Step::Lose | Step::Greet => panic!("{step:?} takes both houses"),
             Step::Tick(clock) => {
                 self.clock = clock;
                 let event =
                     if clock == Clock::PastGuard { Event::GuardReached(CYCLE) } else { Event::CutOffReached(CYCLE) };
                 if self.has_opened() {
+                    if !world.has_guard {
+                        self.feed(world, &Event::GuardReached(CYCLE));
+                    }
                     self.feed(world, &event);
                 }
             }

@@ -1,9 +1,12 @@
 //! Carrying out what the machine asks for.
 
-use gateway::arrangement::fact::{Effect, Event, Fact};
+use gateway::arrangement::fact::{Draft, Effect, Event, Fact};
 
 use super::{Append, Clock, House};
-use crate::{matter, properties as rule, spoken, world::World};
+use crate::{
+    matter, properties as rule, spoken,
+    world::{Delivery, World},
+};
 
 impl House {
     /// Takes facts that are durable now.
@@ -20,17 +23,8 @@ impl House {
     pub(super) fn carry_out(&mut self, world: &World, effects: Vec<Effect>) {
         for effect in effects {
             match effect {
-                Effect::Append(draft) => {
-                    self.examine_asked(world, draft);
-                    self.appends.push(Append::Own(draft));
-                }
-                Effect::Send(fact) => {
-                    if spoken::signer_of(&fact) != Some(self.us()) {
-                        self.broke.insert(rule::AUTHENTIC);
-                    }
-                    self.said.insert(fact);
-                    self.wire.insert(fact);
-                }
+                Effect::Append(draft) => self.draft(world, draft),
+                Effect::Send(fact) => self.send(world, fact),
                 // The node answers at once what it has, and a deadline that is past.
                 Effect::Fetch(digest) if !world.content_lags || self.blobs.contains(&digest) => {
                     self.finish(world, effect);
@@ -58,6 +52,36 @@ impl House {
                     self.tasks.insert(effect);
                 }
             }
+        }
+    }
+
+    fn draft(&mut self, world: &World, draft: Draft) {
+        let binds = matches!(draft, Draft::Claim { .. } | Draft::Statement { .. } | Draft::Decline { .. });
+        match &mut self.unheard {
+            Some(unheard) if binds => unheard.drafts.push(draft),
+            _ => self.ask(world, draft),
+        }
+    }
+
+    /// Has the node carry out an append.
+    pub(super) fn ask(&mut self, world: &World, draft: Draft) {
+        self.examine_asked(world, draft);
+        self.appends.push(Append::Own(draft));
+    }
+
+    /// Gives evidence to the network, or keeps it back until the other house was heard.
+    pub(super) fn send(&mut self, world: &World, fact: Fact) {
+        if spoken::signer_of(&fact) != Some(self.us()) {
+            self.broke.insert(rule::AUTHENTIC);
+        }
+        if let Some(unheard) = &mut self.unheard {
+            unheard.words.push(fact);
+            return;
+        }
+        self.said.insert(fact);
+        self.wire.insert(fact);
+        if world.delivery == Delivery::AsSent && !self.sent.contains(&fact) {
+            self.sent.push(fact);
         }
     }
 

@@ -16,7 +16,8 @@ use crate::{
 };
 
 pub(super) fn has_one_word_a_place(house: &House) -> bool {
-    let places = house.said.iter().filter_map(spoken::place_of);
+    let words = house.said.union(&house.lost);
+    let places = words.filter_map(spoken::place_of);
     let mut spoken = BTreeSet::new();
     places.into_iter().all(|place| spoken.insert(place))
 }

@@ -1,6 +1,11 @@
 //! What is asked of a world beside the invariants: what must be possible in it, and what it must come to.
 
-use gateway::arrangement::{cycle::Phase, cycle_id::Round, fact::Outcome, leg::Leg};
+use gateway::arrangement::{
+    cycle::Phase,
+    cycle_id::Round,
+    fact::{FallBackCause, Outcome},
+    leg::Leg,
+};
 use stateright::Property;
 
 use super::{BOTH_OR_NEITHER, Condition, of_one_house, safety};
@@ -60,6 +65,29 @@ pub(crate) fn safety_and_ends() -> Vec<Property<TwoHouses>> {
         }),
         ("fallen back at both houses", |_, houses| {
             houses.iter().all(|(us, house)| house.cycle().phase(us) == Phase::FallenBack)
+        }),
+    ];
+    let mut properties = safety();
+    properties.extend(reach.map(|(name, condition)| Property::sometimes(name, condition)));
+    properties
+}
+
+/// What must never fail where a house loses the end of its ledger, and how it may end there.
+pub(crate) fn recovered() -> Vec<Property<TwoHouses>> {
+    let reach: [(&'static str, Condition); 4] = [
+        ("agreed and recovered", |_, houses| {
+            houses.iter().any(|(_, house)| house.has_recovered && house.agreement.is_some())
+        }),
+        ("agreed at both, of which one has recovered", |_, houses| {
+            is_agreed_at_both(houses, Round(1)) && houses.iter().any(|(_, house)| house.has_recovered)
+        }),
+        ("a recovery that the other house knows of", |_, houses| {
+            let knows = |us: Leg, of: Leg| houses[us].machine.on_record().has_recovery(of, &matter::recovery(of));
+            Leg::BOTH.into_iter().any(|us| knows(us, us.other()))
+        }),
+        ("fallen back for the loss", |_, houses| {
+            let cause = Outcome::FallenBack(FallBackCause::LedgerRecovered);
+            houses.iter().any(|(_, house)| house.outcome() == Some(cause))
         }),
     ];
     let mut properties = safety();
@@ -156,6 +184,7 @@ fn is_agreed_at_both(houses: &Houses, round: Round) -> bool {
 }
 
 fn is_agreed_anew(_: &TwoHouses, houses: &Houses) -> bool {
-    let has_round_1 = |house: &House| house.cycle().rounds[&Round(1)].agreed().is_some();
+    let round_1 = |house: &House| house.cycle().rounds.get(&Round(1)).and_then(|record| record.agreed());
+    let has_round_1 = |house: &House| round_1(house).is_some();
     is_agreed_at_both(houses, Round(2)) && houses.iter().all(|(_, house)| has_round_1(house))
 }
