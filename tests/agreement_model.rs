@@ -1,10 +1,10 @@
 //! The product's own agreement machine, explored exhaustively at small bounds: two houses, two links, one cycle, a
 //! network that loses, repeats and reorders, restarts at any moment, and the cut-off at any moment; then a house that
-//! lies; then the machine with each of its safeguards left out. `docs/model-check.md` tells what is explored and what
-//! was found.
+//! lies; a house that lost the end of its ledger; then the machine with each of its safeguards left out.
+//! `docs/model-check.md` tells what is explored and what was found.
 //!
 //! `CROSSMARGIN_MODEL_BOUNDS=large` explores further: restarts in every world, amendments at both houses, more of the
-//! other house's evidence on its way to the disk. It takes minutes. `CROSSMARGIN_MODEL_PATHS=1` prints, with
+//! other house's evidence on its way to the disk, a loss while both houses' hours come. It takes minutes. `CROSSMARGIN_MODEL_PATHS=1` prints, with
 //! `--nocapture`, the steps to each discovery.
 
 #![expect(clippy::expect_used, reason = "a model that breaks its own premises must stop the test")]
@@ -35,13 +35,14 @@ mod world;
 mod worlds;
 
 use explore::{fails, holds, is_large, print_way, shortest_way};
-use gateway::arrangement::machine::Rules;
+use gateway::arrangement::{leg::Leg, machine::Rules};
 use properties::{BOTH_OR_NEITHER, DURABLE, IN_TIME, ONE_WORD};
-use world::{Appends, Disk, Network, Receipts, World};
+use world::{Appends, Disk, Loss, Network, Receipts, World};
 use worlds::{
     AMENDMENT, AMENDMENT_IN_TURN, ASKED, CALM, DECLINES, ENTRIES, FAILURES, IN_TURN, LAG, LIES_ABOUT_CYCLES,
-    LIES_ABOUT_DECLINES, LIES_ABOUT_INPUTS, LIES_ABOUT_ROUNDS, LINK_CHANGE, OPERATORS, RESTARTS, SINGLE_ROUND,
-    TWO_ARRANGEMENTS, UNACCEPTED,
+    LIES_ABOUT_DECLINES, LIES_ABOUT_INPUTS, LIES_ABOUT_ROUNDS, LINK_CHANGE, OLD_GUARD, OPERATORS, RECOVERY,
+    RECOVERY_AND_OPERATORS, RECOVERY_OF_THE_ACCEPTING, RECOVERY_OF_THE_ASKING, RESTARTS, SINGLE_ROUND,
+    TWO_ARRANGEMENTS, UNACCEPTED, on_something_else,
 };
 
 #[test]
@@ -123,6 +124,47 @@ fn an_honest_house_keeps_every_invariant_against_one_that_lies() {
         let world = World { receipts: Receipts::InTurn(3), ..LIES_ABOUT_ROUNDS };
         holds("lies about rounds, three in their turn", world, properties::lied_to(world.peer));
     }
+}
+
+#[test]
+fn a_house_that_lost_the_end_of_its_ledger_keeps_every_invariant_once_it_recovers() {
+    holds("recovery", RECOVERY, properties::recovered());
+    holds("recovery of the house that accepts", RECOVERY_OF_THE_ACCEPTING, properties::recovered());
+    if is_large() {
+        holds("recovery of the house that asks", RECOVERY_OF_THE_ASKING, properties::recovered());
+        let worlds = [
+            ("recovery", RECOVERY),
+            ("recovery of the house that accepts", RECOVERY_OF_THE_ACCEPTING),
+            ("recovery of the house that asks", RECOVERY_OF_THE_ASKING),
+        ];
+        for (name, world) in worlds {
+            let both_cut_off = World { clocks: [true; 2], ..world };
+            holds(&format!("{name}, both cut off"), both_cut_off, properties::recovered());
+        }
+        holds("recovery, restart", World { restarts: [1, 0], ..RECOVERY }, properties::recovered());
+        holds("recovery, operators who cut off", RECOVERY_AND_OPERATORS, properties::recovered());
+        holds("recovery, amendment", World { amendments: [1, 0], ..RECOVERY }, properties::recovered());
+    }
+}
+
+#[test]
+fn a_house_whose_guard_is_old_too_hears_the_other_house_before_it_signs() {
+    holds("old guard", OLD_GUARD, properties::recovered());
+    if is_large() {
+        holds("old guard, both cut off", World { clocks: [true; 2], ..OLD_GUARD }, properties::recovered());
+    }
+}
+
+#[test]
+fn the_invariants_need_a_house_that_hears_the_other_before_it_signs_on_an_old_ledger() {
+    let world = World { loss: Loss::HearsNobody(Leg::Treasury), ..on_something_else(OLD_GUARD) };
+    fails("an old guard, and nobody is heard", world, ONE_WORD);
+}
+
+#[test]
+fn the_invariants_need_a_network_that_loses_what_was_on_its_way_when_ledger_and_guard_were_lost() {
+    let world = World { network: Network::Remembers, ..on_something_else(OLD_GUARD) };
+    fails("an old guard, and what was sent before arrives", world, ONE_WORD);
 }
 
 #[test]

@@ -43,6 +43,11 @@ pub(crate) fn other_market(by: Leg, content: u8) -> Digest {
     spell(b'M', &[by as u8, content])
 }
 
+/// The recovery of a house's ledger.
+pub(crate) fn recovery(by: Leg) -> Digest {
+    spell(b'R', &[by as u8])
+}
+
 /// How many entries of a registry log up to this one change a link of the cycle: every second one does.
 pub(crate) fn link_changes(sequence: u64) -> u64 {
     sequence / 2

@@ -10,6 +10,7 @@ use std::{
 use gateway::arrangement::{
     cycle_id::Round,
     digest::Digest,
+    fact::Fact,
     leg::{Leg, Pair},
 };
 use stateright::{Model, Property};
@@ -17,7 +18,7 @@ use stateright::{Model, Property};
 use crate::{
     house::{House, Step},
     narrative, properties,
-    world::{Peer, World},
+    world::{Delivery, Peer, World},
 };
 
 /// Two houses and what the network may deliver between them: everything that was sent, at any time, any number of
@@ -51,6 +52,8 @@ pub(crate) struct Shared {
     house: Arc<House>,
     hash: u64,
     wire_hash: u64,
+    /// Of what it has to tell a house that lost the end of its ledger.
+    told_hash: u64,
     /// The agreement that it holds.
     pub(crate) agreement: Option<(Round, Digest)>,
     /// Properties of one house that do not hold.
@@ -74,6 +77,10 @@ struct Known {
     own: HashMap<u64, Steps>,
     /// By the house and by what the network holds for it.
     received: HashMap<(u64, u64), Steps>,
+    /// By the house and by what the other one has to tell.
+    told: HashMap<(u64, u64), Shared>,
+    /// The house that has nothing to tell any more.
+    silent: HashMap<u64, Shared>,
 }
 
 impl TwoHouses {
@@ -85,7 +92,10 @@ impl TwoHouses {
     /// Whether nothing is left that could happen.
     pub(crate) fn is_at_rest(&self, houses: &Houses) -> bool {
         houses.iter().all(|(leg, house)| {
-            self.own_steps(house).is_empty() && self.receptions(house, &houses[leg.other()]).is_empty()
+            let peer = &houses[leg.other()];
+            self.own_steps(house).is_empty()
+                && self.receptions(house, peer).is_empty()
+                && house.step_of_both().is_none()
         })
     }
 
@@ -105,9 +115,16 @@ impl TwoHouses {
 
     /// What a house may receive: whatever was sent to it, or whatever a liar may say.
     fn receptions(&self, house: &Shared, peer: &Shared) -> Steps {
-        let words = || match self.world.peer {
-            Peer::Honest => peer.wire.iter().copied().collect(),
-            Peer::Liar(lies) => lies.words(house.us().other(), house),
+        let words = || -> Vec<Fact> {
+            match self.world.peer {
+                Peer::Honest => match self.world.delivery {
+                    Delivery::InAnyOrder => peer.wire.iter().copied().collect(),
+                    Delivery::AsSent => {
+                        peer.sent.iter().copied().find(|fact| house.has_use_for(fact)).into_iter().collect()
+                    }
+                },
+                Peer::Liar(lies) => lies.words(house.us().other(), house),
+            }
         };
         if !self.keeps() {
             return self.after_each(house, words().into_iter().map(Step::Receive));
@@ -127,6 +144,28 @@ impl TwoHouses {
             house.take(&self.world, step).then(|| (step, self.shared(house)))
         };
         steps.into_iter().filter_map(after).collect()
+    }
+
+    /// The house after a step that takes what the other one holds.
+    fn after_both(&self, house: &Shared, peer: &Shared, step: Step) -> Shared {
+        let mut known = self.known.lock().expect("no holder panics");
+        let after = known.told.entry((house.hash, peer.told_hash)).or_insert_with(|| {
+            let mut after = House::clone(house);
+            after.take_with(&self.world, step, peer);
+            self.shared(after)
+        });
+        after.clone()
+    }
+
+    /// The house when nobody asks any more for what it has to tell.
+    fn silent(&self, house: &Shared) -> Shared {
+        let mut known = self.known.lock().expect("no holder panics");
+        let silent = known.silent.entry(house.hash).or_insert_with(|| {
+            let mut silent = House::clone(house);
+            silent.tell_no_more();
+            self.shared(silent)
+        });
+        silent.clone()
     }
 
     /// The house, or the one like it that was reached before.
@@ -157,12 +196,22 @@ impl Model for TwoHouses {
             let [own, received] = [self.own_steps(house), self.receptions(house, &houses[leg.other()])];
             let steps = own.iter().chain(received.iter()).cloned();
             actions.extend(steps.map(|(step, after)| Action { leg, step, after }));
+            let step = house.step_of_both();
+            actions.extend(step.map(|step| Action {
+                leg,
+                step,
+                after: self.after_both(house, &houses[leg.other()], step),
+            }));
         }
     }
 
     fn next_state(&self, houses: &Houses, action: Action) -> Option<Houses> {
         let mut next = houses.clone();
         next[action.leg] = action.after;
+        if matches!(action.step, Step::Lose | Step::Greet) && next[action.leg].is_over_its_loss() {
+            let peer = &mut next[action.leg.other()];
+            *peer = self.silent(peer);
+        }
         Some(next)
     }
 
@@ -175,7 +224,8 @@ impl Shared {
     fn new(house: House, hash: u64) -> Self {
         Self {
             hash,
-            wire_hash: hash_of(&house.wire),
+            wire_hash: hash_of(&(&house.wire, &house.sent)),
+            told_hash: hash_of(&(&house.story, &house.heard, &house.cycle().rounds)),
             agreement: house.cycle().agreement(),
             broken: properties::broken(&house),
             house: Arc::new(house),

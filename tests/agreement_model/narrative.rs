@@ -28,6 +28,9 @@ pub(crate) fn of_step(leg: Leg, step: &Step) -> String {
         Step::Receive(fact) => format!("receives the other house's {}", of_fact(fact)),
         Step::Tick(Clock::PastGuard) => "reaches the guard: it signs no more".to_owned(),
         Step::Tick(_) => "reaches its cut-off".to_owned(),
+        Step::Copy => "has its ledger copied".to_owned(),
+        Step::Lose => "loses what was recorded since, and is started on the copy".to_owned(),
+        Step::Greet => "hears how far the other house holds its word".to_owned(),
         Step::Restart(0) => "is killed and started again".to_owned(),
         Step::Restart(kept) => format!("is killed and started again with {kept} unacknowledged appends on the disk"),
     };
@@ -55,6 +58,7 @@ fn of_fact(fact: &Fact) -> String {
         Fact::Statement { round, .. } => format!("statement of round {}", round.0),
         Fact::Declined { round, .. } => format!("decline of round {}", round.0),
         Fact::Outcome { outcome, .. } => format!("outcome: {}", of_outcome(*outcome)),
+        Fact::Recovered { .. } => "recovery".to_owned(),
         other => format!("{other:?}"),
     }
 }

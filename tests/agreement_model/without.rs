@@ -8,7 +8,8 @@ use crate::{
     world::{Without, World},
     worlds::{
         AMENDMENT, AMENDMENT_IN_TURN, CALM, DECLINES, ENTRIES, FAILURES, LAG, LIES_ABOUT_CYCLES, LIES_ABOUT_DECLINES,
-        LIES_ABOUT_INPUTS, LIES_ABOUT_ROUNDS, OPERATORS, RESTARTS, SINGLE_ROUND, TWO_ARRANGEMENTS, UNACCEPTED,
+        LIES_ABOUT_INPUTS, LIES_ABOUT_ROUNDS, OPERATORS, RECOVERY, RECOVERY_BEFORE_THE_HOUR, RECOVERY_OF_THE_ACCEPTING,
+        RECOVERY_OF_THE_ASKING, RESTARTS, SINGLE_ROUND, TWO_ARRANGEMENTS, UNACCEPTED, on_something_else,
     },
 };
 
@@ -40,6 +41,7 @@ const TABLE: &[(Safeguard, World, Shown)] = &[
     (Safeguard::OneClosing, LIES_ABOUT_DECLINES, Fails(rule::ONE_WORD)),
     (Safeguard::NotCutOff, RESTARTS, Fails(rule::IN_TIME)),
     (Safeguard::NotContradicted, LIES_ABOUT_ROUNDS, Fails(rule::CONTRADICTED)),
+    (Safeguard::NotHalted, on_something_else(RECOVERY), Fails(rule::ONE_WORD)),
     (Safeguard::BeforeGuard, CALM, Fails(rule::IN_TIME)),
     (Safeguard::AskedOnce, OPERATORS, Fails(rule::REPEATED)),
     (Safeguard::OneFreezing, CALM, SecondLine(Safeguard::AskedOnce, rule::REPEATED)),
@@ -61,11 +63,18 @@ const TABLE: &[(Safeguard, World, Shown)] = &[
     (Safeguard::OutcomeSupersedes, CALM, Fails(rule::REPEATED)),
     (Safeguard::TheirRoundsBounded, LIES_ABOUT_ROUNDS, Fails(rule::BOUNDED)),
     (Safeguard::RequestsBounded, LIES_ABOUT_CYCLES, Fails(rule::BOUNDED)),
+    (Safeguard::RecoveryOnce, RECOVERY, Fails(rule::REPEATED)),
     (Safeguard::FirstWordStands, LIES_ABOUT_ROUNDS, Fails(rule::STANDS)),
     (Safeguard::NewestVersionStands, AMENDMENT_IN_TURN, Fails(rule::STANDS)),
     (Safeguard::SecondWordMarks, LIES_ABOUT_ROUNDS, Fails(rule::MARKED)),
     (Safeguard::OutcomeStands, CALM, Fails(rule::REPEATED)),
     (Safeguard::FirstCutOffStands, OPERATORS, SecondLine(Safeguard::CutOffOnce, rule::LATE)),
+    (Safeguard::OpenHalted, World { amendments: [1, 0], ..RECOVERY_OF_THE_ASKING }, Fails(rule::ONE_WORD)),
+    (Safeguard::RequestedHalted, on_something_else(RECOVERY_OF_THE_ACCEPTING), Fails(rule::ONE_WORD)),
+    (Safeguard::FallBackStands, RECOVERY, Fails(rule::LATE)),
+    (Safeguard::LateStaysLate, World { restarts: [1, 0], ..RECOVERY }, Fails(rule::LATE)),
+    (Safeguard::EndShowsCutOff, RECOVERY, Fails(rule::LATE)),
+    (Safeguard::TimelyStaysTimely, RECOVERY_BEFORE_THE_HOUR, Fails(rule::LATE)),
 ];
 
 fn without<const N: usize>(world: World, safeguards: [Safeguard; N]) -> (String, World) {

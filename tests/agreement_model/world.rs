@@ -1,6 +1,9 @@
 //! What the world of an exploration is like, and how far it goes.
 
-use gateway::arrangement::machine::{Rules, Safeguard, Safeguards};
+use gateway::arrangement::{
+    leg::Leg,
+    machine::{Rules, Safeguard, Safeguards},
+};
 
 use crate::liar::Lies;
 
@@ -22,6 +25,10 @@ pub(crate) struct World {
     pub(crate) restarts: [u8; 2],
     /// Whether the cut-off comes, at any moment; without it the cycle stays open.
     pub(crate) has_cut_off: bool,
+    /// Whose clock goes on, where there is a cut-off: Treasury, futures. The other one's cut-off is far.
+    pub(crate) clocks: [bool; 2],
+    /// Whether a house's clock comes to the guard some time before the cut-off, or to both at once.
+    pub(crate) has_guard: bool,
     /// Whether the operator of each house may cut the cycle off, once, before its time.
     pub(crate) operator_cuts_off: bool,
     /// Whether a house may find that the other's claim does not stand up.
@@ -32,6 +39,10 @@ pub(crate) struct World {
     pub(crate) content_lags: bool,
     /// What a restart does to the evidence that was given to the network and not delivered.
     pub(crate) network: Network,
+    /// In which order evidence arrives.
+    pub(crate) delivery: Delivery,
+    /// Whether a house loses the end of its ledger, once, and what it does then.
+    pub(crate) loss: Loss,
     /// Whether what is appended survives.
     pub(crate) disk: Disk,
     /// The order in which appends become durable.
@@ -71,6 +82,38 @@ pub(crate) enum Network {
     Remembers,
     /// What was not delivered is gone, unless it is sent again.
     ForgetsAtRestart,
+}
+
+/// In which order evidence arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// In any order, any number of times: what the rules of the agreement are made for.
+    InAnyOrder,
+    /// In the order in which it was sent, as a node delivers it: what a recovery concludes from the order of the other
+    /// house's ledger rests on that.
+    AsSent,
+}
+
+/// Whether a house starts on an old copy of its ledger, once, at any moment: any prefix of what was durable. Books that
+/// were recorded since are gone; of the evidence there is left what the other house has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// Never.
+    Never,
+    /// The house of this leg does, and its guard shows it: it recovers before it starts.
+    Recovers(Leg),
+    /// Its guard is as old. It starts, and claims, states, declines and sends nothing until the other house has said how far
+    /// it holds its word; where that is further than the ledger goes, the copy is put back and recovered.
+    HearsFirst(Leg),
+    /// Its guard is as old, and it goes on without hearing the other house: no node does that.
+    HearsNobody(Leg),
+}
+
+impl Loss {
+    /// Whether the house of this leg may lose the end of its ledger.
+    pub(crate) fn strikes(self, leg: Leg) -> bool {
+        matches!(self, Self::Recovers(struck) | Self::HearsFirst(struck) | Self::HearsNobody(struck) if struck == leg)
+    }
 }
 
 /// Whether the ledger keeps its promise.

@@ -1,10 +1,10 @@
 //! The worlds that are explored, each about one thing that may go otherwise.
 
-use gateway::arrangement::machine::Rules;
+use gateway::arrangement::{leg::Leg, machine::Rules};
 
 use crate::{
     liar::Lies,
-    world::{Appends, Disk, Network, Opens, Peer, Receipts, Without, World},
+    world::{Appends, Delivery, Disk, Loss, Network, Opens, Peer, Receipts, Without, World},
 };
 
 /// Nothing but the network, the schedule and the cut-off at work.
@@ -17,11 +17,15 @@ pub(crate) const CALM: World = World {
     entries: [0, 0],
     restarts: [0, 0],
     has_cut_off: true,
+    clocks: [true; 2],
+    has_guard: true,
     operator_cuts_off: false,
     may_decline: false,
     may_fail: false,
     content_lags: false,
     network: Network::Remembers,
+    delivery: Delivery::InAnyOrder,
+    loss: Loss::Never,
     disk: Disk::Durable,
     appends: Appends::AsAsked,
     receipts: Receipts::AtOnce,
@@ -84,3 +88,34 @@ pub(crate) const LIES_ABOUT_INPUTS: World = World { peer: Peer::Liar(Lies::Input
 
 /// The other house makes cycles and ends up, and speaks for this one.
 pub(crate) const LIES_ABOUT_CYCLES: World = World { peer: Peer::Liar(Lies::Cycles), restarts: [1, 0], ..CALM };
+
+/// One house starts on an old copy of its ledger, and recovers. What it had sent before may still arrive.
+pub(crate) const RECOVERY: World = World {
+    loss: Loss::Recovers(Leg::Treasury),
+    delivery: Delivery::AsSent,
+    clocks: [true, false],
+    has_guard: false,
+    ..CALM
+};
+
+/// The same, and operators may cut the cycle off before its time.
+pub(crate) const RECOVERY_AND_OPERATORS: World = World { operator_cuts_off: true, ..RECOVERY };
+
+/// The same, and the hour comes at the other house.
+pub(crate) const RECOVERY_BEFORE_THE_HOUR: World = World { clocks: [false, true], ..RECOVERY };
+
+/// The house that loses the end of its ledger has asked for the run.
+pub(crate) const RECOVERY_OF_THE_ASKING: World = World { opens: [Opens::Asks, Opens::MayAccept], ..RECOVERY };
+
+/// The house that loses the end of its ledger has accepted the run.
+pub(crate) const RECOVERY_OF_THE_ACCEPTING: World = World { opens: [Opens::MayAccept, Opens::Asks], ..RECOVERY };
+
+/// One house starts on an old copy of its ledger beside an old guard, and hears the other house first. What was on its way
+/// when it died is gone.
+pub(crate) const OLD_GUARD: World =
+    World { loss: Loss::HearsFirst(Leg::Treasury), network: Network::ForgetsAtRestart, ..RECOVERY };
+
+/// The book of the house that loses nothing is amended: what the other one signs anew, it signs on something else.
+pub(crate) const fn on_something_else(world: World) -> World {
+    World { amendments: [0, 1], has_cut_off: false, ..world }
+}

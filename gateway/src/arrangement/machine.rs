@@ -7,6 +7,7 @@
 mod about;
 mod judge;
 mod record;
+pub mod recovery;
 mod resume;
 mod safeguard;
 #[cfg(test)]
@@ -362,7 +363,7 @@ impl<S: Safeguards> Machine<S> {
             self.is_opened(cycle)
                 && self.pass(Safeguard::NotCutOff, !cycle.is_cut_off)
                 && self.pass(Safeguard::NotContradicted, !cycle.is_contradicted)
-                && !cycle.is_halted
+                && self.pass(Safeguard::NotHalted, !cycle.is_halted)
         });
         is_open && self.pass(Safeguard::BeforeGuard, !self.flight.signing_closed.contains(&id))
     }

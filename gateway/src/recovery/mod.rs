@@ -201,7 +201,7 @@ impl Recoverer {
                 Step::CutOff { cycle, .. } => restored_cut_offs.push(cycle.to_string()),
             }
         }
-        let halted = if result == Outcome::Recovered { plan.story.signable() } else { Vec::new() };
+        let halted = if result == Outcome::Recovered { plan.story.machine.signable() } else { Vec::new() };
         Report {
             house: self.arrangement.parties.houses[self.us].to_string(),
             is_dry_run: self.is_dry_run,
@@ -249,7 +249,7 @@ impl Recoverer {
             kept: KeptHead { sequence: kept.seq.0, hash: Digest(kept.hash.0) },
             lost: plan.lost.iter().map(heads::to_lost).collect(),
             restored_count,
-            cycles: plan.story.signable(),
+            cycles: plan.story.machine.signable(),
         });
         let key_id = self.signing_key.id().to_string();
         let envelope = envelope::seal(&recovery, parties, self.us, &key_id, |bytes| self.signing_key.sign(bytes));

@@ -88,7 +88,7 @@ pub(super) fn plan(ledger: &LostLedger, mut story: Story, source: Source) -> Res
     if lost.len() > LOST_HEADS_MAX {
         problems.push(format!("{} signed heads are lost, at most {LOST_HEADS_MAX} can be told", lost.len()));
     }
-    let open = story.signable().len();
+    let open = story.machine.signable().len();
     if open > HALTED_CYCLES_MAX {
         problems.push(format!("{open} cycles are open, at most {HALTED_CYCLES_MAX} can be closed to signing at once"));
     }

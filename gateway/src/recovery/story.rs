@@ -102,18 +102,6 @@ impl Story {
         let mut lost = self.recoveries.iter().flat_map(|recovery| &recovery.lost);
         lost.any(|lost| lost.sequence == head.seq.0 && lost.hash.0 == head.hash.0)
     }
-
-    /// The cycles in which this house could still sign: those that it has open, and those of the newest day that the other
-    /// house has opened, for its own opening may be among what is gone.
-    pub(super) fn signable(&self) -> Vec<CycleId> {
-        let (record, us) = (self.machine.on_record(), self.us);
-        let newest = record.cycles().next_back().map(|(id, _)| id.business_date);
-        let open = record.cycles().filter(|(id, cycle)| {
-            let may_have_opened = cycle.opened[us.other()] && Some(id.business_date) == newest;
-            !cycle.is_cut_off && !cycle.is_halted && (cycle.opened[us] || may_have_opened)
-        });
-        open.map(|(id, _)| id).collect()
-    }
 }
 
 /// Whether evidence is the word of a house that it fell back, in a cycle.

@@ -67,7 +67,7 @@ impl<S: Safeguards> Machine<S> {
                 None => self.unless_too_many_cycles(cycle),
             },
             Fact::Recovered { recovery, .. } => {
-                if self.record.has_recovery(peer, &recovery) {
+                if self.stop(Safeguard::RecoveryOnce, self.record.has_recovery(peer, &recovery)) {
                     Verdict::Duplicate
                 } else {
                     Verdict::Record

@@ -44,7 +44,7 @@ macro_rules! safeguards {
         }
 
         impl Safeguard {
-            /// Every safeguard, in the order of the rules: signing, putting on record, judging, the record.
+            /// Every safeguard, in the order of the rules: signing, putting on record, judging, the record, recovering.
             pub const ALL: &[Self] = &[$(Self::$name,)+];
         }
     };
@@ -87,6 +87,9 @@ safeguards! {
     /// Nothing is signed in a cycle in which the other house contradicted itself. Without it, a house would bind itself
     /// to one of two words of a signer that it cannot trust.
     NotContradicted,
+    /// Nothing is signed in a cycle that was open when the house lost the end of its ledger. Without it, a house would sign
+    /// anew what it had signed otherwise before and no longer knows.
+    NotHalted,
     /// Nothing is signed within the guard before the cut-off. Without it, a statement would leave so late that the
     /// other house's clock is past its own cut-off.
     BeforeGuard,
@@ -140,6 +143,9 @@ safeguards! {
     /// The other house asks for so many cycles that are not open here at most. Without it, it could fill the record
     /// with cycles.
     RequestsBounded,
+    /// A recovery of the other house's ledger is recorded once. Without it, the ledger would grow whenever that house
+    /// starts again.
+    RecoveryOnce,
     /// The first word on record stands. Without it, a second one that was on its way to the disk with the first would
     /// replace it: an agreement that was signed could vanish.
     FirstWordStands,
@@ -154,4 +160,22 @@ safeguards! {
     /// The first cut-off counts. Second line to [`Self::CutOffOnce`]: without both, an agreement that came between
     /// would not be known as late.
     FirstCutOffStands,
+    /// A recovery halts the cycles that the house has open. Without it, a house whose opening alone is on record would
+    /// freeze another book under a revision that it has given before.
+    OpenHalted,
+    /// A recovery halts the cycles of the newest day that the other house has opened. Without it, a house that lost its own
+    /// opening would open the cycle again and claim what it claimed otherwise before.
+    RequestedHalted,
+    /// The other house's statements are taken up behind a house's own word that it fell back. Without it, what it fell back
+    /// for would be agreed before, and an agreement that was late count as timely.
+    FallBackStands,
+    /// The other house's statement is taken up behind the cut-off where a house's own word says that its round was agreed
+    /// late. Without it, the same would come of a house whose word of the fall-back was never sent.
+    LateStaysLate,
+    /// A house's word of an end after its cut-off puts the cut-off back. Without it, a house that had fallen back would agree
+    /// in time.
+    EndShowsCutOff,
+    /// A cut-off that the hour shows is put back behind everything that the house signs before its cut-off alone. Without
+    /// it, an agreement that was timely would count as late.
+    TimelyStaysTimely,
 }

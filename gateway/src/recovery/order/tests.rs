@@ -8,12 +8,13 @@ use crate::{
     arrangement::{
         cycle_id::Round,
         digest::Digest,
-        evidence::{CycleOpening, Decline, Outcome, Statement, Totals},
+        evidence::{CycleOpening, Decline, End, Outcome, Statement, Totals},
         grant::AdvanceGrants,
-        leg::Pair,
+        leg::{Leg, Pair},
         terms::{Arrangement, DEFAULT_TOML},
     },
     node::entry::{Entry, Held, Keeping},
+    recovery::story::fall_back,
 };
 
 const US: Leg = Leg::Treasury;
@@ -52,9 +53,13 @@ fn opening(by: Leg, second: i64) -> Told {
 }
 
 fn statement(by: Leg, second: i64) -> Told {
+    statement_of(1, by, second)
+}
+
+fn statement_of(round: u32, by: Leg, second: i64) -> Told {
     let statement = Statement {
         cycle: cycle(),
-        round: Round(1),
+        round: Round(round),
         claims: Pair { treasury: Digest([1; 32]), futures: Digest([2; 32]) },
         agreed_root: Digest([3; 32]),
         live_count: 1,
@@ -75,8 +80,12 @@ fn fell_back(by: Leg, second: i64) -> Told {
 }
 
 fn agreed(by: Leg, second: i64, is_late: bool) -> Told {
-    let agreement = statement(US, 0).held.digest;
-    let end = End::Agreed { round: Round(1), agreement, is_late };
+    agreed_in(1, by, second, is_late)
+}
+
+fn agreed_in(round: u32, by: Leg, second: i64, is_late: bool) -> Told {
+    let agreement = statement_of(round, US, 0).held.digest;
+    let end = End::Agreed { round: Round(round), agreement, is_late };
     told(by, second, Evidence::Outcome(Outcome { cycle: cycle(), end }))
 }
 
@@ -99,7 +108,7 @@ fn shown(steps: &[Step]) -> Vec<String> {
 
 #[test]
 fn the_end_of_a_cycle_is_put_in_the_order_in_which_it_happened_here() {
-    let cases: [(&str, Vec<Told>, &[&str]); 6] = [
+    let cases: [(&str, Vec<Told>, &[&str]); 8] = [
         (
             "in time",
             vec![opening(US, 1), statement(US, 50), statement(THEM, 51), agreed(US, 52, false)],
@@ -114,6 +123,33 @@ fn the_end_of_a_cycle_is_put_in_the_order_in_which_it_happened_here() {
             "fallen back, then late",
             vec![opening(US, 1), statement(US, 50), statement(THEM, 60), fell_back(US, 101), agreed(US, 110, true)],
             &["our cycle_opening", "our statement", "cut off", "our outcome", "their statement", "our outcome"],
+        ),
+        (
+            "late, and the word of the fall-back between was never sent",
+            vec![opening(US, 1), statement(US, 50), statement(THEM, 60), agreed(US, 110, true)],
+            &["our cycle_opening", "our statement", "cut off", "their statement", "our outcome"],
+        ),
+        (
+            "in time, then late in the next round",
+            vec![
+                opening(US, 1),
+                statement(US, 40),
+                statement(THEM, 41),
+                agreed(US, 42, false),
+                statement_of(2, US, 60),
+                statement_of(2, THEM, 61),
+                agreed_in(2, US, 110, true),
+            ],
+            &[
+                "our cycle_opening",
+                "our statement",
+                "their statement",
+                "our outcome",
+                "our statement",
+                "cut off",
+                "their statement",
+                "our outcome",
+            ],
         ),
         (
             "fallen back by hand before its hour",

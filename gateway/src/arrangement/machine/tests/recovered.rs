@@ -55,3 +55,23 @@ fn the_other_houses_recovery_is_recorded_once_and_its_own_comes_from_nobody_else
     assert_eq!(house.machine.judge(&recovered(Leg::Futures)), Verdict::Duplicate);
     assert_eq!(house.machine.judge(&recovered(Leg::Treasury)), Verdict::Refuse(Refusal::NotTheirs));
 }
+
+#[test]
+fn a_recovery_halts_what_is_open_here_and_what_the_other_house_opened_on_the_newest_day() {
+    let mut house = House::new(Leg::Treasury);
+    let run = |run| CycleId { run, ..CYCLE };
+    let of_the_day_before = |run| CycleId { business_date: CYCLE.business_date.yesterday().unwrap(), run, ..CYCLE };
+    let (us, them) = (Leg::Treasury, Leg::Futures);
+    let opened = [
+        (us, of_the_day_before(1)),
+        (them, of_the_day_before(2)),
+        (us, of_the_day_before(3)),
+        (us, run(1)),
+        (them, run(2)),
+        (them, run(3)),
+    ];
+    opened.into_iter().for_each(|(by, cycle)| house.machine.replay(&Fact::Opened { by, cycle }));
+    house.machine.replay(&Fact::CutOff { cycle: of_the_day_before(3) });
+    house.machine.replay(&Fact::Halted { cycle: run(3) });
+    assert_eq!(house.machine.signable(), [of_the_day_before(1), run(1), run(2)]);
+}
