@@ -15,6 +15,8 @@
 
 #[path = "simulation/administrator.rs"]
 mod administrator;
+#[path = "simulation/aftermath.rs"]
+mod aftermath;
 #[path = "simulation/checker.rs"]
 mod checker;
 #[path = "simulation/clock.rs"]
@@ -27,6 +29,10 @@ mod dice;
 mod disk;
 #[path = "simulation/driver.rs"]
 mod driver;
+#[path = "simulation/last_second.rs"]
+mod last_second;
+#[path = "simulation/loss.rs"]
+mod loss;
 #[path = "simulation/margin.rs"]
 mod margin;
 #[path = "simulation/network.rs"]

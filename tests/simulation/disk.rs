@@ -1,5 +1,5 @@
-//! The disk of a house: a ledger whose acknowledgements are durable and take time, a store of blobs, and everything that
-//! goes wrong with disks.
+//! The disk of a house: a ledger whose acknowledgements are durable and take time, a store of blobs, and what goes wrong
+//! with disks while they are there. How they are lost is in `loss.rs`.
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +12,7 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use gateway::{
-    arrangement::digest::Digest,
+    arrangement::{digest::Digest, leg::Leg, parties::Parties},
     blobs::{BlobError, BlobStore, MemoryBlobStore},
     identity::SigningKey,
     ledger::{
@@ -23,7 +23,12 @@ use gateway::{
 use prost::bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::{dice::Dice, trace::Trace};
+use super::{
+    dice::Dice,
+    last_second::Tripwire,
+    loss::{Losses, store_at},
+    trace::Trace,
+};
 
 /// Milliseconds of a commit on a disk in order, least and most.
 const COMMIT_MS: (u64, u64) = (1, 30);
@@ -43,16 +48,20 @@ pub enum Honesty {
 
 /// A house's disk. It outlives the node.
 pub struct Disk {
-    house: String,
-    key: SigningKey,
+    leg: Leg,
+    parties: Parties,
+    pub(super) house: String,
+    pub(super) key: SigningKey,
     ledger: Mutex<MemoryLedger>,
     honesty: Honesty,
-    dice: Dice,
-    trace: Trace,
+    pub(super) dice: Dice,
+    pub(super) trace: Trace,
     appended: Arc<Notify>,
     /// The true time in microseconds at which each record was asked for, by sequence: its last append.
     asked_at: Mutex<BTreeMap<u64, u64>>,
-    traced: AtomicU64,
+    pub(super) traced: AtomicU64,
+    pub(super) losses: Losses,
+    pub tripwire: Tripwire,
     pub is_slow: AtomicBool,
     pub is_full: AtomicBool,
     pub fails_next: AtomicBool,
@@ -62,7 +71,9 @@ pub struct Disk {
 /// A store of blobs that fails while it is told to.
 #[derive(Clone)]
 pub struct FaultyBlobs {
-    pub inner: MemoryBlobStore,
+    inner: Arc<Mutex<MemoryBlobStore>>,
+    /// The true time in microseconds at which each piece was stored first.
+    stored_at: Arc<Mutex<BTreeMap<[u8; 32], u64>>>,
     seed: u64,
     trace: Trace,
     /// Whether one piece of eight is gone for good.
@@ -72,8 +83,11 @@ pub struct FaultyBlobs {
 }
 
 impl Disk {
-    pub fn new(house: &str, key: SigningKey, honesty: Honesty, seed: u64, trace: &Trace) -> Self {
+    pub fn new(leg: Leg, parties: &Parties, key: SigningKey, honesty: Honesty, seed: u64, trace: &Trace) -> Self {
+        let house = parties.houses[leg].as_str();
         Self {
+            leg,
+            parties: parties.clone(),
             house: house.to_owned(),
             ledger: Mutex::new(empty(house, &key)),
             key,
@@ -83,11 +97,14 @@ impl Disk {
             appended: Arc::default(),
             asked_at: Mutex::default(),
             traced: AtomicU64::new(0),
+            losses: Losses::default(),
+            tripwire: Tripwire::default(),
             is_slow: AtomicBool::new(false),
             is_full: AtomicBool::new(false),
             fails_next: AtomicBool::new(false),
             blobs: FaultyBlobs {
-                inner: MemoryBlobStore::new(),
+                inner: Arc::default(),
+                stored_at: Arc::default(),
                 seed,
                 trace: trace.clone(),
                 is_damaged: Arc::default(),
@@ -96,7 +113,7 @@ impl Disk {
         }
     }
 
-    fn ledger(&self) -> MutexGuard<'_, MemoryLedger> {
+    pub(super) fn ledger(&self) -> MutexGuard<'_, MemoryLedger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -187,7 +204,7 @@ impl Disk {
     }
 
     /// Writes the records that have become durable into the trace.
-    fn note_records(&self, ledger: &MemoryLedger) {
+    pub(super) fn note_records(&self, ledger: &MemoryLedger) {
         let from = self.traced.load(Ordering::Relaxed);
         let head = ledger.head().head.seq.0;
         if head < from {
@@ -201,6 +218,7 @@ impl Disk {
             self.trace.count("records");
         }
         self.traced.store(head, Ordering::Relaxed);
+        self.losses.note_durable(self.trace.time.micros(), head);
     }
 }
 
@@ -211,12 +229,12 @@ fn empty(house: &str, key: &SigningKey) -> MemoryLedger {
     MemoryLedger::new(house, Arc::new(signer)).unwrap()
 }
 
-fn read(ledger: &MemoryLedger) -> Vec<Record> {
+pub fn read(ledger: &MemoryLedger) -> Vec<Record> {
     futures_util::FutureExt::now_or_never(ledger.read_from(Sequence(1), usize::MAX)).unwrap().unwrap()
 }
 
 /// A ledger of the same records, and of nothing after them.
-fn rebuilt(house: &str, key: &SigningKey, records: &[Record]) -> MemoryLedger {
+pub fn rebuilt(house: &str, key: &SigningKey, records: &[Record]) -> MemoryLedger {
     let ledger = empty(house, key);
     for record in records {
         let new = NewRecord { kind: record.kind, body: record.body.clone(), recorded_at_ms: record.recorded_at_ms };
@@ -234,6 +252,12 @@ struct Opened {
 
 impl Ledger for Opened {
     fn append(&self, expected: Sequence, epoch: Epoch, records: Vec<NewRecord>) -> Ticket {
+        if let Some(conflict) = self.disk.conflict() {
+            self.disk.trace.violation(format!("{}: something is recorded on a held ledger", self.disk.house));
+            return Ticket::refused(LedgerError::HeldByGuard(Box::new(conflict)));
+        }
+        let disk = &self.disk;
+        disk.tripwire.see(disk.leg, &disk.parties, &records, || read(&self.ledger), &disk.trace);
         let at = self.disk.trace.time.micros();
         let mut asked = self.disk.asked_at.lock().unwrap_or_else(PoisonError::into_inner);
         // What a crash lost is asked for anew.
@@ -265,7 +289,7 @@ impl Ledger for Opened {
     }
 
     fn standing(&self) -> Standing {
-        self.ledger.standing()
+        self.disk.conflict().map_or_else(|| self.ledger.standing(), Standing::HeldByGuard)
     }
 }
 
@@ -285,6 +309,18 @@ impl FaultyBlobs {
 }
 
 impl FaultyBlobs {
+    /// The store, without its faults.
+    pub fn sound(&self) -> MemoryBlobStore {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts an old copy in place, as of a true time in microseconds, or nothing.
+    pub fn put_back(&self, at: Option<u64>) {
+        let mut stored_at = self.stored_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let copy = store_at(&self.sound(), &mut stored_at, at);
+        *self.inner.lock().unwrap_or_else(PoisonError::into_inner) = copy;
+    }
+
     fn is_lost(&self, digest: &Digest) -> bool {
         self.is_damaged.load(Ordering::Relaxed) && digest.0[0].is_multiple_of(8)
     }
@@ -293,16 +329,21 @@ impl FaultyBlobs {
 impl BlobStore for FaultyBlobs {
     fn put_many(&self, blobs: &[Bytes]) -> Result<Vec<Digest>, BlobError> {
         self.fault("write", blobs.first().map(|blob| Digest::of(blob)))?;
-        self.inner.put_many(blobs)
+        let stored = self.sound().put_many(blobs)?;
+        let mut stored_at = self.stored_at.lock().unwrap_or_else(PoisonError::into_inner);
+        for digest in &stored {
+            stored_at.entry(digest.0).or_insert(self.trace.time.micros());
+        }
+        Ok(stored)
     }
 
     fn get(&self, digest: &Digest) -> Result<Option<Bytes>, BlobError> {
         self.fault("read", Some(*digest))?;
-        if self.is_lost(digest) { Ok(None) } else { self.inner.get(digest) }
+        if self.is_lost(digest) { Ok(None) } else { self.sound().get(digest) }
     }
 
     fn has(&self, digest: &Digest) -> Result<bool, BlobError> {
         self.fault("look for", Some(*digest))?;
-        self.inner.has(digest)
+        self.sound().has(digest)
     }
 }

@@ -9,14 +9,22 @@ use std::{
     time::Duration,
 };
 
-use gateway::arrangement::leg::{Leg, Pair};
+use gateway::arrangement::{
+    evidence::Evidence,
+    leg::{Leg, Pair},
+};
 use turmoil::Sim;
 
 use super::{
+    checker,
+    clock::true_micros,
+    last_second::Sprung,
+    loss::Left,
     network::Lives,
     node::Site,
     plan::{FAULTS_SECONDS, Fault, HEALING_SECONDS_MAX, Plan},
-    setting::{DESKS, NAMES, NODES},
+    setting::{DESKS, NAMES, NODES, Setting},
+    told::Told,
     trace::Trace,
     world::World,
 };
@@ -28,14 +36,22 @@ const RESTART_SECONDS: u64 = 4;
 pub struct Driver<'a> {
     pub sim: Sim<'a>,
     plan: Arc<Plan>,
+    setting: Arc<Setting>,
     sites: Pair<Arc<Site>>,
+    told: Told,
     trace: Trace,
     is_healing: Arc<AtomicBool>,
     lives: Lives,
     /// The network between the nodes.
     between: Link,
+    /// Whether messages between the nodes take a time of their own, all the same.
+    is_delayed: bool,
     /// Whether a house's own systems cannot reach its node.
     is_desk_cut_off: Pair<bool>,
+    /// The true time in milliseconds until which the network stays as it is: the end of a last second.
+    cut_until: u64,
+    /// Seconds from a cut-off to the end of the last second before it.
+    last_second_seconds: u64,
     /// What is to be done at a true time in milliseconds.
     later: BTreeMap<u64, Vec<Later>>,
     /// For each second whether the clocks were within what is permitted.
@@ -48,7 +64,7 @@ pub struct Driver<'a> {
 
 /// The network between the nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Link {
+pub enum Link {
     Healthy,
     Partition,
     OneWay(Leg),
@@ -66,6 +82,7 @@ enum Later {
     FastDisk(Leg),
     FreeDisk(Leg),
     SoundBlobs(Leg),
+    Recover(Leg),
 }
 
 impl<'a> Driver<'a> {
@@ -73,20 +90,26 @@ impl<'a> Driver<'a> {
         sim: Sim<'a>,
         world: World,
         plan: &Arc<Plan>,
+        setting: &Arc<Setting>,
         sites: &Pair<Arc<Site>>,
+        told: &Told,
         lives: &Lives,
         is_healing: &Arc<AtomicBool>,
-        trace: &Trace,
     ) -> Self {
         Self {
             sim,
             plan: Arc::clone(plan),
+            setting: Arc::clone(setting),
             sites: Pair::from_fn(|leg| Arc::clone(&sites[leg])),
-            trace: trace.clone(),
+            told: told.clone(),
+            trace: told.trace().clone(),
             is_healing: Arc::clone(is_healing),
             lives: lives.clone(),
             between: Link::Healthy,
+            is_delayed: false,
             is_desk_cut_off: Pair::default(),
+            cut_until: 0,
+            last_second_seconds: 0,
             later: BTreeMap::new(),
             within_skew: Vec::new(),
             is_lenient: world.secret_skew_millis != 0,
@@ -119,6 +142,7 @@ impl<'a> Driver<'a> {
             };
             let elapsed = u64::try_from(self.sim.elapsed().as_micros()).unwrap();
             self.trace.time.set(elapsed);
+            self.note_last_seconds();
             self.note_skew(elapsed / 1_000_000);
             if is_done {
                 return;
@@ -150,6 +174,15 @@ impl<'a> Driver<'a> {
     }
 
     fn bring(&mut self, fault: Fault) {
+        let is_over = match fault {
+            Fault::OldCopy { leg, .. } | Fault::LostDisk { leg, .. } => !self.may_lose(leg),
+            // The other house is left alone, and has its disk in order, until a recovery is done.
+            Fault::FailingBlobs { .. } => Leg::BOTH.into_iter().any(|leg| self.told.is_lost(leg)),
+            _ => false,
+        };
+        if is_over {
+            return self.trace.add("FAULT", format!("{fault:?}: not now"));
+        }
         match fault {
             Fault::Partition { seconds } => self.cut(Link::Partition, seconds),
             Fault::OneWay { from, seconds } => self.cut(Link::OneWay(from), seconds),
@@ -159,6 +192,7 @@ impl<'a> Driver<'a> {
                 self.in_seconds(seconds, Later::RepairDesk(leg));
             }
             Fault::Delay { millis, seconds } => {
+                self.is_delayed = true;
                 self.sim.set_link_latency(NODES.treasury, NODES.futures, Duration::from_millis(millis));
                 self.in_seconds(seconds, Later::Latency);
             }
@@ -178,6 +212,7 @@ impl<'a> Driver<'a> {
                 }
             }
             Fault::Stop { leg, down } => {
+                self.steady(leg, true);
                 self.sites[leg].stop.notify_waiters();
                 self.in_seconds(down + RESTART_SECONDS, Later::Start(leg));
             }
@@ -200,6 +235,17 @@ impl<'a> Driver<'a> {
                 self.sites[leg].disk.blobs.failing_percent.store(percent, Ordering::Relaxed);
                 self.in_seconds(seconds, Later::SoundBlobs(leg));
             }
+            Fault::OldCopy { leg, age, guard, content, down, recovers_after } => {
+                let at = self.trace.time.micros().saturating_sub(age * 1_000_000);
+                self.lose(leg, Left { ledger: Some(at), guard, content }, down, recovers_after);
+            }
+            Fault::LostDisk { leg, guard, down, recovers_after } => {
+                self.lose(leg, Left { ledger: None, guard, content: true }, down, recovers_after);
+            }
+            Fault::LastSecond { leg, way, seconds } => {
+                self.last_second_seconds = seconds;
+                self.sites[leg].disk.tripwire.arm(way);
+            }
         }
         self.trace.count(&format!("fault: {}", fault.name()));
         self.trace.add("FAULT", format!("{fault:?}"));
@@ -220,6 +266,8 @@ impl<'a> Driver<'a> {
     fn end(&mut self, end: Later) {
         self.trace.add("FAULT", format!("ends: {end:?}"));
         match end {
+            // A last second lasts until the cut-off has passed, whatever else ends meanwhile.
+            Later::Repair if self.is_cut() => {}
             Later::Repair => {
                 self.between = Link::Healthy;
                 self.apply_link();
@@ -234,11 +282,32 @@ impl<'a> Driver<'a> {
             Later::FastDisk(leg) => self.sites[leg].disk.is_slow.store(false, Ordering::Relaxed),
             Later::FreeDisk(leg) => self.sites[leg].disk.is_full.store(false, Ordering::Relaxed),
             Later::SoundBlobs(leg) => self.sites[leg].disk.blobs.failing_percent.store(0, Ordering::Relaxed),
+            Later::Recover(leg) => self.recover(leg),
+        }
+    }
+
+    fn is_cut(&self) -> bool {
+        self.trace.time.micros() / 1_000 < self.cut_until
+    }
+
+    /// Takes note of a cut that a ledger's tripwire has made.
+    fn note_last_seconds(&mut self) {
+        for leg in Leg::BOTH {
+            let Some(Sprung { link, cut_off }) = self.sites[leg].disk.tripwire.sprung() else { continue };
+            let now = self.trace.time.micros() / 1_000;
+            // A clock may be wrong by much: the cut-off is far away then.
+            let cut_off = (true_micros(cut_off) / 1_000).clamp(now, now + 120_000);
+            let seconds = (cut_off - now) / 1_000 + self.last_second_seconds;
+            self.cut(link, seconds);
+            self.cut_until = now + seconds * 1_000;
         }
     }
 
     /// Changes the network between the nodes for a while.
     fn cut(&mut self, link: Link, seconds: u64) {
+        if self.is_cut() {
+            return;
+        }
         self.between = link;
         self.apply_link();
         self.in_seconds(seconds, Later::Repair);
@@ -272,12 +341,26 @@ impl<'a> Driver<'a> {
         }
     }
 
+    /// While a node stops in order, its messages all take the same time: a server tells its connections of its end in an
+    /// order that does not repeat.
+    fn steady(&mut self, leg: Leg, is_steady: bool) {
+        let (least, most) = self.plan.latency;
+        let others = [Some(DESKS[leg]), (!self.is_delayed).then_some(NODES[leg.other()])];
+        for other in others.into_iter().flatten() {
+            self.sim.set_link_latency(NODES[leg], other, least);
+            if !is_steady {
+                self.sim.set_link_max_message_latency(NODES[leg], other, most);
+            }
+        }
+    }
+
     fn start(&mut self, leg: Leg) {
         if self.sim.is_host_running(NODES[leg]) {
             return;
         }
         self.sites[leg].has_ended.store(false, Ordering::Relaxed);
         self.trace.count("starts of nodes");
+        self.steady(leg, false);
         // What a node that ended in order has left is dropped now.
         self.silence(leg);
         self.lives.end(NODES[leg]);
@@ -295,14 +378,59 @@ impl<'a> Driver<'a> {
         }
     }
 
+    /// Whether a house may lose its disk now: none has yet, both have begun, and the other holds how it began.
+    fn may_lose(&self, leg: Leg) -> bool {
+        let begun = Pair::from_fn(|leg| self.told.begun_with(leg));
+        let (Some(own), Some(_)) = (begun[leg], begun[leg.other()]) else { return false };
+        !self.told.has_lost() && self.registry_held(leg) >= own
+    }
+
+    /// The newest entry of a house's registry log that the other house holds.
+    fn registry_held(&self, leg: Leg) -> u64 {
+        let words = checker::words(&self.setting, &self.sites[leg.other()].disk.records());
+        let of = |word: &checker::Word| match &word.held.evidence {
+            Evidence::RegistryEntry(entry) if word.held.by == leg => Some(entry.sequence),
+            _ => None,
+        };
+        words.iter().filter_map(of).max().unwrap_or(0)
+    }
+
+    /// Kills a node and puts what is left in the place of its disk; the operator recovers it later.
+    fn lose(&mut self, leg: Leg, left: Left, down: u64, recovers_after: u64) {
+        self.crash(leg, down);
+        self.lives.end(NODES[leg]);
+        let disk = &self.sites[leg].disk;
+        let lost = disk.lose(left);
+        let kept = checker::words(&self.setting, &disk.records());
+        let theirs = checker::words(&self.setting, &self.sites[leg.other()].disk.records());
+        let is_kept = |digest| kept.iter().any(|word| word.held.by == leg && word.held.digest == digest);
+        let is_behind = theirs.iter().any(|word| word.held.by == leg && !is_kept(word.held.digest));
+        self.trace.add(NAMES[leg], format!("disk: {lost} records are lost; the other house holds more: {is_behind}"));
+        self.told.lost(leg, left.ledger.unwrap_or(0), is_behind);
+        self.in_seconds(down + recovers_after, Later::Recover(leg));
+    }
+
+    /// The operator stops the node and recovers its ledger; both houses see to their disks first.
+    fn recover(&mut self, leg: Leg) {
+        for leg in Leg::BOTH {
+            self.sites[leg].disk.blobs.failing_percent.store(0, Ordering::Relaxed);
+        }
+        self.crash(leg, 0);
+        self.lives.end(NODES[leg]);
+        self.sites[leg].is_to_recover.store(true, Ordering::Relaxed);
+        self.start(leg);
+    }
+
     /// The faults are over: everything works, and every node runs.
     fn heal(&mut self) {
         self.trace.add("FAULT", "all are over");
+        self.cut_until = 0;
         let ends: Vec<Later> = std::mem::take(&mut self.later).into_values().flatten().collect();
         ends.into_iter().for_each(|end| self.end(end));
         for leg in Leg::BOTH {
             self.sites[leg].clock.set(if self.is_lenient { self.offset(leg) } else { 0 }, 0);
             self.sites[leg].disk.fails_next.store(false, Ordering::Relaxed);
+            self.sites[leg].disk.tripwire.disarm();
             self.start(leg);
         }
         if self.stays_cut {

@@ -31,8 +31,13 @@ pub struct Told {
 
 #[derive(Default)]
 struct Inner {
-    /// Suspensions that either house told of, with the houses that consented to lifting them.
-    suspensions: BTreeMap<String, Pair<bool>>,
+    /// How often what each house's clients know was overtaken: at the loss of its disk, and at its recovery.
+    lives: Pair<u64>,
+    loss: Option<Loss>,
+    /// What each house began with: the newest entry of its registry log once it was set up.
+    begun_with: Pair<Option<u64>>,
+    /// Suspensions that either house told of.
+    suspensions: BTreeMap<String, Suspended>,
     /// The statement that was agreed in a round, by digest.
     agreed: BTreeMap<(String, u32), String>,
     /// The newest agreed round that a house told of, by cycle.
@@ -41,14 +46,42 @@ struct Inner {
     verified: BTreeMap<(String, u32), v1::Agreement>,
     /// Reductions that a house told of: cycle and round whose agreement must be behind them.
     reductions: BTreeMap<(Leg, String, u32), u64>,
+    /// Those that a house told of before it was recovered, without an agreement that was verified by then.
+    lost_reductions: BTreeSet<(Leg, String, u32)>,
     /// Cycles that a house answered to be open.
     opened: BTreeSet<(Leg, String)>,
     /// Every cycle that a house told of, as it stood last.
     cycles: BTreeMap<(Leg, String), v1::Cycle>,
 }
 
-/// The newest agreed round of each cycle.
-pub type Rounds = BTreeMap<String, u32>;
+/// The loss of a house's disk.
+#[derive(Clone, Copy, Debug)]
+struct Loss {
+    leg: Leg,
+    /// The true time in microseconds as of which the copy is.
+    copy_at: u64,
+    /// Whether the other house holds what the copy does not.
+    is_behind: bool,
+    recovered_at: Option<u64>,
+}
+
+/// A suspension.
+#[derive(Clone, Copy, Debug)]
+struct Suspended {
+    /// The house that suspended.
+    by: Leg,
+    /// The houses that consented to lifting it.
+    lifted: Pair<bool>,
+}
+
+/// What a house had told of when a call began.
+#[derive(Clone, Debug)]
+pub struct Rounds {
+    /// An answer in another life says nothing of this one.
+    life: u64,
+    /// The newest agreed round of each cycle.
+    rounds: BTreeMap<String, u32>,
+}
 
 /// A cycle's name as `2026-02-13/EOD/1`.
 pub fn name(cycle: &v1::CycleId) -> String {
@@ -61,15 +94,79 @@ impl Told {
         Self { trace: trace.clone(), inner: Arc::default() }
     }
 
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How often what a house's clients know was overtaken by a loss or a recovery.
+    pub fn life(&self, leg: Leg) -> u64 {
+        self.lock().lives[leg]
+    }
+
+    /// A house is set up, with so many entries of its registry log.
+    pub fn begun(&self, leg: Leg, sequence: u64) {
+        self.lock().begun_with[leg] = Some(sequence);
+    }
+
+    /// What a house began with, once it is set up.
+    pub fn begun_with(&self, leg: Leg) -> Option<u64> {
+        self.lock().begun_with[leg]
+    }
+
+    /// Whether a disk was lost.
+    pub fn has_lost(&self) -> bool {
+        self.lock().loss.is_some()
+    }
+
+    /// Whether a house has lost its disk and not recovered.
+    pub fn is_lost(&self, leg: Leg) -> bool {
+        self.lock().loss.is_some_and(|loss| loss.leg == leg && loss.recovered_at.is_none())
+    }
+
+    /// Whether a house lacks what the other holds: it must not sign once it has heard it.
+    pub fn is_behind(&self, leg: Leg) -> bool {
+        self.is_lost(leg) && self.lock().loss.is_some_and(|loss| loss.is_behind)
+    }
+
+    /// Whether what a house acknowledged at a true time in microseconds must still be there: what it recorded alone, or
+    /// had not delivered, between its copy and its recovery is gone.
+    pub fn is_kept(&self, leg: Leg, acknowledged_at: u64) -> bool {
+        self.lock().loss.is_none_or(|loss| {
+            let is_since = loss.recovered_at.is_some_and(|recovered| acknowledged_at > recovered);
+            loss.leg != leg || acknowledged_at <= loss.copy_at || is_since
+        })
+    }
+
+    /// A house lost its disk, but for a copy as of a true time in microseconds.
+    pub fn lost(&self, leg: Leg, copy_at: u64, is_behind: bool) {
+        let mut inner = self.lock();
+        inner.loss = Some(Loss { leg, copy_at, is_behind, recovered_at: None });
+        inner.overtake(leg);
+    }
+
+    /// A house has recovered its ledger.
+    pub fn recovered(&self, leg: Leg) {
+        let mut inner = self.lock();
+        if let Some(loss) = &mut inner.loss {
+            loss.recovered_at = Some(self.trace.time.micros());
+        }
+        inner.overtake(leg);
     }
 
     /// The newest agreed rounds that a house has told of up to now: what an answer to a later call must not go behind.
     pub fn rounds(&self, leg: Leg) -> Rounds {
         let inner = self.lock();
         let rounds = inner.newest_round.iter().filter(|((of, _), _)| *of == leg);
-        rounds.map(|((_, id), round)| (id.clone(), *round)).collect()
+        Rounds { life: inner.lives[leg], rounds: rounds.map(|((_, id), round)| (id.clone(), *round)).collect() }
+    }
+
+    /// The same as [`Told::rounds`] where answers come in an order of their own: only a loss counts.
+    pub fn no_rounds(&self, leg: Leg) -> Rounds {
+        Rounds { life: self.life(leg), rounds: BTreeMap::new() }
     }
 
     /// A house told how a cycle stands, in answer to a call that began when it had told of `before`.
@@ -85,7 +182,10 @@ impl Told {
                 self.trace.violation(text);
             }
         }
-        let before = before.get(&id).copied().unwrap_or(0);
+        if before.life != inner.lives[leg] {
+            return;
+        }
+        let before = before.rounds.get(&id).copied().unwrap_or(0);
         if cycle.agreed_round < before {
             let text = format!("{}: {id} was agreed in round {before} and is in {}", NAMES[leg], cycle.agreed_round);
             self.trace.violation(text);
@@ -142,39 +242,89 @@ impl Told {
             .collect()
     }
 
+    /// Reductions that a house told of before it was recovered, and whose agreement nobody has shown.
+    pub fn lost_unbacked(&self) -> Vec<(Leg, String, u32)> {
+        let inner = self.lock();
+        let shown = |(_, id, round): &&(Leg, String, u32)| !inner.verified.contains_key(&(id.clone(), *round));
+        inner.lost_reductions.iter().filter(shown).cloned().collect()
+    }
+
     /// A house told that it suspended.
-    pub fn suspended(&self, suspension: &str) {
-        self.lock().suspensions.entry(suspension.to_owned()).or_default();
+    pub fn suspended(&self, leg: Leg, suspension: &str) {
+        let fresh = Suspended { by: leg, lifted: Pair::default() };
+        self.lock().suspensions.entry(suspension.to_owned()).or_insert(fresh);
+    }
+
+    /// A house lists the suspensions of its own log, each with whether it consented to lifting it: after a recovery these
+    /// are all that there are.
+    pub fn suspensions_of(&self, leg: Leg, listed: &BTreeMap<String, bool>) {
+        let mut inner = self.lock();
+        inner.suspensions.retain(|id, suspended| suspended.by != leg || listed.contains_key(id));
+        for (id, is_lifted) in listed {
+            let fresh = Suspended { by: leg, lifted: Pair::default() };
+            inner.suspensions.entry(id.clone()).or_insert(fresh).lifted[leg] = *is_lifted;
+        }
+    }
+
+    /// A house lists which of the other's suspensions it consented to lift.
+    pub fn consents_of(&self, leg: Leg, listed: &BTreeMap<String, bool>) {
+        for (id, suspended) in &mut self.lock().suspensions {
+            if suspended.by != leg {
+                suspended.lifted[leg] = listed.get(id).copied().unwrap_or(false);
+            }
+        }
     }
 
     /// Consents to lifting a suspension that this house has not consented to yet.
     pub fn to_lift(&self, leg: Leg) -> Option<String> {
         let mut inner = self.lock();
-        let (id, lifted) = inner.suspensions.iter_mut().find(|(_, lifted)| !lifted[leg])?;
-        lifted[leg] = true;
+        let (id, suspended) = inner.suspensions.iter_mut().find(|(_, suspended)| !suspended.lifted[leg])?;
+        suspended.lifted[leg] = true;
         Some(id.clone())
     }
 
     /// The consent was refused: it is to be given later.
     pub fn not_lifted(&self, leg: Leg, suspension: &str) {
-        if let Some(lifted) = self.lock().suspensions.get_mut(suspension) {
-            lifted[leg] = false;
+        if let Some(suspended) = self.lock().suspensions.get_mut(suspension) {
+            suspended.lifted[leg] = false;
         }
     }
 
     /// Whether there is a suspension that this house has not consented to lift.
     pub fn is_to_lift(&self, leg: Leg) -> bool {
-        self.lock().suspensions.values().any(|lifted| !lifted[leg])
+        self.lock().suspensions.values().any(|suspended| !suspended.lifted[leg])
     }
 
-    /// A house answered that a cycle is open.
-    pub fn opened(&self, leg: Leg, id: &str) {
-        self.lock().opened.insert((leg, id.to_owned()));
+    /// A house answered that a cycle is open, to a call that began when it had told of `before`.
+    pub fn opened(&self, leg: Leg, id: &str, before: &Rounds) {
+        let mut inner = self.lock();
+        if before.life == inner.lives[leg] {
+            inner.opened.insert((leg, id.to_owned()));
+        }
     }
 
     /// Cycles that a house answered to be open.
     pub fn opened_at(&self, leg: Leg) -> BTreeSet<String> {
         self.lock().opened.iter().filter(|(of, _)| *of == leg).map(|(_, id)| id.clone()).collect()
+    }
+}
+
+impl Inner {
+    /// What a house told of up to now may be gone, if it had not delivered it.
+    fn overtake(&mut self, leg: Leg) {
+        self.lives[leg] += 1;
+        self.newest_round.retain(|(of, _), _| *of != leg);
+        self.opened.retain(|(of, _)| *of != leg);
+        self.cycles.retain(|(of, _), _| *of != leg);
+        let verified = &self.verified;
+        let lost = &mut self.lost_reductions;
+        self.reductions.retain(|(of, id, round), _| {
+            let is_lost = *of == leg && !verified.contains_key(&(id.clone(), *round));
+            if is_lost {
+                lost.insert((*of, id.clone(), *round));
+            }
+            !is_lost
+        });
     }
 }
 

@@ -28,7 +28,7 @@ use super::{
 const TICK: Duration = Duration::from_millis(20);
 
 /// What a simulation is like, beside its seed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct World {
     pub timing: Timing,
     pub honesty: Honesty,
@@ -76,11 +76,12 @@ pub fn run(seed: u64, world: World) -> Outcome {
     count_panics();
     let trace = Trace::default();
     let setting = Arc::new(Setting::new(world.timing));
-    let plan = Arc::new(Plan::of(seed));
+    let plan = Plan::of(seed);
+    let plan = Arc::new(if world == World::default() { plan } else { plan.without_losses() });
     let lives = Lives::default();
-    let sites = Pair::from_fn(|leg| Arc::new(Site::new(leg, &setting, &lives, world.honesty, seed, &trace)));
-    sites.futures.clock.set(world.secret_skew_millis * 1_000, 0);
     let told = Told::new(&trace);
+    let sites = Pair::from_fn(|leg| Arc::new(Site::new(leg, &setting, &lives, &told, world.honesty, seed)));
+    sites.futures.clock.set(world.secret_skew_millis * 1_000, 0);
     let is_healing = Arc::new(AtomicBool::new(false));
     let mut sim = Builder::new()
         .rng_seed(seed)
@@ -98,7 +99,7 @@ pub fn run(seed: u64, world: World) -> Outcome {
         let desk = Desk::new(leg, &setting, &plan, &told, &is_healing, seed, &trace);
         sim.client(DESKS[leg], work(desk, lives.clone()));
     }
-    let mut driver = Driver::new(sim, world, &plan, &sites, &lives, &is_healing, &trace);
+    let mut driver = Driver::new(sim, world, &plan, &setting, &sites, &told, &lives, &is_healing);
     driver.drive();
     let simulated = driver.sim.elapsed();
     let within_skew = std::mem::take(&mut driver.within_skew);

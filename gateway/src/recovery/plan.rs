@@ -22,7 +22,7 @@ use crate::{
         terms::Arrangement,
     },
     audit::history::Word,
-    ledger::{GuardConflict, HeadPlace, LedgerError, LostLedger, SignedHead},
+    ledger::{GuardConflict, HeadPlace, LedgerError, Lost, SignedHead},
     node::entry::Entry,
 };
 
@@ -42,7 +42,7 @@ pub(super) struct Plan {
 ///
 /// # Errors
 /// A record that cannot be read, or that contradicts an earlier one.
-pub(super) fn kept(ledger: &LostLedger, us: Leg, arrangement: &Arrangement) -> Result<Story, RecoverError> {
+pub(super) fn kept(ledger: &dyn Lost, us: Leg, arrangement: &Arrangement) -> Result<Story, RecoverError> {
     let mut story = Story::new(us, arrangement);
     let mut failure = None;
     ledger.read(&mut |record| {
@@ -59,7 +59,7 @@ pub(super) fn kept(ledger: &LostLedger, us: Leg, arrangement: &Arrangement) -> R
 ///
 /// # Errors
 /// The ledger cannot be read, or every contradiction.
-pub(super) fn plan(ledger: &LostLedger, mut story: Story, source: Source) -> Result<Plan, RecoverError> {
+pub(super) fn plan(ledger: &dyn Lost, mut story: Story, source: Source) -> Result<Plan, RecoverError> {
     let Source { heads, peer_head, told, mut problems } = source;
     let (us, kept) = (story.us, ledger.head().head);
     let lost = lost_heads(ledger, &story, heads)?;
@@ -116,7 +116,7 @@ fn lacking(kept: &Story, told: &[Told]) -> Vec<String> {
 
 /// The heads that this house signed, by its guard and by the other house, and that are not in what is left. Those of an
 /// earlier recovery are old news.
-fn lost_heads(ledger: &LostLedger, kept: &Story, told: Vec<SignedHead>) -> Result<Vec<SignedHead>, LedgerError> {
+fn lost_heads(ledger: &dyn Lost, kept: &Story, told: Vec<SignedHead>) -> Result<Vec<SignedHead>, LedgerError> {
     let guard = match ledger.conflict() {
         Some(GuardConflict::Behind { guard, .. } | GuardConflict::Diverged { guard, .. }) => Some(guard.clone()),
         Some(GuardConflict::Missing { .. } | GuardConflict::Unreadable { .. }) | None => None,
