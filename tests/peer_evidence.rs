@@ -152,24 +152,61 @@ async fn a_greeting_from_another_arrangement_is_refused() {
     assert!(status.message().contains("arrangements differ"), "{status:?}");
 }
 
+/// A head of record `sequence` of the ledger of `named`, signed with the statement key of `house`.
+fn signed_head(houses: &Houses, house: &str, named: &str, sequence: u64) -> v1::LedgerHead {
+    let key = houses.directory().join("pki").join(house).join("statement.key");
+    let key = SigningKey::load(&key).unwrap();
+    let head = Head { seq: Sequence(sequence), hash: RecordHash([9; 32]) };
+    let signature = key.sign(&SignedHead::message(named, head, Epoch(0)));
+    v1::LedgerHead {
+        sequence,
+        hash: Bytes::copy_from_slice(&head.hash.0),
+        epoch: 0,
+        key_id: key.id().to_string(),
+        signature: Bytes::copy_from_slice(&signature),
+    }
+}
+
+fn greeting_of_cme(houses: &Houses) -> v1::GreetRequest {
+    let document = std::fs::read_to_string(houses.directory().join("arrangement.toml")).unwrap();
+    let arrangement = Arrangement::from_toml(&document).unwrap();
+    v1::GreetRequest {
+        house: "CME".to_owned(),
+        arrangement: "FICC-CME".to_owned(),
+        arrangement_digest: Bytes::copy_from_slice(arrangement.digest().as_bytes()),
+        ..Default::default()
+    }
+}
+
+#[tokio::test]
+async fn what_an_old_copy_has_grown_does_not_take_the_place_of_the_head_that_shows_the_loss() {
+    let mut houses = Houses::running(BINARY).await;
+    houses.clients(Leg::Futures).submit_sample(Leg::Futures).await;
+    let known =
+        async |houses: &Houses| as_cme(houses).greet(greeting_of_cme(houses)).await.unwrap().into_inner().known_head;
+    let begin = std::time::Instant::now();
+    while known(&houses).await.is_none() {
+        assert!(begin.elapsed() < support::PATIENCE);
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    houses.kill(Leg::Futures);
+    let before = known(&houses).await.unwrap();
+    // CME goes on alone on an old copy and comes to record 1,000 of another history. It greets, and is killed.
+    let grown = signed_head(&houses, "CME", "CME", 1_000);
+    let request = v1::GreetRequest { own_head: Some(grown), ..greeting_of_cme(&houses) };
+    for _ in 0..3 {
+        let answer = as_cme(&houses).greet(request.clone()).await.unwrap().into_inner();
+        assert_eq!(answer.known_head.unwrap(), before, "the next greeting of CME must show it the loss too");
+    }
+    // FICC does not tell its own head to a house that knows another history of it.
+    let other = v1::GreetRequest { known_head: Some(signed_head(&houses, "FICC", "FICC", 1_000)), ..request };
+    assert_eq!(as_cme(&houses).greet(other).await.unwrap().into_inner().own_head, None);
+}
+
 #[tokio::test]
 async fn a_made_up_head_stops_no_house_and_its_own_signed_head_does() {
     let houses = Houses::running(BINARY).await;
-    let arrangement =
-        Arrangement::from_toml(&std::fs::read_to_string(houses.directory().join("arrangement.toml")).unwrap()).unwrap();
-    let signed_by = |house: &str, named: &str, sequence: u64| {
-        let key = houses.directory().join("pki").join(house).join("statement.key");
-        let key = SigningKey::load(&key).unwrap();
-        let head = Head { seq: Sequence(sequence), hash: RecordHash([9; 32]) };
-        let signature = key.sign(&SignedHead::message(named, head, Epoch(0)));
-        v1::LedgerHead {
-            sequence,
-            hash: Bytes::copy_from_slice(&head.hash.0),
-            epoch: 0,
-            key_id: key.id().to_string(),
-            signature: Bytes::copy_from_slice(&signature),
-        }
-    };
+    let signed_by = |house: &str, named: &str, sequence: u64| signed_head(&houses, house, named, sequence);
     let unsigned = v1::LedgerHead { sequence: 1_000, hash: Bytes::from(vec![9; 32]), ..Default::default() };
     let cases = [
         ("an unsigned head", unsigned, true),
@@ -178,13 +215,7 @@ async fn a_made_up_head_stops_no_house_and_its_own_signed_head_does() {
         ("its own signed head", signed_by("FICC", "FICC", 1_000), false),
     ];
     for (what, known_head, can_sign) in cases {
-        let request = v1::GreetRequest {
-            house: "CME".to_owned(),
-            arrangement: "FICC-CME".to_owned(),
-            arrangement_digest: Bytes::copy_from_slice(arrangement.digest().as_bytes()),
-            known_head: Some(known_head),
-            ..Default::default()
-        };
+        let request = v1::GreetRequest { known_head: Some(known_head), ..greeting_of_cme(&houses) };
         as_cme(&houses).greet(request).await.unwrap();
         // The loop takes greetings in their order: a second one shows that the first was taken.
         let status = async || {

@@ -35,6 +35,14 @@ pub fn check(setting: &Setting, sites: &Pair<Arc<Site>>, kept: &Pair<Vec<Word>>,
     count_late_agreements(kept, trace);
 }
 
+/// Whether an auditor's finding is of content that the recovery of the house has named as gone.
+pub fn is_excused(leg: Leg, word: &Word, meaning: &str, told: &Told) -> bool {
+    let is_restored = word.held.by == leg && word.held.keeping.restored_at.is_some();
+    let is_gone = word.held.evidence.cycle().is_some_and(|cycle| told.is_missing(leg, &cycle.to_string()));
+    let of_content = ["is not in the store", "the claim has no leaves", "but others are kept"];
+    is_restored && is_gone && of_content.iter().any(|what| meaning.contains(what))
+}
+
 fn own(leg: Leg, words: &[Word]) -> impl Iterator<Item = &Word> {
     words.iter().filter(move |word| word.held.by == leg)
 }

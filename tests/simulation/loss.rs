@@ -96,6 +96,11 @@ impl Disk {
         records.len() - kept
     }
 
+    /// Whether a recovery broke off behind its commit: what it would have named as missing, nobody was told.
+    pub fn has_broken_off(&self) -> bool {
+        lock(&self.losses.inner).has_broken_off
+    }
+
     /// Puts the copy in place again as it was before a node ran on it.
     pub fn put_in_place_again(&self) {
         let records = self.records();

@@ -155,10 +155,11 @@ impl Site {
                     let (name, result, head) = (NAMES[self.leg], report.result, report.head.sequence);
                     let (restored, missing) = (report.restored.values().sum::<u64>(), report.missing);
                     let text = format!("recovery: {result:?}, {restored} restored, record {head}, missing {missing:?}");
+                    missing.iter().for_each(|_| self.trace.count("losses: content that is gone at both houses"));
                     self.trace.add(name, text);
                     self.trace.count(&format!("losses: {result:?}"));
                     self.is_to_recover.store(false, Ordering::Relaxed);
-                    self.told.recovered(self.leg);
+                    self.told.recovered(self.leg, (!self.disk.has_broken_off()).then_some(missing));
                     return Ok(());
                 }
                 Err(RecoverError::Contradicted(reasons)) if !is_in_place => {

@@ -55,7 +55,7 @@ struct Inner {
 }
 
 /// The loss of a house's disk.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Loss {
     leg: Leg,
     /// The true time in microseconds as of which the copy is.
@@ -63,6 +63,8 @@ struct Loss {
     /// Whether the other house holds what the copy does not.
     is_behind: bool,
     recovered_at: Option<u64>,
+    /// The content that is gone at both houses, as the recovery named it; `None` where it broke off before it could.
+    missing: Option<Vec<String>>,
 }
 
 /// A suspension.
@@ -124,18 +126,18 @@ impl Told {
 
     /// Whether a house has lost its disk and not recovered.
     pub fn is_lost(&self, leg: Leg) -> bool {
-        self.lock().loss.is_some_and(|loss| loss.leg == leg && loss.recovered_at.is_none())
+        self.lock().loss.as_ref().is_some_and(|loss| loss.leg == leg && loss.recovered_at.is_none())
     }
 
     /// Whether a house lacks what the other holds: it must not sign once it has heard it.
     pub fn is_behind(&self, leg: Leg) -> bool {
-        self.is_lost(leg) && self.lock().loss.is_some_and(|loss| loss.is_behind)
+        self.is_lost(leg) && self.lock().loss.as_ref().is_some_and(|loss| loss.is_behind)
     }
 
     /// Whether what a house acknowledged at a true time in microseconds must still be there: what it recorded alone, or
     /// had not delivered, between its copy and its recovery is gone.
     pub fn is_kept(&self, leg: Leg, acknowledged_at: u64) -> bool {
-        self.lock().loss.is_none_or(|loss| {
+        self.lock().loss.as_ref().is_none_or(|loss| {
             let is_since = loss.recovered_at.is_some_and(|recovered| acknowledged_at > recovered);
             loss.leg != leg || acknowledged_at <= loss.copy_at || is_since
         })
@@ -144,17 +146,25 @@ impl Told {
     /// A house lost its disk, but for a copy as of a true time in microseconds.
     pub fn lost(&self, leg: Leg, copy_at: u64, is_behind: bool) {
         let mut inner = self.lock();
-        inner.loss = Some(Loss { leg, copy_at, is_behind, recovered_at: None });
+        inner.loss = Some(Loss { leg, copy_at, is_behind, recovered_at: None, missing: None });
         inner.overtake(leg);
     }
 
-    /// A house has recovered its ledger.
-    pub fn recovered(&self, leg: Leg) {
+    /// A house has recovered its ledger, and names content that is gone.
+    pub fn recovered(&self, leg: Leg, missing: Option<Vec<String>>) {
         let mut inner = self.lock();
         if let Some(loss) = &mut inner.loss {
+            loss.missing = missing;
             loss.recovered_at = Some(self.trace.time.micros());
         }
         inner.overtake(leg);
+    }
+
+    /// Whether a house's recovery named content of a cycle as gone at both houses.
+    pub fn is_missing(&self, leg: Leg, cycle: &str) -> bool {
+        let inner = self.lock();
+        let Some(loss) = inner.loss.as_ref().filter(|loss| loss.leg == leg) else { return false };
+        loss.missing.as_ref().is_none_or(|missing| missing.iter().any(|named| named.contains(cycle)))
     }
 
     /// The newest agreed rounds that a house has told of up to now: what an answer to a later call must not go behind.

@@ -15,6 +15,7 @@ use crate::{
     arrangement::digest::Digest,
     node::{
         context::Context,
+        heads::OwnWord,
         input::{Input, Receipt},
         trees,
     },
@@ -63,9 +64,14 @@ impl PeerService for PeerApi {
         }
         self.check_caller(&request.house, &request.arrangement_digest)?;
         let own_word = context.own_word(request.known_head).await;
+        let own_word = own_word.map_err(|error| Status::internal(error.to_string()))?;
+        // A head counts once its house has compared its ledger with what this house holds: what an old copy has grown must
+        // not take the place of the head that shows the loss. The caller compares what it is answered here, so its own head
+        // comes with what it delivers then.
+        let own_head = (own_word == OwnWord::Held).then(|| context.own_head());
         let told = Input::Greeted {
-            own_word: own_word.map_err(|error| Status::internal(error.to_string()))?,
-            peer_head: context.believed_head(context.us.other(), request.own_head),
+            own_word,
+            peer_head: None,
             known_registry_sequence: request.known_registry_sequence,
             taken: None,
         };
@@ -74,7 +80,7 @@ impl PeerService for PeerApi {
             v1::GreetResponse {
                 house: parties.houses[context.us].to_string(),
                 arrangement_digest: wire::bytes_of(context.arrangement.digest()),
-                own_head: Some(context.own_head()),
+                own_head,
                 known_head: catalog.peer_head.clone(),
                 known_registry_sequence: catalog.registry.sequence(context.us.other()),
             }

@@ -99,7 +99,7 @@ fn with_cut_offs(kept: &Story, told: Vec<Told>) -> Vec<Step> {
 }
 
 /// The cycle in which a house signs this only while it is not cut off.
-fn before_cut_off(evidence: &Evidence) -> Option<CycleId> {
+pub(super) fn before_cut_off(evidence: &Evidence) -> Option<CycleId> {
     match evidence {
         Evidence::CycleOpening(_)
         | Evidence::PositionManifest(_)

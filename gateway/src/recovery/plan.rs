@@ -72,6 +72,7 @@ pub(super) fn plan(ledger: &dyn Lost, mut story: Story, source: Source) -> Resul
                 (Beside::Nothing, Entry::CutOff { cycle: *cycle, at: *at, is_restored: true })
             }
         };
+        problems.extend(cut_off_too_early(&story, &step));
         problems.extend(story.take(place, &entry).err());
         steps.push((step, beside));
     }
@@ -97,6 +98,20 @@ pub(super) fn plan(ledger: &dyn Lost, mut story: Story, source: Source) -> Resul
     } else {
         Err(RecoverError::Contradicted(problems))
     }
+}
+
+/// Why this house cannot have signed what is to be taken up where it would come: a node that ran on an old copy has cut the
+/// cycle off since.
+fn cut_off_too_early(story: &Story, step: &Step) -> Option<String> {
+    let Step::Evidence(told) = step else { return None };
+    let cycle = order::before_cut_off(&told.held.evidence).filter(|_| told.held.by == story.us)?;
+    let cut_off = story.history.cut_offs.get(&cycle)?;
+    let (house, kind) = (&told.held.envelope.house, told.held.evidence.kind().as_str_name());
+    Some(format!(
+        "record {cut_off} here is the cut-off of {cycle}, but the other house holds {kind} {} that {house} signed before its \
+         cut-off: a node ran on this copy; put the copy in place as it was before",
+        told.held.digest
+    ))
 }
 
 /// What this ledger holds of the other house's word and that house does not: it lost the end of its own ledger.
