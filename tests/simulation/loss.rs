@@ -96,6 +96,11 @@ impl Disk {
         records.len() - kept
     }
 
+    /// Gives the guard the head of the ledger as it is.
+    pub fn rebase_guard(&self) {
+        lock(&self.losses.inner).guard = None;
+    }
+
     /// Whether a recovery broke off behind its commit: what it would have named as missing, nobody was told.
     pub fn has_broken_off(&self) -> bool {
         lock(&self.losses.inner).has_broken_off

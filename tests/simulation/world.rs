@@ -36,11 +36,26 @@ pub struct World {
     pub secret_skew_millis: i64,
     /// Whether the network between the nodes stays cut though the faults are said to be over.
     pub stays_cut: bool,
+    /// Whether an operator whose ledger lost its end makes a new guard and takes nothing up.
+    pub rebases_only: bool,
+}
+
+impl World {
+    /// Whether disks are lost: where they do not keep their word, it could not be told apart.
+    fn loses_disks(self) -> bool {
+        Self { rebases_only: false, ..self } == Self::default()
+    }
 }
 
 impl Default for World {
     fn default() -> Self {
-        Self { timing: Timing::default(), honesty: Honesty::Honest, secret_skew_millis: 0, stays_cut: false }
+        Self {
+            timing: Timing::default(),
+            honesty: Honesty::Honest,
+            secret_skew_millis: 0,
+            stays_cut: false,
+            rebases_only: false,
+        }
     }
 }
 
@@ -77,10 +92,10 @@ pub fn run(seed: u64, world: World) -> Outcome {
     let trace = Trace::default();
     let setting = Arc::new(Setting::new(world.timing));
     let plan = Plan::of(seed);
-    let plan = Arc::new(if world == World::default() { plan } else { plan.without_losses() });
+    let plan = Arc::new(if world.loses_disks() { plan } else { plan.without_losses() });
     let lives = Lives::default();
     let told = Told::new(&trace);
-    let sites = Pair::from_fn(|leg| Arc::new(Site::new(leg, &setting, &lives, &told, world.honesty, seed)));
+    let sites = Pair::from_fn(|leg| Arc::new(Site::new(leg, &setting, &lives, &told, world, seed)));
     sites.futures.clock.set(world.secret_skew_millis * 1_000, 0);
     let is_healing = Arc::new(AtomicBool::new(false));
     let mut sim = Builder::new()

@@ -144,3 +144,6 @@ fn lost_heads(ledger: &dyn Lost, kept: &Story, told: Vec<SignedHead>) -> Result<
     }
     Ok(lost.into_values().collect())
 }
+
+#[cfg(test)]
+mod tests;
