@@ -1,4 +1,5 @@
 //! What the other house may not do: forge, replay, speak for this house, or read what was not shown to it.
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a failure is a panic")]
 
 #[path = "support/mod.rs"]
 mod support;

@@ -23,7 +23,7 @@ use super::{
     network::Lives,
     node::Site,
     plan::{FAULTS_SECONDS, Fault, HEALING_SECONDS_MAX, Plan},
-    setting::{DESKS, NAMES, NODES, Setting},
+    setting::{DESKS, NAMES, NODES},
     told::Told,
     trace::Trace,
     world::World,
@@ -36,7 +36,6 @@ const RESTART_SECONDS: u64 = 4;
 pub struct Driver<'a> {
     pub sim: Sim<'a>,
     plan: Arc<Plan>,
-    setting: Arc<Setting>,
     sites: Pair<Arc<Site>>,
     told: Told,
     trace: Trace,
@@ -90,7 +89,6 @@ impl<'a> Driver<'a> {
         sim: Sim<'a>,
         world: World,
         plan: &Arc<Plan>,
-        setting: &Arc<Setting>,
         sites: &Pair<Arc<Site>>,
         told: &Told,
         lives: &Lives,
@@ -99,7 +97,6 @@ impl<'a> Driver<'a> {
         Self {
             sim,
             plan: Arc::clone(plan),
-            setting: Arc::clone(setting),
             sites: Pair::from_fn(|leg| Arc::clone(&sites[leg])),
             told: told.clone(),
             trace: told.trace().clone(),
@@ -387,7 +384,7 @@ impl<'a> Driver<'a> {
 
     /// The newest entry of a house's registry log that the other house holds.
     fn registry_held(&self, leg: Leg) -> u64 {
-        let words = checker::words(&self.setting, &self.sites[leg.other()].disk.records());
+        let words = self.sites[leg.other()].words();
         let of = |word: &checker::Word| match &word.held.evidence {
             Evidence::RegistryEntry(entry) if word.held.by == leg => Some(entry.sequence),
             _ => None,
@@ -399,10 +396,8 @@ impl<'a> Driver<'a> {
     fn lose(&mut self, leg: Leg, left: Left, down: u64, recovers_after: u64) {
         self.crash(leg, down);
         self.lives.end(NODES[leg]);
-        let disk = &self.sites[leg].disk;
-        let lost = disk.lose(left);
-        let kept = checker::words(&self.setting, &disk.records());
-        let theirs = checker::words(&self.setting, &self.sites[leg.other()].disk.records());
+        let lost = self.sites[leg].disk.lose(left);
+        let (kept, theirs) = (self.sites[leg].words(), self.sites[leg.other()].words());
         let is_kept = |digest| kept.iter().any(|word| word.held.by == leg && word.held.digest == digest);
         let is_behind = theirs.iter().any(|word| word.held.by == leg && !is_kept(word.held.digest));
         self.trace.add(NAMES[leg], format!("disk: {lost} records are lost; the other house holds more: {is_behind}"));

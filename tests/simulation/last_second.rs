@@ -62,7 +62,7 @@ fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Tripwire {
-    /// The next first statement of a cycle is the moment.
+    /// The next statement of a cycle without an agreement is the moment.
     pub fn arm(&self, way: Way) {
         *lock(&self.armed) = Some(way);
     }

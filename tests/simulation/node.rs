@@ -20,6 +20,7 @@ use gateway::{
 use tokio::sync::Notify;
 
 use super::{
+    checker::{Word, words},
     clock::HouseClock,
     dice::Dice,
     disk::Disk,
@@ -75,6 +76,11 @@ impl Site {
             work: Dice::of(seed, &format!("work {name}")),
             trace: trace.clone(),
         }
+    }
+
+    /// The signed evidence in the ledger.
+    pub fn words(&self) -> Vec<Word> {
+        words(&self.setting, &self.disk.records())
     }
 
     /// The limits of a node: the product's own, with a shorter wait for a silent connection, so that a simulation of some
@@ -204,7 +210,7 @@ impl Site {
             ledger: self.disk.left(),
             signing_key: self.setting.keys[self.leg].clone(),
             verifying_keys: self.setting.verifying.clone(),
-            origin: Origin::Node { channel: channel.map_err(|error| setup(&error))?, limits },
+            origin: Origin::Node { channel: channel.map_err(|error| setup(&error))?, limits: Box::new(limits) },
         });
         survey.await?.complete(Arc::new(self.disk.blobs.clone()) as Arc<dyn BlobStore>).await
     }

@@ -71,7 +71,7 @@ pub enum Fault {
     /// A node is killed, and its ledger and its content are gone, the guard perhaps not; the house recovers some seconds
     /// after the node was started on nothing.
     LostDisk { leg: Leg, guard: bool, down: u64, recovers_after: u64 },
-    /// When the house next records the first statement of a cycle, the network between the nodes is cut in that moment,
+    /// When the house next records a statement of a cycle without an agreement, the network between the nodes is cut in that moment,
     /// until so many seconds after the cut-off.
     LastSecond { leg: Leg, way: Way, seconds: u64 },
 }

@@ -114,7 +114,7 @@ pub fn run(seed: u64, world: World) -> Outcome {
         let desk = Desk::new(leg, &setting, &plan, &told, &is_healing, seed, &trace);
         sim.client(DESKS[leg], work(desk, lives.clone()));
     }
-    let mut driver = Driver::new(sim, world, &plan, &setting, &sites, &told, &lives, &is_healing);
+    let mut driver = Driver::new(sim, world, &plan, &sites, &told, &lives, &is_healing);
     driver.drive();
     let simulated = driver.sim.elapsed();
     let within_skew = std::mem::take(&mut driver.within_skew);

@@ -123,5 +123,5 @@ fn setup(error: &dyn std::fmt::Display) -> RecoverError {
 fn other_node(config: &Config) -> Result<Origin, RecoverError> {
     let tls = NodeTls::load(config.server_files(), config.peer_files()).map_err(|error| setup(&error))?;
     let channel = identity::channel(&config.peer.address, tls.peer.subscribe(), TcpDial, &config.limits);
-    Ok(Origin::Node { channel: channel.map_err(|error| setup(&error))?, limits: config.limits.clone() })
+    Ok(Origin::Node { channel: channel.map_err(|error| setup(&error))?, limits: Box::new(config.limits.clone()) })
 }

@@ -62,7 +62,7 @@ pub enum Origin {
         /// The channel to it.
         channel: Channel,
         /// Limits of messages.
-        limits: Limits,
+        limits: Box<Limits>,
     },
     /// The file of an export of its ledger. It has no content.
     Export(PathBuf),

@@ -7,7 +7,6 @@ use crate::{
     arrangement::{
         cycle_id::{CycleId, Round},
         evidence::{CycleOpening, Decline, End, Evidence, Outcome},
-        leg::Pair,
         terms::DEFAULT_TOML,
     },
     ledger::{Epoch, Head, Ledger, MemoryLedger, NewRecord, Record, Sequence},
