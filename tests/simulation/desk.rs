@@ -212,6 +212,30 @@ impl Desk {
         }
     }
 
+    /// The same, but only for as long as the house remembers what it acknowledged: a loss ends it with an error.
+    pub async fn insist_within<T, F>(&self, life: u64, what: &str, mut ask: impl FnMut() -> F) -> Result<T, Status>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        let mut pause = Duration::from_millis(300);
+        loop {
+            let answered = self.call(what, ask()).await;
+            if life != self.life() {
+                return Err(Status::cancelled("the house has lost its disk meanwhile"));
+            }
+            match answered {
+                Err(status) if is_passing(&status) => {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(4));
+                }
+                answered => return answered,
+            }
+            if life != self.life() {
+                return Err(Status::cancelled("the house has lost its disk meanwhile"));
+            }
+        }
+    }
+
     /// A request was acknowledged.
     pub fn acknowledge(&self, request_id: &str, again: Again, answer: Acknowledged) {
         self.trace.count("requests acknowledged");

@@ -176,7 +176,8 @@ impl Lost for Leftover {
     fn complete(self, records: &[NewRecord]) -> Result<SignedHead, LedgerError> {
         if !records.is_empty() {
             let next = self.newest.head.seq.next();
-            self.ledger.append(next, Epoch::default(), records.to_vec()).now_or_never().unwrap()?;
+            let appended = self.ledger.append(next, Epoch::default(), records.to_vec());
+            tokio::task::unconstrained(appended).now_or_never().unwrap()?;
             self.disk.note_records(&self.ledger);
         }
         let mut inner = lock(&self.disk.losses.inner);

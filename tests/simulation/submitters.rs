@@ -202,23 +202,27 @@ impl Desk {
             Again::Book => {
                 let book = || setting::book(self.leg, [0; 4]);
                 let ask = || self.send_book(id, 1, v1::SnapshotScope::Full, book());
-                let Ok(answer) = self.insist(&what, ask).await else { return self.lost(id) };
+                let Ok(answer) = self.insist_within(life, &what, ask).await else { return self.lost(life, id) };
                 (Acknowledged::Book { version: answer.book_version }, answer.is_replay)
             }
             Again::Market => {
-                let Ok(answer) = self.insist(&what, || self.send_market(id, 0)).await else { return self.lost(id) };
+                let Ok(answer) = self.insist_within(life, &what, || self.send_market(id, 0)).await else {
+                    return self.lost(life, id);
+                };
                 let v1::SubmitMarketDataResponse { version, manifest_digest: manifest, is_replay, .. } = answer;
                 (Acknowledged::Market { version, manifest }, is_replay)
             }
             Again::Changes => {
-                let Ok(answer) = self.insist(&what, || self.send_changes(id, Vec::new())).await else {
-                    return self.lost(id);
+                let Ok(answer) = self.insist_within(life, &what, || self.send_changes(id, Vec::new())).await else {
+                    return self.lost(life, id);
                 };
                 let v1::RecordChangesResponse { sequence, suspension_ids: suspensions, is_replay } = answer;
                 (Acknowledged::Changes { sequence, suspensions }, is_replay)
             }
             Again::Direction => {
-                let Ok(answer) = self.insist(&what, || self.send_direction(id, -1)).await else { return self.lost(id) };
+                let Ok(answer) = self.insist_within(life, &what, || self.send_direction(id, -1)).await else {
+                    return self.lost(life, id);
+                };
                 (Acknowledged::Direction { number: answer.number }, answer.is_replay)
             }
         };
@@ -231,7 +235,11 @@ impl Desk {
         self.trace.count("requests asked again");
     }
 
-    fn lost(&self, id: &str) {
+    fn lost(&self, life: u64, id: &str) {
+        // A house that has lost its disk and knows it refuses everything.
+        if self.is_lost() || life != self.life() {
+            return;
+        }
         self.trace.violation(format!("{id} was acknowledged, and is refused when it is asked again"));
     }
 }
