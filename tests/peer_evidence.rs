@@ -1,4 +1,5 @@
 //! What the other house may not do: forge, replay, speak for this house, or read what was not shown to it.
+#![allow(clippy::unwrap_used, reason = "helpers of tests: a failure is a panic")]
 
 #[path = "support/mod.rs"]
 mod support;
@@ -153,25 +154,38 @@ async fn a_greeting_from_another_arrangement_is_refused() {
     assert!(status.message().contains("arrangements differ"), "{status:?}");
 }
 
+/// A head of record `sequence` of the ledger of `named`, signed with the statement key of `house`.
+fn signed_head(houses: &Houses, house: &str, named: &Party, sequence: u64) -> v1::LedgerHead {
+    let key = houses.directory().join("pki").join(house).join("statement.key");
+    let key = SigningKey::load(&key).unwrap();
+    let head = Head { seq: Sequence(sequence), hash: RecordHash([9; 32]) };
+    let signature = key.sign(&SignedHead::message(named, head, Epoch(0)));
+    v1::LedgerHead {
+        sequence,
+        hash: Bytes::copy_from_slice(&head.hash.0),
+        epoch: 0,
+        key_id: key.id().to_string(),
+        signature: Bytes::copy_from_slice(&signature),
+    }
+}
+
+fn greeting_of_cme(houses: &Houses) -> v1::GreetRequest {
+    let document = std::fs::read_to_string(houses.directory().join("arrangement.toml")).unwrap();
+    let arrangement = Arrangement::from_toml(&document).unwrap();
+    v1::GreetRequest {
+        house: "CME".to_owned(),
+        arrangement: "FICC-CME".to_owned(),
+        arrangement_digest: Bytes::copy_from_slice(arrangement.digest().as_bytes()),
+        ..Default::default()
+    }
+}
+
 #[tokio::test]
 async fn a_made_up_head_stops_no_house_and_its_own_signed_head_does() {
     let houses = Houses::running(BINARY).await;
-    let arrangement =
-        Arrangement::from_toml(&std::fs::read_to_string(houses.directory().join("arrangement.toml")).unwrap()).unwrap();
-    let ficc = arrangement.parties.party(Leg::Treasury);
-    let signed_by = |house: &str, party: &Party, sequence: u64| {
-        let key = houses.directory().join("pki").join(house).join("statement.key");
-        let key = SigningKey::load(&key).unwrap();
-        let head = Head { seq: Sequence(sequence), hash: RecordHash([9; 32]) };
-        let signature = key.sign(&SignedHead::message(party, head, Epoch(0)));
-        v1::LedgerHead {
-            sequence,
-            hash: Bytes::copy_from_slice(&head.hash.0),
-            epoch: 0,
-            key_id: key.id().to_string(),
-            signature: Bytes::copy_from_slice(&signature),
-        }
-    };
+    let document = std::fs::read_to_string(houses.directory().join("arrangement.toml")).unwrap();
+    let ficc = Arrangement::from_toml(&document).unwrap().parties.party(Leg::Treasury);
+    let signed_by = |house: &str, party: &Party, sequence: u64| signed_head(&houses, house, party, sequence);
     let elsewhere = Party { arrangement: "FICC-RFX".parse().unwrap(), ..ficc.clone() };
     let rehearsing = Party { mode: ArrangementMode::Rehearsal, ..ficc.clone() };
     let unsigned = v1::LedgerHead { sequence: 1_000, hash: Bytes::from(vec![9; 32]), ..Default::default() };
@@ -184,13 +198,7 @@ async fn a_made_up_head_stops_no_house_and_its_own_signed_head_does() {
         ("its own signed head", signed_by("FICC", &ficc, 1_000), false),
     ];
     for (what, known_head, can_sign) in cases {
-        let request = v1::GreetRequest {
-            house: "CME".to_owned(),
-            arrangement: "FICC-CME".to_owned(),
-            arrangement_digest: Bytes::copy_from_slice(arrangement.digest().as_bytes()),
-            known_head: Some(known_head),
-            ..Default::default()
-        };
+        let request = v1::GreetRequest { known_head: Some(known_head), ..greeting_of_cme(&houses) };
         let answer = as_cme(&houses).greet(request).await.unwrap().into_inner();
         assert!(
             can_sign || answer.own_head.is_none(),

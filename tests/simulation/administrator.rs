@@ -1,6 +1,6 @@
 //! A house's administrator: the programme, and positions that are directed.
 
-use std::sync::atomic::Ordering;
+use std::collections::BTreeMap;
 
 use crossmargin::v1::{
     self, direction_service_client::DirectionServiceClient, programme_change::Change,
@@ -11,7 +11,7 @@ use tonic::{Response, Status, transport::Channel};
 
 use super::{
     desk::{Again, Desk},
-    setting::{CROSS_MARGIN, DIRECTED, REGULAR},
+    setting::{CROSS_MARGIN, DIRECTED, NAMES, REGULAR},
     told::Acknowledged,
 };
 
@@ -38,6 +38,7 @@ impl Desk {
 
     /// Records changes; whether they were taken.
     pub async fn record(&self, id: &str, changes: Vec<v1::ProgrammeChange>) -> bool {
+        let life = self.life();
         let answer = match self.insist(id, || self.send_changes(id, changes.clone())).await {
             Ok(answer) => answer,
             Err(status) => {
@@ -45,11 +46,11 @@ impl Desk {
                 return false;
             }
         };
-        let known = self.known.registry.swap(answer.sequence, Ordering::Relaxed);
-        if answer.sequence <= known {
-            self.trace.violation(format!("{id}: entry {} follows on {known}", answer.sequence));
+        let known = self.learn(&self.known.registry, life, answer.sequence);
+        if known.is_some_and(|known| answer.sequence <= known) {
+            self.trace.violation(format!("{id}: entry {} follows on {known:?}", answer.sequence));
         }
-        answer.suspension_ids.iter().for_each(|id| self.told.suspended(id));
+        answer.suspension_ids.iter().for_each(|id| self.told.suspended(self.leg, id));
         let v1::RecordChangesResponse { sequence, suspension_ids: suspensions, .. } = answer;
         self.acknowledge(id, Again::Changes(changes), Acknowledged::Changes { sequence, suspensions });
         true
@@ -59,8 +60,12 @@ impl Desk {
     pub async fn administer(&self) {
         let dice = self.dice("administrator");
         let mut number = 0;
+        let mut life = 0;
         loop {
             self.pause(dice.millis(10_000, 60_000)).await;
+            if life != self.life() {
+                life = self.see_suspensions().await;
+            }
             if self.is_healing() {
                 return;
             }
@@ -82,6 +87,31 @@ impl Desk {
                     self.record(&format!("limit-{number}"), vec![reasoned(Change::Override(limit))]).await;
                 }
             }
+        }
+    }
+
+    /// Reads which suspensions there are after a loss: what was recorded and not delivered is gone. The life as of which it
+    /// was read.
+    async fn see_suspensions(&self) -> u64 {
+        loop {
+            let life = self.whole().await;
+            let request = v1::ListSuspensionsRequest::default();
+            let listed = self.insist("ListSuspensions", || {
+                let (mut client, request) = (self.programme(), request.clone());
+                async move { client.list_suspensions(request).await }
+            });
+            let Ok(listed) = listed.await else { return life };
+            if life != self.life() {
+                continue;
+            }
+            let name = NAMES[self.leg];
+            let of = |is_own: bool| -> BTreeMap<String, bool> {
+                let suspensions = listed.suspensions.iter().filter(|suspension| (suspension.house == name) == is_own);
+                suspensions.map(|one| (one.suspension_id.clone(), one.lifted_by.iter().any(|by| by == name))).collect()
+            };
+            self.told.suspensions_of(self.leg, &of(true));
+            self.told.consents_of(self.leg, &of(false));
+            return life;
         }
     }
 
@@ -125,6 +155,25 @@ impl Desk {
         self.directing().direct_positions(request).await
     }
 
+    /// Directs positions at a house that has a book: after a recovery it is submitted first. The life in which it was
+    /// answered.
+    async fn send_direction_once_there_is_a_book(
+        &self,
+        id: &str,
+        quantity: i64,
+    ) -> (u64, Result<v1::DirectPositionsResponse, Status>) {
+        loop {
+            while self.known.book.of(self.life()) == 0 {
+                tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+            }
+            let life = self.life();
+            match self.insist(id, || self.send_direction(id, quantity)).await {
+                Err(_) if life != self.life() => {}
+                answer => return (life, answer),
+            }
+        }
+    }
+
     /// Directs positions into the first link's account, at the house where members do.
     pub async fn direct(&self) {
         if self.leg == Leg::Treasury {
@@ -140,11 +189,12 @@ impl Desk {
             count += 1;
             let id = format!("direct-{count}");
             let quantity = -i64::try_from(dice.between(1, 20)).unwrap();
-            match self.insist(&id, || self.send_direction(&id, quantity)).await {
+            let (life, answer) = self.send_direction_once_there_is_a_book(&id, quantity).await;
+            match answer {
                 Ok(answer) => {
-                    let known = self.known.directions.swap(answer.number, Ordering::Relaxed);
-                    if answer.number != known + 1 {
-                        self.trace.violation(format!("{id}: number {} follows on {known}", answer.number));
+                    let known = self.learn(&self.known.directions, life, answer.number);
+                    if known.is_some_and(|known| answer.number != known + 1) {
+                        self.trace.violation(format!("{id}: number {} follows on {known:?}", answer.number));
                     }
                     let number = answer.number;
                     self.acknowledge(&id, Again::Direction(quantity), Acknowledged::Direction { number });

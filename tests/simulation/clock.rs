@@ -38,6 +38,12 @@ pub fn true_instant(micros: u64) -> Timestamp {
     begin + SignedDuration::from_micros(i64::try_from(micros).unwrap())
 }
 
+/// The true time in microseconds at which a perfect clock shows an instant; 0 if before the beginning.
+pub fn true_micros(instant: Timestamp) -> u64 {
+    let begin: Timestamp = BEGIN.parse().unwrap();
+    u64::try_from(instant.duration_since(begin).as_micros()).unwrap_or(0)
+}
+
 impl HouseClock {
     pub fn new(time: TrueTime) -> Self {
         Self { time, course: Mutex::new(Course { since: 0, shown: 0, rate_ppm: 0 }) }

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
@@ -41,8 +41,8 @@ pub struct Desk {
     pub trace: Trace,
     /// Set once the faults are over: the roles finish what they are at.
     pub is_healing: Arc<AtomicBool>,
-    /// Everything that was acknowledged, by request id, with what sends it again.
-    pub acknowledged: Mutex<BTreeMap<String, (Again, Acknowledged)>>,
+    /// Everything that was acknowledged, by request id, with the true time in microseconds and what sends it again.
+    acknowledged: Mutex<BTreeMap<String, (u64, Again, Acknowledged)>>,
     /// What the house's node is known to have: what it has told.
     pub known: Known,
     seed: u64,
@@ -52,10 +52,27 @@ pub struct Desk {
 /// What a house's clients know by what they were told.
 #[derive(Debug, Default)]
 pub struct Known {
-    pub book: AtomicU64,
-    pub market: AtomicU64,
-    pub registry: AtomicU64,
-    pub directions: AtomicU64,
+    pub book: Newest,
+    pub market: Newest,
+    pub registry: Newest,
+    pub directions: Newest,
+}
+
+/// The newest number that a house told of, in which of its lives.
+#[derive(Debug, Default)]
+pub struct Newest(Mutex<(u64, u64)>);
+
+impl Newest {
+    /// The newest number in a life; 0 where none was told.
+    pub fn of(&self, life: u64) -> u64 {
+        let (of, number) = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if of == life { number } else { 0 }
+    }
+
+    /// Notes a number that was told in a life.
+    fn note(&self, life: u64, number: u64) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (life, number);
+    }
 }
 
 /// What to send again under the same request id.
@@ -122,6 +139,35 @@ impl Desk {
         self.is_healing.load(Ordering::Relaxed)
     }
 
+    /// The life of the house: another after a loss, and another after its recovery.
+    pub fn life(&self) -> u64 {
+        self.told.life(self.leg)
+    }
+
+    /// Whether the house has lost its disk and not recovered.
+    pub fn is_lost(&self) -> bool {
+        self.told.is_lost(self.leg)
+    }
+
+    /// Waits until no house has to be recovered; the life of this one.
+    pub async fn whole(&self) -> u64 {
+        while Leg::BOTH.into_iter().any(|leg| self.told.is_lost(leg)) {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        self.life()
+    }
+
+    /// Notes what was told in answer to a call that began in a life. What was known in that life before, unless it is over.
+    pub fn learn(&self, newest: &Newest, life: u64, number: u64) -> Option<u64> {
+        if life != self.life() {
+            return None;
+        }
+        let known = newest.of(life);
+        newest.note(life, number);
+        // The first life begins with nothing, any other with what was left.
+        (known > 0 || life == 0).then_some(known)
+    }
+
     /// Waits, but not longer than until the faults are over.
     pub async fn pause(&self, time: Duration) {
         let until = tokio::time::Instant::now() + time;
@@ -152,19 +198,45 @@ impl Desk {
         answered
     }
 
-    /// Asks until there is an answer or a refusal that asking again would not change.
+    /// Asks until there is an answer or a refusal that asking again would not change. A house that has lost its disk
+    /// refuses everything once it knows, and what it refused is to be asked for again after its recovery.
     pub async fn insist<T, F>(&self, what: &str, mut ask: impl FnMut() -> F) -> Result<T, Status>
     where
         F: Future<Output = Result<Response<T>, Status>>,
     {
         let mut pause = Duration::from_millis(300);
         loop {
+            let life = self.life();
             match self.call(what, ask()).await {
+                Err(status) if is_passing(&status) || self.is_lost() || life != self.life() => {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(4));
+                }
+                answered => return answered,
+            }
+        }
+    }
+
+    /// The same, but only for as long as the house remembers what it acknowledged: a loss ends it with an error.
+    pub async fn insist_within<T, F>(&self, life: u64, what: &str, mut ask: impl FnMut() -> F) -> Result<T, Status>
+    where
+        F: Future<Output = Result<Response<T>, Status>>,
+    {
+        let mut pause = Duration::from_millis(300);
+        loop {
+            let answered = self.call(what, ask()).await;
+            if life != self.life() {
+                return Err(Status::cancelled("the house has lost its disk meanwhile"));
+            }
+            match answered {
                 Err(status) if is_passing(&status) => {
                     tokio::time::sleep(pause).await;
                     pause = (pause * 2).min(Duration::from_secs(4));
                 }
                 answered => return answered,
+            }
+            if life != self.life() {
+                return Err(Status::cancelled("the house has lost its disk meanwhile"));
             }
         }
     }
@@ -174,16 +246,20 @@ impl Desk {
         self.trace.count("requests acknowledged");
         self.says(format!("{request_id}: {answer:?}"));
         let mut all = self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner);
-        all.insert(request_id.to_owned(), (again, answer));
+        all.insert(request_id.to_owned(), (self.trace.time.micros(), again, answer));
     }
 
-    /// Something that was acknowledged, to be asked for again.
+    /// Something that was acknowledged and must be there, to be asked for again.
     pub fn acknowledged_of(&self, request_id: &str) -> Option<(Again, Acknowledged)> {
-        self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).get(request_id).cloned()
+        let all = self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, again, answer) = all.get(request_id)?;
+        self.told.is_kept(self.leg, *at).then(|| (again.clone(), answer.clone()))
     }
 
     pub fn acknowledged_ids(&self) -> Vec<String> {
-        self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+        let all = self.acknowledged.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = all.iter().filter(|(_, (at, _, _))| self.told.is_kept(self.leg, *at));
+        kept.map(|(id, _)| id.clone()).collect()
     }
 }
 

@@ -1,5 +1,5 @@
-//! The disk of a house: a ledger whose acknowledgements are durable and take time, a store of blobs, and everything that
-//! goes wrong with disks.
+//! The disk of a house: a ledger whose acknowledgements are durable and take time, a store of blobs, and what goes wrong
+//! with disks while they are there. How they are lost is in `loss.rs`.
 
 use std::{
     collections::BTreeMap,
@@ -12,7 +12,11 @@ use std::{
 
 use futures_util::future::BoxFuture;
 use gateway::{
-    arrangement::{digest::Digest, parties::Party},
+    arrangement::{
+        digest::Digest,
+        leg::Leg,
+        parties::{Parties, Party},
+    },
     blobs::{BlobError, BlobStore, MemoryBlobStore},
     identity::SigningKey,
     ledger::{
@@ -23,7 +27,12 @@ use gateway::{
 use prost::bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::{dice::Dice, trace::Trace};
+use super::{
+    dice::Dice,
+    last_second::Tripwire,
+    loss::{Losses, store_at},
+    trace::Trace,
+};
 
 /// Milliseconds of a commit on a disk in order, least and most.
 const COMMIT_MS: (u64, u64) = (1, 30);
@@ -43,17 +52,20 @@ pub enum Honesty {
 
 /// A house's disk. It outlives the node.
 pub struct Disk {
-    house: String,
-    party: Party,
-    key: SigningKey,
+    leg: Leg,
+    parties: Parties,
+    pub(super) house: String,
+    pub(super) key: SigningKey,
     ledger: Mutex<MemoryLedger>,
     honesty: Honesty,
-    dice: Dice,
-    trace: Trace,
+    pub(super) dice: Dice,
+    pub(super) trace: Trace,
     appended: Arc<Notify>,
     /// The true time in microseconds at which each record was asked for, by sequence: its last append.
     asked_at: Mutex<BTreeMap<u64, u64>>,
-    traced: AtomicU64,
+    pub(super) traced: AtomicU64,
+    pub(super) losses: Losses,
+    pub tripwire: Tripwire,
     pub is_slow: AtomicBool,
     pub is_full: AtomicBool,
     pub fails_next: AtomicBool,
@@ -63,7 +75,9 @@ pub struct Disk {
 /// A store of blobs that fails while it is told to.
 #[derive(Clone)]
 pub struct FaultyBlobs {
-    pub inner: MemoryBlobStore,
+    inner: Arc<Mutex<MemoryBlobStore>>,
+    /// The true time in microseconds at which each piece was stored first.
+    stored_at: Arc<Mutex<BTreeMap<[u8; 32], u64>>>,
     seed: u64,
     trace: Trace,
     /// Whether one piece of eight is gone for good.
@@ -73,23 +87,28 @@ pub struct FaultyBlobs {
 }
 
 impl Disk {
-    pub fn new(party: Party, key: SigningKey, honesty: Honesty, seed: u64, trace: &Trace) -> Self {
+    pub fn new(leg: Leg, parties: &Parties, key: SigningKey, honesty: Honesty, seed: u64, trace: &Trace) -> Self {
+        let house = parties.houses[leg].as_str();
         Self {
-            house: party.house.to_string(),
-            ledger: Mutex::new(empty(&party, &key)),
+            leg,
+            parties: parties.clone(),
+            house: house.to_owned(),
+            ledger: Mutex::new(empty(&parties.party(leg), &key)),
             key,
             honesty,
-            dice: Dice::of(seed, &format!("disk {}", party.house)),
-            party,
+            dice: Dice::of(seed, &format!("disk {house}")),
             trace: trace.clone(),
             appended: Arc::default(),
             asked_at: Mutex::default(),
             traced: AtomicU64::new(0),
+            losses: Losses::default(),
+            tripwire: Tripwire::default(),
             is_slow: AtomicBool::new(false),
             is_full: AtomicBool::new(false),
             fails_next: AtomicBool::new(false),
             blobs: FaultyBlobs {
-                inner: MemoryBlobStore::new(),
+                inner: Arc::default(),
+                stored_at: Arc::default(),
                 seed,
                 trace: trace.clone(),
                 is_damaged: Arc::default(),
@@ -98,7 +117,12 @@ impl Disk {
         }
     }
 
-    fn ledger(&self) -> MutexGuard<'_, MemoryLedger> {
+    /// Whose ledger it holds.
+    pub(super) fn party(&self) -> Party {
+        self.parties.party(self.leg)
+    }
+
+    pub(super) fn ledger(&self) -> MutexGuard<'_, MemoryLedger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -168,7 +192,7 @@ impl Disk {
                 let records = read(&ledger);
                 let lost = self.dice.between(0, 6).min(records.len() as u64);
                 let kept = records.len() - usize::try_from(lost).unwrap();
-                *ledger = rebuilt(&self.party, &self.key, &records[..kept]);
+                *ledger = rebuilt(&self.party(), &self.key, &records[..kept]);
                 self.trace.add(&self.house, format!("disk: {lost} acknowledged records are lost"));
             }
         }
@@ -189,7 +213,7 @@ impl Disk {
     }
 
     /// Writes the records that have become durable into the trace.
-    fn note_records(&self, ledger: &MemoryLedger) {
+    pub(super) fn note_records(&self, ledger: &MemoryLedger) {
         let from = self.traced.load(Ordering::Relaxed);
         let head = ledger.head().head.seq.0;
         if head < from {
@@ -203,6 +227,7 @@ impl Disk {
             self.trace.count("records");
         }
         self.traced.store(head, Ordering::Relaxed);
+        self.losses.note_durable(self.trace.time.micros(), head);
     }
 }
 
@@ -213,17 +238,18 @@ fn empty(party: &Party, key: &SigningKey) -> MemoryLedger {
     MemoryLedger::new(party.clone(), Arc::new(signer)).unwrap()
 }
 
-fn read(ledger: &MemoryLedger) -> Vec<Record> {
+pub fn read(ledger: &MemoryLedger) -> Vec<Record> {
     futures_util::FutureExt::now_or_never(ledger.read_from(Sequence(1), usize::MAX)).unwrap().unwrap()
 }
 
 /// A ledger of the same records, and of nothing after them.
-fn rebuilt(party: &Party, key: &SigningKey, records: &[Record]) -> MemoryLedger {
+pub fn rebuilt(party: &Party, key: &SigningKey, records: &[Record]) -> MemoryLedger {
     let ledger = empty(party, key);
     for record in records {
         let new = NewRecord { kind: record.kind, body: record.body.clone(), recorded_at_ms: record.recorded_at_ms };
         let appended = ledger.append(record.seq, Epoch::default(), vec![new]);
-        futures_util::FutureExt::now_or_never(appended).unwrap().unwrap();
+        // In a task, a runtime would let so many ready futures wait for its next turn.
+        futures_util::FutureExt::now_or_never(tokio::task::unconstrained(appended)).unwrap().unwrap();
     }
     ledger
 }
@@ -236,6 +262,12 @@ struct Opened {
 
 impl Ledger for Opened {
     fn append(&self, expected: Sequence, epoch: Epoch, records: Vec<NewRecord>) -> Ticket {
+        if let Some(conflict) = self.disk.conflict() {
+            self.disk.trace.violation(format!("{}: something is recorded on a held ledger", self.disk.house));
+            return Ticket::refused(LedgerError::HeldByGuard(Box::new(conflict)));
+        }
+        let disk = &self.disk;
+        disk.tripwire.see(disk.leg, &disk.parties, &records, || read(&self.ledger), &disk.trace);
         let at = self.disk.trace.time.micros();
         let mut asked = self.disk.asked_at.lock().unwrap_or_else(PoisonError::into_inner);
         // What a crash lost is asked for anew.
@@ -267,11 +299,11 @@ impl Ledger for Opened {
     }
 
     fn standing(&self) -> Standing {
-        self.ledger.standing()
+        self.disk.conflict().map_or_else(|| self.ledger.standing(), Standing::HeldByGuard)
     }
 
     fn hold_to(&self, word: SignedHead) -> BoxFuture<'_, Result<Option<GuardConflict>, LedgerError>> {
-        self.ledger.hold_to(word)
+        futures_util::FutureExt::boxed(std::future::ready(Ok(self.disk.hold_to(word))))
     }
 }
 
@@ -291,6 +323,18 @@ impl FaultyBlobs {
 }
 
 impl FaultyBlobs {
+    /// The store, without its faults.
+    pub fn sound(&self) -> MemoryBlobStore {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts an old copy in place, as of a true time in microseconds, or nothing.
+    pub fn put_back(&self, at: Option<u64>) {
+        let mut stored_at = self.stored_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let copy = store_at(&self.sound(), &mut stored_at, at);
+        *self.inner.lock().unwrap_or_else(PoisonError::into_inner) = copy;
+    }
+
     fn is_lost(&self, digest: &Digest) -> bool {
         self.is_damaged.load(Ordering::Relaxed) && digest.0[0].is_multiple_of(8)
     }
@@ -299,16 +343,21 @@ impl FaultyBlobs {
 impl BlobStore for FaultyBlobs {
     fn put_many(&self, blobs: &[Bytes]) -> Result<Vec<Digest>, BlobError> {
         self.fault("write", blobs.first().map(|blob| Digest::of(blob)))?;
-        self.inner.put_many(blobs)
+        let stored = self.sound().put_many(blobs)?;
+        let mut stored_at = self.stored_at.lock().unwrap_or_else(PoisonError::into_inner);
+        for digest in &stored {
+            stored_at.entry(digest.0).or_insert(self.trace.time.micros());
+        }
+        Ok(stored)
     }
 
     fn get(&self, digest: &Digest) -> Result<Option<Bytes>, BlobError> {
         self.fault("read", Some(*digest))?;
-        if self.is_lost(digest) { Ok(None) } else { self.inner.get(digest) }
+        if self.is_lost(digest) { Ok(None) } else { self.sound().get(digest) }
     }
 
     fn has(&self, digest: &Digest) -> Result<bool, BlobError> {
         self.fault("look for", Some(*digest))?;
-        self.inner.has(digest)
+        self.sound().has(digest)
     }
 }

@@ -12,11 +12,16 @@ use std::{
 use gateway::arrangement::leg::{Leg, Pair};
 use turmoil::Sim;
 
+#[path = "driver/losing.rs"]
+mod losing;
+
 use super::{
+    loss::Left,
     network::Lives,
     node::Site,
     plan::{FAULTS_SECONDS, Fault, HEALING_SECONDS_MAX, Plan},
     setting::{DESKS, NAMES, NODES},
+    told::Told,
     trace::Trace,
     world::World,
 };
@@ -29,13 +34,20 @@ pub struct Driver<'a> {
     pub sim: Sim<'a>,
     plan: Arc<Plan>,
     sites: Pair<Arc<Site>>,
+    told: Told,
     trace: Trace,
     is_healing: Arc<AtomicBool>,
     lives: Lives,
     /// The network between the nodes.
     between: Link,
+    /// Whether messages between the nodes take a time of their own, all the same.
+    is_delayed: bool,
     /// Whether a house's own systems cannot reach its node.
     is_desk_cut_off: Pair<bool>,
+    /// The true time in milliseconds until which the network stays as it is: the end of a last second.
+    cut_until: u64,
+    /// Seconds from a cut-off to the end of the last second before it.
+    last_second_seconds: u64,
     /// What is to be done at a true time in milliseconds.
     later: BTreeMap<u64, Vec<Later>>,
     /// For each second whether the clocks were within what is permitted.
@@ -48,7 +60,7 @@ pub struct Driver<'a> {
 
 /// The network between the nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Link {
+pub enum Link {
     Healthy,
     Partition,
     OneWay(Leg),
@@ -66,6 +78,7 @@ enum Later {
     FastDisk(Leg),
     FreeDisk(Leg),
     SoundBlobs(Leg),
+    Recover(Leg),
 }
 
 impl<'a> Driver<'a> {
@@ -74,19 +87,23 @@ impl<'a> Driver<'a> {
         world: World,
         plan: &Arc<Plan>,
         sites: &Pair<Arc<Site>>,
+        told: &Told,
         lives: &Lives,
         is_healing: &Arc<AtomicBool>,
-        trace: &Trace,
     ) -> Self {
         Self {
             sim,
             plan: Arc::clone(plan),
             sites: Pair::from_fn(|leg| Arc::clone(&sites[leg])),
-            trace: trace.clone(),
+            told: told.clone(),
+            trace: told.trace().clone(),
             is_healing: Arc::clone(is_healing),
             lives: lives.clone(),
             between: Link::Healthy,
+            is_delayed: false,
             is_desk_cut_off: Pair::default(),
+            cut_until: 0,
+            last_second_seconds: 0,
             later: BTreeMap::new(),
             within_skew: Vec::new(),
             is_lenient: world.secret_skew_millis != 0,
@@ -119,6 +136,7 @@ impl<'a> Driver<'a> {
             };
             let elapsed = u64::try_from(self.sim.elapsed().as_micros()).unwrap();
             self.trace.time.set(elapsed);
+            self.note_last_seconds();
             self.note_skew(elapsed / 1_000_000);
             if is_done {
                 return;
@@ -150,6 +168,15 @@ impl<'a> Driver<'a> {
     }
 
     fn bring(&mut self, fault: Fault) {
+        let is_over = match fault {
+            Fault::OldCopy { leg, .. } | Fault::LostDisk { leg, .. } => !self.may_lose(leg),
+            // The other house is left alone, and has its disk in order, until a recovery is done.
+            Fault::FailingBlobs { .. } => Leg::BOTH.into_iter().any(|leg| self.told.is_lost(leg)),
+            _ => false,
+        };
+        if is_over {
+            return self.trace.add("FAULT", format!("{fault:?}: not now"));
+        }
         match fault {
             Fault::Partition { seconds } => self.cut(Link::Partition, seconds),
             Fault::OneWay { from, seconds } => self.cut(Link::OneWay(from), seconds),
@@ -159,6 +186,7 @@ impl<'a> Driver<'a> {
                 self.in_seconds(seconds, Later::RepairDesk(leg));
             }
             Fault::Delay { millis, seconds } => {
+                self.is_delayed = true;
                 self.sim.set_link_latency(NODES.treasury, NODES.futures, Duration::from_millis(millis));
                 self.in_seconds(seconds, Later::Latency);
             }
@@ -178,6 +206,7 @@ impl<'a> Driver<'a> {
                 }
             }
             Fault::Stop { leg, down } => {
+                self.steady(leg, true);
                 self.sites[leg].stop.notify_waiters();
                 self.in_seconds(down + RESTART_SECONDS, Later::Start(leg));
             }
@@ -200,6 +229,17 @@ impl<'a> Driver<'a> {
                 self.sites[leg].disk.blobs.failing_percent.store(percent, Ordering::Relaxed);
                 self.in_seconds(seconds, Later::SoundBlobs(leg));
             }
+            Fault::OldCopy { leg, age, guard, content, down, recovers_after } => {
+                let at = self.trace.time.micros().saturating_sub(age * 1_000_000);
+                self.lose(leg, Left { ledger: Some(at), guard, content }, down, recovers_after);
+            }
+            Fault::LostDisk { leg, guard, down, recovers_after } => {
+                self.lose(leg, Left { ledger: None, guard, content: true }, down, recovers_after);
+            }
+            Fault::LastSecond { leg, way, seconds } => {
+                self.last_second_seconds = seconds;
+                self.sites[leg].disk.tripwire.arm(way);
+            }
         }
         self.trace.count(&format!("fault: {}", fault.name()));
         self.trace.add("FAULT", format!("{fault:?}"));
@@ -220,6 +260,8 @@ impl<'a> Driver<'a> {
     fn end(&mut self, end: Later) {
         self.trace.add("FAULT", format!("ends: {end:?}"));
         match end {
+            // A last second lasts until the cut-off has passed, whatever else ends meanwhile.
+            Later::Repair if self.is_cut() => {}
             Later::Repair => {
                 self.between = Link::Healthy;
                 self.apply_link();
@@ -234,11 +276,15 @@ impl<'a> Driver<'a> {
             Later::FastDisk(leg) => self.sites[leg].disk.is_slow.store(false, Ordering::Relaxed),
             Later::FreeDisk(leg) => self.sites[leg].disk.is_full.store(false, Ordering::Relaxed),
             Later::SoundBlobs(leg) => self.sites[leg].disk.blobs.failing_percent.store(0, Ordering::Relaxed),
+            Later::Recover(leg) => self.recover(leg),
         }
     }
 
     /// Changes the network between the nodes for a while.
     fn cut(&mut self, link: Link, seconds: u64) {
+        if self.is_cut() {
+            return;
+        }
         self.between = link;
         self.apply_link();
         self.in_seconds(seconds, Later::Repair);
@@ -272,12 +318,26 @@ impl<'a> Driver<'a> {
         }
     }
 
+    /// While a node stops in order, its messages all take the same time: a server tells its connections of its end in an
+    /// order that does not repeat.
+    fn steady(&mut self, leg: Leg, is_steady: bool) {
+        let (least, most) = self.plan.latency;
+        let others = [Some(DESKS[leg]), (!self.is_delayed).then_some(NODES[leg.other()])];
+        for other in others.into_iter().flatten() {
+            self.sim.set_link_latency(NODES[leg], other, least);
+            if !is_steady {
+                self.sim.set_link_max_message_latency(NODES[leg], other, most);
+            }
+        }
+    }
+
     fn start(&mut self, leg: Leg) {
         if self.sim.is_host_running(NODES[leg]) {
             return;
         }
         self.sites[leg].has_ended.store(false, Ordering::Relaxed);
         self.trace.count("starts of nodes");
+        self.steady(leg, false);
         // What a node that ended in order has left is dropped now.
         self.silence(leg);
         self.lives.end(NODES[leg]);
@@ -298,11 +358,13 @@ impl<'a> Driver<'a> {
     /// The faults are over: everything works, and every node runs.
     fn heal(&mut self) {
         self.trace.add("FAULT", "all are over");
+        self.cut_until = 0;
         let ends: Vec<Later> = std::mem::take(&mut self.later).into_values().flatten().collect();
         ends.into_iter().for_each(|end| self.end(end));
         for leg in Leg::BOTH {
             self.sites[leg].clock.set(if self.is_lenient { self.offset(leg) } else { 0 }, 0);
             self.sites[leg].disk.fails_next.store(false, Ordering::Relaxed);
+            self.sites[leg].disk.tripwire.disarm();
             self.start(leg);
         }
         if self.stays_cut {

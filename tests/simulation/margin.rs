@@ -10,7 +10,7 @@ use tonic::{Code, transport::Channel};
 use super::{
     desk::{Desk, MESSAGE_BYTES},
     setting::NAMES,
-    told::{self, Rounds},
+    told,
 };
 
 impl Desk {
@@ -35,9 +35,9 @@ impl Desk {
     pub async fn watch(&self) {
         while !self.is_healing() {
             let request = v1::WatchResultsRequest { with_requirements: true };
-            let watching = self.call("WatchResults", self.margin().watch_results(request)).await;
             // Results come in the order of the house, whatever other calls have told meanwhile.
-            let before = Rounds::new();
+            let before = self.told.no_rounds(self.leg);
+            let watching = self.call("WatchResults", self.margin().watch_results(request)).await;
             let Ok(mut results) = watching else {
                 self.pause(Duration::from_secs(2)).await;
                 continue;
@@ -98,6 +98,8 @@ impl Desk {
         let answer = self.call(&what, self.margin().get_agreement(request)).await;
         let agreement = match answer {
             Ok(answer) => answer.agreement.unwrap(),
+            // It may be gone with the disk: the checker judges whether it was.
+            Err(status) if status.code() == Code::NotFound && self.life() > 0 => return None,
             Err(status) if status.code() == Code::NotFound => {
                 let text = format!("{}: {id} round {round} is charged and has no agreement", NAMES[self.leg]);
                 self.trace.violation(text);

@@ -1,6 +1,6 @@
 //! A house's operators: they open cycles, cut them off, look at the node, and see in the end that all is well.
 
-use std::{collections::BTreeSet, sync::atomic::Ordering, time::Duration};
+use std::{collections::BTreeSet, time::Duration};
 
 use crossmargin::v1::{self, operations_service_client::OperationsServiceClient};
 use gateway::wire;
@@ -55,7 +55,7 @@ impl Desk {
             Ok(answer) => {
                 self.trace.count("cycles opened by hand");
                 self.told.cycle(self.leg, &answer.cycle.unwrap(), &before);
-                self.opened(&id);
+                self.told.opened(self.leg, &id, &before);
                 true
             }
             Err(status) => {
@@ -112,30 +112,40 @@ impl Desk {
 
     async fn list_cycles(&self) -> Option<Vec<v1::Cycle>> {
         let before = self.told.rounds(self.leg);
-        let opened = self.told.opened_at(self.leg);
+        let (opened, life) = (self.told.opened_at(self.leg), self.life());
         let listed = self.call("ListCycles", self.operations().list_cycles(v1::ListCyclesRequest::default())).await;
         let cycles = listed.ok()?.cycles;
         for cycle in &cycles {
             self.told.cycle(self.leg, cycle, &before);
         }
         let known: BTreeSet<String> = cycles.iter().map(|cycle| told::name(cycle.id.as_ref().unwrap())).collect();
+        if life != self.life() {
+            return None;
+        }
         for id in opened.difference(&known) {
             self.trace.violation(format!("{}: {id} was opened and is not listed", NAMES[self.leg]));
         }
         Some(cycles)
     }
 
-    fn opened(&self, id: &str) {
-        self.told.opened(self.leg, id);
-    }
-
     async fn check_status(&self) {
         // What is acknowledged while the call is under way need not be in its answer.
-        let known = (self.known.book.load(Ordering::Relaxed), self.known.registry.load(Ordering::Relaxed));
+        let life = self.life();
+        let known = (self.known.book.of(life), self.known.registry.of(life));
         let status = self.call("GetNodeStatus", self.operations().get_node_status(v1::GetNodeStatusRequest {})).await;
         let Ok(status) = status else { return };
         let name = NAMES[self.leg];
         self.says(format!("record {}, {} undelivered", status.ledger_sequence, status.undelivered_count));
+        if life != self.life() {
+            return;
+        }
+        if self.is_lost() {
+            self.trace.count(if status.can_sign { "losses: not noticed yet" } else { "losses: refusals to sign" });
+            if status.can_sign && status.is_peer_connected && self.told.is_behind(self.leg) {
+                self.trace.violation(format!("{name} has heard the other house, and signs on an old copy: {status:?}"));
+            }
+            return;
+        }
         if !status.can_sign || status.contradiction_count > 0 {
             let text = format!("{name} cannot sign or was contradicted: {status:?}");
             self.trace.violation(text);
@@ -148,6 +158,7 @@ impl Desk {
     /// Everything once the faults are over: what was acknowledged is there, what is charged is agreed, every cycle has
     /// ended and each house knows how it ended at the other, and a fresh cycle is agreed.
     pub async fn close(&self) {
+        self.whole().await;
         self.lift_all().await;
         for id in self.acknowledged_ids() {
             self.ask_again(&id).await;
@@ -162,7 +173,8 @@ impl Desk {
                 self.read_agreement(&id, cycle.agreed_round).await;
             }
         }
-        for (_, id, round) in self.told.unbacked().into_iter().filter(|(leg, _, _)| *leg == self.leg) {
+        let unbacked = self.told.unbacked().into_iter().chain(self.told.lost_unbacked());
+        for (_, id, round) in unbacked.filter(|(leg, _, _)| *leg == self.leg) {
             self.read_agreement(&id, round).await;
         }
         self.check_status().await;

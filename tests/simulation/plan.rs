@@ -8,7 +8,7 @@ use gateway::{
     sample,
 };
 
-use super::dice::Dice;
+use super::{dice::Dice, last_second::Way};
 
 /// Seconds of faults, and after them the most until everything must be well again.
 pub const FAULTS_SECONDS: u64 = 240;
@@ -65,6 +65,15 @@ pub enum Fault {
     FullDisk { leg: Leg, seconds: u64 },
     /// Reads and writes of bulk content fail.
     FailingBlobs { leg: Leg, percent: u64, seconds: u64 },
+    /// A node is killed, and starts again on a copy of its ledger that is so many seconds old; the house recovers some
+    /// seconds later. Whether the guard still has the newest head, and whether the store is as old as the ledger.
+    OldCopy { leg: Leg, age: u64, guard: bool, content: bool, down: u64, recovers_after: u64 },
+    /// A node is killed, and its ledger and its content are gone, the guard perhaps not; the house recovers some seconds
+    /// after the node was started on nothing.
+    LostDisk { leg: Leg, guard: bool, down: u64, recovers_after: u64 },
+    /// When the house next records a statement of a cycle without an agreement, the network between the nodes is cut in that moment,
+    /// until so many seconds after the cut-off.
+    LastSecond { leg: Leg, way: Way, seconds: u64 },
 }
 
 impl Fault {
@@ -87,6 +96,9 @@ impl Fault {
             Self::FailingDisk { .. } => "failing commit",
             Self::FullDisk { .. } => "full disk",
             Self::FailingBlobs { .. } => "failing blob store",
+            Self::OldCopy { .. } => "old copy",
+            Self::LostDisk { .. } => "lost disk",
+            Self::LastSecond { .. } => "last second",
         }
     }
 }
@@ -104,7 +116,17 @@ impl Plan {
     /// The plan of a seed.
     pub fn of(seed: u64) -> Self {
         let dice = Dice::of(seed, "plan");
-        Self { cycles: cycles(&dice), faults: faults(&dice), latency: latency(&dice) }
+        let mut plan = Self { cycles: cycles(&dice), faults: faults(&dice), latency: latency(&dice) };
+        plan.faults.extend(loss(&Dice::of(seed, "losses")));
+        plan.faults.extend(last_seconds(&Dice::of(seed, "last seconds")));
+        plan.faults.sort_by_key(|(at, _)| *at);
+        plan
+    }
+
+    /// The plan without what a disk that does not keep its word could not be told from.
+    pub fn without_losses(mut self) -> Self {
+        self.faults.retain(|(_, fault)| !matches!(fault, Fault::OldCopy { .. } | Fault::LostDisk { .. }));
+        self
     }
 }
 
@@ -184,4 +206,23 @@ fn fault(dice: &Dice) -> Fault {
         20 => Fault::FullDisk { leg, seconds },
         _ => Fault::FailingBlobs { leg, percent: dice.between(5, 100), seconds },
     }
+}
+
+/// One house at a time loses its disk, and at most once: who restores needs the other.
+fn loss(dice: &Dice) -> Option<(u64, Fault)> {
+    let (leg, at, is_all) = (*dice.pick(&Leg::BOTH), dice.between(25_000, 200_000), dice.chance(30));
+    let (guard, content) = (dice.chance(40), dice.chance(40));
+    let (age, down, recovers_after) = (dice.between(1, 60), dice.between(0, 10), dice.between(1, 40));
+    let fault = if is_all {
+        Fault::LostDisk { leg, guard, down, recovers_after }
+    } else {
+        Fault::OldCopy { leg, age, guard, content, down, recovers_after }
+    };
+    dice.chance(40).then_some((at, fault))
+}
+
+fn last_seconds(dice: &Dice) -> Option<(u64, Fault)> {
+    let (leg, at) = (*dice.pick(&Leg::BOTH), dice.between(5_000, 190_000));
+    let (way, seconds) = (*dice.pick(&[Way::Both, Way::Own, Way::Other]), dice.between(1, 15));
+    dice.chance(40).then_some((at, Fault::LastSecond { leg, way, seconds }))
 }

@@ -10,6 +10,8 @@ pub struct Report {
     seeds: u64,
     pub failed: Vec<u64>,
     counts: BTreeMap<String, u64>,
+    /// The lowest seed in which something was counted: where to look at it.
+    lowest: BTreeMap<String, u64>,
     simulated: Duration,
     wall: Duration,
 }
@@ -23,6 +25,8 @@ impl Report {
         }
         for (what, count) in &outcome.counts {
             *self.counts.entry(what.clone()).or_default() += count;
+            let lowest = self.lowest.entry(what.clone()).or_insert(seed);
+            *lowest = seed.min(*lowest);
         }
         self.simulated += outcome.simulated;
         self.wall += outcome.wall;
@@ -37,7 +41,8 @@ impl fmt::Display for Report {
         row("simulated hours", &hours(self.simulated))?;
         row("seconds of real time, all threads together", &format!("{:.1}", self.wall.as_secs_f64()))?;
         for (what, count) in &self.counts {
-            row(what, count)?;
+            let lowest = self.lowest.get(what).map(|seed| format!("seed {seed}")).unwrap_or_default();
+            row(what, &format!("{count:>12} {lowest:>12}"))?;
         }
         Ok(())
     }

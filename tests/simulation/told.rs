@@ -11,6 +11,10 @@ use gateway::arrangement::{
     leg::{Leg, Pair},
 };
 
+#[path = "told/loss.rs"]
+mod loss;
+
+use self::loss::Loss;
 use super::{setting::NAMES, trace::Trace};
 
 /// What a request that was acknowledged was answered.
@@ -31,8 +35,13 @@ pub struct Told {
 
 #[derive(Default)]
 struct Inner {
-    /// Suspensions that either house told of, with the houses that consented to lifting them.
-    suspensions: BTreeMap<String, Pair<bool>>,
+    /// How often what each house's clients know was overtaken: at the loss of its disk, and at its recovery.
+    lives: Pair<u64>,
+    loss: Option<Loss>,
+    /// What each house began with: the newest entry of its registry log once it was set up.
+    begun_with: Pair<Option<u64>>,
+    /// Suspensions that either house told of.
+    suspensions: BTreeMap<String, Suspended>,
     /// The statement that was agreed in a round, by digest.
     agreed: BTreeMap<(String, u32), String>,
     /// The newest agreed round that a house told of, by cycle.
@@ -41,14 +50,31 @@ struct Inner {
     verified: BTreeMap<(String, u32), v1::Agreement>,
     /// Reductions that a house told of: cycle and round whose agreement must be behind them.
     reductions: BTreeMap<(Leg, String, u32), u64>,
+    /// Those that a house told of before it was recovered, without an agreement that was verified by then.
+    lost_reductions: BTreeSet<(Leg, String, u32)>,
     /// Cycles that a house answered to be open.
     opened: BTreeSet<(Leg, String)>,
     /// Every cycle that a house told of, as it stood last.
     cycles: BTreeMap<(Leg, String), v1::Cycle>,
 }
 
-/// The newest agreed round of each cycle.
-pub type Rounds = BTreeMap<String, u32>;
+/// A suspension.
+#[derive(Clone, Copy, Debug)]
+struct Suspended {
+    /// The house that suspended.
+    by: Leg,
+    /// The houses that consented to lifting it.
+    lifted: Pair<bool>,
+}
+
+/// What a house had told of when a call began.
+#[derive(Clone, Debug)]
+pub struct Rounds {
+    /// An answer in another life says nothing of this one.
+    life: u64,
+    /// The newest agreed round of each cycle.
+    rounds: BTreeMap<String, u32>,
+}
 
 /// A cycle's name as `2026-02-13/EOD/1`.
 pub fn name(cycle: &v1::CycleId) -> String {
@@ -61,6 +87,10 @@ impl Told {
         Self { trace: trace.clone(), inner: Arc::default() }
     }
 
+    pub fn trace(&self) -> &Trace {
+        &self.trace
+    }
+
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -69,7 +99,12 @@ impl Told {
     pub fn rounds(&self, leg: Leg) -> Rounds {
         let inner = self.lock();
         let rounds = inner.newest_round.iter().filter(|((of, _), _)| *of == leg);
-        rounds.map(|((_, id), round)| (id.clone(), *round)).collect()
+        Rounds { life: inner.lives[leg], rounds: rounds.map(|((_, id), round)| (id.clone(), *round)).collect() }
+    }
+
+    /// The same as [`Told::rounds`] where answers come in an order of their own: only a loss counts.
+    pub fn no_rounds(&self, leg: Leg) -> Rounds {
+        Rounds { life: self.life(leg), rounds: BTreeMap::new() }
     }
 
     /// A house told how a cycle stands, in answer to a call that began when it had told of `before`.
@@ -85,7 +120,10 @@ impl Told {
                 self.trace.violation(text);
             }
         }
-        let before = before.get(&id).copied().unwrap_or(0);
+        if before.life != inner.lives[leg] {
+            return;
+        }
+        let before = before.rounds.get(&id).copied().unwrap_or(0);
         if cycle.agreed_round < before {
             let text = format!("{}: {id} was agreed in round {before} and is in {}", NAMES[leg], cycle.agreed_round);
             self.trace.violation(text);
@@ -143,33 +181,57 @@ impl Told {
     }
 
     /// A house told that it suspended.
-    pub fn suspended(&self, suspension: &str) {
-        self.lock().suspensions.entry(suspension.to_owned()).or_default();
+    pub fn suspended(&self, leg: Leg, suspension: &str) {
+        let fresh = Suspended { by: leg, lifted: Pair::default() };
+        self.lock().suspensions.entry(suspension.to_owned()).or_insert(fresh);
+    }
+
+    /// A house lists the suspensions of its own log, each with whether it consented to lifting it: after a recovery these
+    /// are all that there are.
+    pub fn suspensions_of(&self, leg: Leg, listed: &BTreeMap<String, bool>) {
+        let mut inner = self.lock();
+        inner.suspensions.retain(|id, suspended| suspended.by != leg || listed.contains_key(id));
+        for (id, is_lifted) in listed {
+            let fresh = Suspended { by: leg, lifted: Pair::default() };
+            inner.suspensions.entry(id.clone()).or_insert(fresh).lifted[leg] = *is_lifted;
+        }
+    }
+
+    /// A house lists which of the other's suspensions it consented to lift.
+    pub fn consents_of(&self, leg: Leg, listed: &BTreeMap<String, bool>) {
+        for (id, suspended) in &mut self.lock().suspensions {
+            if suspended.by != leg {
+                suspended.lifted[leg] = listed.get(id).copied().unwrap_or(false);
+            }
+        }
     }
 
     /// Consents to lifting a suspension that this house has not consented to yet.
     pub fn to_lift(&self, leg: Leg) -> Option<String> {
         let mut inner = self.lock();
-        let (id, lifted) = inner.suspensions.iter_mut().find(|(_, lifted)| !lifted[leg])?;
-        lifted[leg] = true;
+        let (id, suspended) = inner.suspensions.iter_mut().find(|(_, suspended)| !suspended.lifted[leg])?;
+        suspended.lifted[leg] = true;
         Some(id.clone())
     }
 
     /// The consent was refused: it is to be given later.
     pub fn not_lifted(&self, leg: Leg, suspension: &str) {
-        if let Some(lifted) = self.lock().suspensions.get_mut(suspension) {
-            lifted[leg] = false;
+        if let Some(suspended) = self.lock().suspensions.get_mut(suspension) {
+            suspended.lifted[leg] = false;
         }
     }
 
     /// Whether there is a suspension that this house has not consented to lift.
     pub fn is_to_lift(&self, leg: Leg) -> bool {
-        self.lock().suspensions.values().any(|lifted| !lifted[leg])
+        self.lock().suspensions.values().any(|suspended| !suspended.lifted[leg])
     }
 
-    /// A house answered that a cycle is open.
-    pub fn opened(&self, leg: Leg, id: &str) {
-        self.lock().opened.insert((leg, id.to_owned()));
+    /// A house answered that a cycle is open, to a call that began when it had told of `before`.
+    pub fn opened(&self, leg: Leg, id: &str, before: &Rounds) {
+        let mut inner = self.lock();
+        if before.life == inner.lives[leg] {
+            inner.opened.insert((leg, id.to_owned()));
+        }
     }
 
     /// Cycles that a house answered to be open.

@@ -28,7 +28,7 @@ use super::{
 const TICK: Duration = Duration::from_millis(20);
 
 /// What a simulation is like, beside its seed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct World {
     pub timing: Timing,
     pub honesty: Honesty,
@@ -36,11 +36,26 @@ pub struct World {
     pub secret_skew_millis: i64,
     /// Whether the network between the nodes stays cut though the faults are said to be over.
     pub stays_cut: bool,
+    /// Whether an operator whose ledger lost its end makes a new guard and takes nothing up.
+    pub rebases_only: bool,
+}
+
+impl World {
+    /// Whether disks are lost: where they do not keep their word, it could not be told apart.
+    fn loses_disks(self) -> bool {
+        Self { rebases_only: false, ..self } == Self::default()
+    }
 }
 
 impl Default for World {
     fn default() -> Self {
-        Self { timing: Timing::default(), honesty: Honesty::Honest, secret_skew_millis: 0, stays_cut: false }
+        Self {
+            timing: Timing::default(),
+            honesty: Honesty::Honest,
+            secret_skew_millis: 0,
+            stays_cut: false,
+            rebases_only: false,
+        }
     }
 }
 
@@ -76,11 +91,12 @@ pub fn run(seed: u64, world: World) -> Outcome {
     count_panics();
     let trace = Trace::default();
     let setting = Arc::new(Setting::new(world.timing));
-    let plan = Arc::new(Plan::of(seed));
+    let plan = Plan::of(seed);
+    let plan = Arc::new(if world.loses_disks() { plan } else { plan.without_losses() });
     let lives = Lives::default();
-    let sites = Pair::from_fn(|leg| Arc::new(Site::new(leg, &setting, &lives, world.honesty, seed, &trace)));
-    sites.futures.clock.set(world.secret_skew_millis * 1_000, 0);
     let told = Told::new(&trace);
+    let sites = Pair::from_fn(|leg| Arc::new(Site::new(leg, &setting, &lives, &told, world, seed)));
+    sites.futures.clock.set(world.secret_skew_millis * 1_000, 0);
     let is_healing = Arc::new(AtomicBool::new(false));
     let mut sim = Builder::new()
         .rng_seed(seed)
@@ -98,7 +114,7 @@ pub fn run(seed: u64, world: World) -> Outcome {
         let desk = Desk::new(leg, &setting, &plan, &told, &is_healing, seed, &trace);
         sim.client(DESKS[leg], work(desk, lives.clone()));
     }
-    let mut driver = Driver::new(sim, world, &plan, &sites, &lives, &is_healing, &trace);
+    let mut driver = Driver::new(sim, world, &plan, &sites, &told, &lives, &is_healing);
     driver.drive();
     let simulated = driver.sim.elapsed();
     let within_skew = std::mem::take(&mut driver.within_skew);

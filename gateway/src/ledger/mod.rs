@@ -11,6 +11,7 @@ mod chain;
 mod error;
 mod guard;
 mod head;
+mod lost;
 mod memory;
 mod record;
 mod snapshot;
@@ -26,6 +27,7 @@ use crate::words::chain;
 
 pub use error::{Cause, GuardConflict, LedgerError};
 pub use head::{Head, HeadRejection, HeadSignature, HeadSigner, HeadVerifier, SignedHead, SigningFault};
+pub use lost::Lost;
 pub use memory::MemoryLedger;
 pub use record::{Epoch, NewRecord, Record, RecordHash, RecordKind, Sequence};
 pub use snapshot::StateSnapshot;

@@ -12,7 +12,7 @@ use std::{
 use crossmargin::v1::{self, peer_service_client::PeerServiceClient};
 use prost::bytes::{Bytes, BytesMut};
 use tokio::{sync::mpsc, time::timeout};
-use tonic::{Request, Status, transport::Channel};
+use tonic::{Code, Request, Status, transport::Channel};
 
 use crate::{arrangement::digest::Digest, blobs::BlobStore, identity::Limits, seam::Executor, telemetry};
 
@@ -55,6 +55,19 @@ pub enum FetchError {
     /// It cannot be stored.
     #[error("{0}")]
     Store(String),
+}
+
+impl FetchError {
+    /// Whether asking again may help: not where the other house says that the content is gone or damaged there, or sends
+    /// other content.
+    #[must_use]
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Call(status) => !matches!(status.code(), Code::NotFound | Code::DataLoss),
+            Self::Tampered(_) => false,
+            Self::Incomplete(_) | Self::Store(_) => true,
+        }
+    }
 }
 
 impl Link {

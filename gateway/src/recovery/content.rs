@@ -7,6 +7,7 @@ use prost::Message;
 use risk::model::ENGINE_VERSION;
 
 use super::{
+    RecoverError,
     order::Step,
     story::{Story, fall_back},
 };
@@ -119,7 +120,14 @@ pub(super) fn wanted<'a>(story: &Story, steps: impl Iterator<Item = &'a Step>) -
 }
 
 /// Fetches what is missing. What the other house does not have either is named.
-pub(super) async fn fetch(link: Option<&Link>, blobs: &Arc<dyn BlobStore>, wanted: Vec<Named>) -> Vec<String> {
+///
+/// # Errors
+/// The other house or the store does not answer now: what is named as missing is taken for gone, and this may be there.
+pub(super) async fn fetch(
+    link: Option<&Link>,
+    blobs: &Arc<dyn BlobStore>,
+    wanted: Vec<Named>,
+) -> Result<Vec<String>, RecoverError> {
     let mut missing = Vec::new();
     for named in wanted {
         let is_here = |digest: &Digest| blobs.has(digest).unwrap_or(false);
@@ -134,7 +142,11 @@ pub(super) async fn fetch(link: Option<&Link>, blobs: &Arc<dyn BlobStore>, wante
                 if link.fetch(&lacking, blobs).await.is_err() {
                     // One that is not there ends the answer: the others may be.
                     for digest in lacking.iter().filter(|digest| !is_here(digest)) {
-                        failed = link.fetch(&[*digest], blobs).await.err().map(|error| error.to_string()).or(failed);
+                        let Err(error) = link.fetch(&[*digest], blobs).await else { continue };
+                        if error.is_passing() {
+                            return Err(RecoverError::Content { what: named.what, reason: error.to_string() });
+                        }
+                        failed = Some(error.to_string());
                     }
                 }
             }
@@ -143,7 +155,7 @@ pub(super) async fn fetch(link: Option<&Link>, blobs: &Arc<dyn BlobStore>, wante
             missing.push(format!("{}: {reason}", named.what));
         }
     }
-    missing
+    Ok(missing)
 }
 
 /// Makes what this house keeps beside its evidence again. Content must have been fetched.

@@ -55,6 +55,11 @@ pub(super) fn steps(kept: &Story, told: Vec<Told>) -> Vec<Step> {
     steps
 }
 
+/// The cycle in which this house signs what is told only while it is not cut off.
+pub(super) fn before_cut_off(kept: &Story, told: &Told) -> Option<CycleId> {
+    fact_of(kept, told).and_then(|fact| recovery::before_cut_off(kept.us, &fact))
+}
+
 /// The fact that a piece of evidence is told as: the last that follows from it, which decides what becomes of all. Every
 /// kind of evidence has one.
 fn fact_of(kept: &Story, told: &Told) -> Option<Fact> {

@@ -22,7 +22,7 @@ use crate::{
         terms::Arrangement,
     },
     audit::history::Word,
-    ledger::{GuardConflict, HeadPlace, LedgerError, LostLedger, SignedHead},
+    ledger::{GuardConflict, HeadPlace, LedgerError, Lost, SignedHead},
     node::entry::Entry,
 };
 
@@ -42,7 +42,7 @@ pub(super) struct Plan {
 ///
 /// # Errors
 /// A record that cannot be read, or that contradicts an earlier one.
-pub(super) fn kept(ledger: &LostLedger, us: Leg, arrangement: &Arrangement) -> Result<Story, RecoverError> {
+pub(super) fn kept(ledger: &dyn Lost, us: Leg, arrangement: &Arrangement) -> Result<Story, RecoverError> {
     let mut story = Story::new(us, arrangement);
     let mut failure = None;
     ledger.read(&mut |record| {
@@ -59,7 +59,7 @@ pub(super) fn kept(ledger: &LostLedger, us: Leg, arrangement: &Arrangement) -> R
 ///
 /// # Errors
 /// The ledger cannot be read, or every contradiction.
-pub(super) fn plan(ledger: &LostLedger, mut story: Story, source: Source) -> Result<Plan, RecoverError> {
+pub(super) fn plan(ledger: &dyn Lost, mut story: Story, source: Source) -> Result<Plan, RecoverError> {
     let Source { heads, peer_head, told, mut problems } = source;
     let (us, kept) = (story.us, ledger.head().head);
     let lost = lost_heads(ledger, &story, heads)?;
@@ -72,6 +72,7 @@ pub(super) fn plan(ledger: &LostLedger, mut story: Story, source: Source) -> Res
                 (Beside::Nothing, Entry::CutOff { cycle: *cycle, at: *at, is_restored: true })
             }
         };
+        problems.extend(cut_off_too_early(&story, &step));
         problems.extend(story.take(place, &entry).err());
         steps.push((step, beside));
     }
@@ -99,6 +100,20 @@ pub(super) fn plan(ledger: &LostLedger, mut story: Story, source: Source) -> Res
     }
 }
 
+/// Why this house cannot have signed what is to be taken up where it would come: a node that ran on an old copy has cut the
+/// cycle off since.
+fn cut_off_too_early(story: &Story, step: &Step) -> Option<String> {
+    let Step::Evidence(told) = step else { return None };
+    let cycle = order::before_cut_off(story, told)?;
+    let cut_off = story.history.cut_offs.get(&cycle)?;
+    let (house, kind) = (&told.held.envelope.house, told.held.evidence.kind().as_str_name());
+    Some(format!(
+        "record {cut_off} here is the cut-off of {cycle}, but the other house holds {kind} {} that {house} signed before its \
+         cut-off: a node ran on this copy; put the copy in place as it was before",
+        told.held.digest
+    ))
+}
+
 /// What this ledger holds of the other house's word and that house does not: it lost the end of its own ledger.
 fn lacking(kept: &Story, told: &[Told]) -> Vec<String> {
     let peer = kept.us.other();
@@ -116,7 +131,7 @@ fn lacking(kept: &Story, told: &[Told]) -> Vec<String> {
 
 /// The heads that this house signed, by its guard and by the other house, and that are not in what is left. Those of an
 /// earlier recovery are old news.
-fn lost_heads(ledger: &LostLedger, kept: &Story, told: Vec<SignedHead>) -> Result<Vec<SignedHead>, LedgerError> {
+fn lost_heads(ledger: &dyn Lost, kept: &Story, told: Vec<SignedHead>) -> Result<Vec<SignedHead>, LedgerError> {
     let guard = ledger.conflict().and_then(GuardConflict::word).cloned();
     let mut lost: BTreeMap<(u64, [u8; 32]), SignedHead> = BTreeMap::new();
     for head in guard.into_iter().chain(told) {
@@ -126,3 +141,6 @@ fn lost_heads(ledger: &LostLedger, kept: &Story, told: Vec<SignedHead>) -> Resul
     }
     Ok(lost.into_values().collect())
 }
+
+#[cfg(test)]
+mod tests;

@@ -171,7 +171,7 @@ fn ending(us: Leg, fact: &Fact) -> Option<Ending> {
 }
 
 /// The cycle in which house `us` signs this only while it is not cut off.
-fn before_cut_off(us: Leg, fact: &Fact) -> Option<CycleId> {
+pub(crate) fn before_cut_off(us: Leg, fact: &Fact) -> Option<CycleId> {
     let is_before = match fact {
         Fact::Opened { .. }
         | Fact::Manifest { .. }

@@ -6,14 +6,14 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::{ChainCheck, LedgerOptions, lock, open, rows, with_ending};
 use crate::ledger::{
-    GuardConflict, Head, HeadPlace, LedgerError, NewRecord, Record, Sequence, SignedHead,
+    GuardConflict, Head, HeadPlace, LedgerError, Lost, NewRecord, Record, Sequence, SignedHead,
     chain::ChainWalk,
     guard::{Guard, GuardSlots},
     verify::{guard_conflict, known_place},
 };
 
 /// A ledger that is opened for its recovery: nobody else has it open, its whole chain is checked, and nothing of it is
-/// changed until [`LostLedger::complete`].
+/// changed until it is completed: the [`Lost`] of a node's files.
 pub struct LostLedger {
     options: LedgerOptions,
     /// `None` where there is no ledger any more, or an empty file.
@@ -45,12 +45,6 @@ impl LostLedger {
         Ok(lost)
     }
 
-    /// The newest record that is left; of an empty ledger its beginning.
-    #[must_use]
-    pub fn head(&self) -> &SignedHead {
-        &self.newest
-    }
-
     /// The newest head in the guard that this house signed.
     #[must_use]
     pub fn guard(&self) -> Option<&SignedHead> {
@@ -58,58 +52,7 @@ impl LostLedger {
         newest.check(&self.options.party, self.options.verifier.as_ref()).is_ok().then_some(newest)
     }
 
-    /// How the guard contradicts what is left, if it does.
-    #[must_use]
-    pub fn conflict(&self) -> Option<&GuardConflict> {
-        self.conflict.as_ref()
-    }
-
-    /// Where a head of this house is in what is left.
-    ///
-    /// # Errors
-    /// The ledger cannot be read.
-    pub fn place_of(&self, head: Head) -> Result<HeadPlace, LedgerError> {
-        let Some(connection) = &self.connection else {
-            return Ok(if head == self.newest.head { HeadPlace::OnChain } else { HeadPlace::Beyond });
-        };
-        let place = known_place(connection, &self.options.party, self.newest.head, head);
-        place.map_err(|error| open::sql_error("read", &self.options.path, error))
-    }
-
-    /// Reads every record, in order.
-    ///
-    /// # Errors
-    /// The ledger cannot be read.
-    pub fn read(&self, take: &mut dyn FnMut(Record)) -> Result<(), LedgerError> {
-        let Some(connection) = &self.connection else { return Ok(()) };
-        let read = |take: &mut dyn FnMut(Record)| -> rusqlite::Result<()> {
-            let mut chain = ChainWalk::after(Head::genesis(&self.options.party));
-            let mut statement = connection.prepare(rows::RECORDS_AFTER)?;
-            let mut found = statement.query([0])?;
-            while let Some(row) = found.next()? {
-                // Invariant: the whole chain was checked when it was opened.
-                if let Ok(record) = chain.step(rows::record(row)?) {
-                    take(record);
-                }
-            }
-            Ok(())
-        };
-        read(take).map_err(|error| open::sql_error("read", &self.options.path, error))
-    }
-
-    /// Appends `records`, all or none, and then gives the guard the new head; the guard that it replaces is kept beside it,
-    /// with the ending `.superseded-<sequence>`. A crash in between leaves a ledger that its guard still holds, where they
-    /// were in conflict; completing it again, without records, then makes the guard.
-    ///
-    /// # Errors
-    /// Those of the disk and of the signer. Nothing of the commit is there then, or all of it.
-    pub fn complete(mut self, records: &[NewRecord]) -> Result<SignedHead, LedgerError> {
-        self.commit(records)?;
-        self.renew_guard()?;
-        Ok(self.newest)
-    }
-
-    /// The first half of [`LostLedger::complete`].
+    /// The first half of [`Lost::complete`].
     pub(in crate::ledger) fn commit(&mut self, records: &[NewRecord]) -> Result<(), LedgerError> {
         if records.is_empty() {
             return Ok(());
@@ -142,6 +85,8 @@ impl LostLedger {
         Ok(())
     }
 
+    /// The second half: gives the guard the new head. The one that it replaces is kept beside it, with the ending
+    /// `.superseded-<sequence>`.
     fn renew_guard(&self) -> Result<(), LedgerError> {
         let guard_path = &self.options.guard_path;
         let io = |error| open::io_error("replace the guard", guard_path, error);
@@ -165,6 +110,47 @@ impl LostLedger {
         let (slots, verifier) = (self.slots.as_ref(), options.verifier.as_ref());
         guard_conflict(connection, &options.party, self.newest.head, &options.guard_path, slots, verifier)
             .map_err(|error| open::sql_error("read", &options.path, error))
+    }
+}
+
+impl Lost for LostLedger {
+    fn head(&self) -> &SignedHead {
+        &self.newest
+    }
+
+    fn conflict(&self) -> Option<&GuardConflict> {
+        self.conflict.as_ref()
+    }
+
+    fn place_of(&self, head: Head) -> Result<HeadPlace, LedgerError> {
+        let Some(connection) = &self.connection else {
+            return Ok(if head == self.newest.head { HeadPlace::OnChain } else { HeadPlace::Beyond });
+        };
+        let place = known_place(connection, &self.options.party, self.newest.head, head);
+        place.map_err(|error| open::sql_error("read", &self.options.path, error))
+    }
+
+    fn read(&self, take: &mut dyn FnMut(Record)) -> Result<(), LedgerError> {
+        let Some(connection) = &self.connection else { return Ok(()) };
+        let read = |take: &mut dyn FnMut(Record)| -> rusqlite::Result<()> {
+            let mut chain = ChainWalk::after(Head::genesis(&self.options.party));
+            let mut statement = connection.prepare(rows::RECORDS_AFTER)?;
+            let mut found = statement.query([0])?;
+            while let Some(row) = found.next()? {
+                // Invariant: the whole chain was checked when it was opened.
+                if let Ok(record) = chain.step(rows::record(row)?) {
+                    take(record);
+                }
+            }
+            Ok(())
+        };
+        read(take).map_err(|error| open::sql_error("read", &self.options.path, error))
+    }
+
+    fn complete(mut self, records: &[NewRecord]) -> Result<SignedHead, LedgerError> {
+        self.commit(records)?;
+        self.renew_guard()?;
+        Ok(self.newest)
     }
 }
 

@@ -2,7 +2,7 @@ use std::fs;
 
 use super::common::{EPOCH, Files, append, flip, ledger_of, party, record};
 use crate::ledger::{
-    GuardConflict, Head, HeadPlace, Ledger, LedgerError, LostLedger, Sequence, SqliteLedger, Standing, verify,
+    GuardConflict, Head, HeadPlace, Ledger, LedgerError, Lost, LostLedger, Sequence, SqliteLedger, Standing, verify,
 };
 
 /// A ledger of `kept` records with the guard of one of `signed`, and the head that is lost.

@@ -4,7 +4,7 @@ use std::{fs, sync::Arc, thread};
 
 use super::common::{EPOCH, Files, append, flip, ledger_of, other_parties, party, record, signer};
 use crate::ledger::{
-    GuardConflict, Head, HeadSignature, Ledger, LedgerError, LostLedger, MemoryLedger, RecordHash, Sequence,
+    GuardConflict, Head, HeadSignature, Ledger, LedgerError, Lost, LostLedger, MemoryLedger, RecordHash, Sequence,
     SignedHead, SqliteLedger, Standing, guard::GuardSlots, rebase_guard,
 };
 
