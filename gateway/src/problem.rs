@@ -35,6 +35,15 @@ impl Problems {
         Self(vec![Problem::new(field, description)])
     }
 
+    /// The same, where the caller has another name for a field.
+    #[must_use]
+    pub fn renamed(mut self, from: &str, to: &str) -> Self {
+        for problem in self.0.iter_mut().filter(|problem| problem.field == from) {
+            to.clone_into(&mut problem.field);
+        }
+        self
+    }
+
     /// The problems.
     #[must_use]
     pub fn list(&self) -> &[Problem] {

@@ -10,6 +10,9 @@ use crate::{
     wire::{self, WireError},
 };
 
+/// Before the name of a member and the id that its administration chose, among the ids of all requests: longer than an id of
+/// the house's own may be.
+pub(crate) const OF_MEMBER: &str = "a request of the administration of a member, by an id of its own choice: ";
 /// Most bytes of an id.
 const ID_BYTES_MAX: usize = 64;
 
@@ -42,6 +45,19 @@ impl CallerRequest {
         Self { id, content: content_of(method, &[asked.encode_to_vec()]) }
     }
 
+    /// The id as the caller gave it: of a member's administration without what tells members apart.
+    #[must_use]
+    pub fn given_id(&self) -> &str {
+        let of_member = self.id.strip_prefix(OF_MEMBER).and_then(|rest| rest.split_once('/'));
+        of_member.map_or(&self.id, |(_, id)| id)
+    }
+
+    /// The error of a request under whose id another one came first.
+    #[must_use]
+    pub fn is_other(&self) -> OtherRequest {
+        OtherRequest(self.given_id().to_owned())
+    }
+
     /// Reads the request that a record names; `None` where no call led to it. `field` names the record's.
     ///
     /// # Errors
@@ -67,7 +83,10 @@ pub fn check_id(id: &str) -> Result<(), &'static str> {
 
 #[cfg(test)]
 mod tests {
+    use crossmargin::v1;
+
     use super::*;
+    use crate::book::direction::RequestKey;
 
     #[test]
     fn what_is_asked_for_follows_from_method_and_parts_and_from_where_they_end() {
@@ -92,6 +111,15 @@ mod tests {
         for (id, content) in [("a", &[][..]), ("a", &[7; 31]), ("", &[7; 31])] {
             let error = CallerRequest::read("book", id.into(), content).unwrap_err();
             assert_eq!(error.field, "book.request_content");
+        }
+    }
+
+    #[test]
+    fn a_members_request_is_told_by_the_id_that_the_member_gave() {
+        let asked = v1::DirectPositionsRequest { request_id: "a/b".into(), ..Default::default() };
+        for member in [None, Some("alder-point".parse().unwrap())] {
+            let request = RequestKey::of(member, &asked).request();
+            assert_eq!(request.given_id(), "a/b", "{}", request.id);
         }
     }
 

@@ -139,6 +139,10 @@ impl Disk {
         if let Some(stands) = self.conflict() {
             return Some(stands);
         }
+        // What was appended before comes first.
+        let ledger = self.ledger().clone();
+        ledger.release_first(usize::MAX);
+        self.note_records(&ledger);
         lock(&self.losses.inner).guard = Some(word);
         self.conflict()
     }

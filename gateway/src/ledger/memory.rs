@@ -255,6 +255,10 @@ impl MemoryLedger {
         if let Some(cause) = &state.stopped {
             return Err(LedgerError::Poisoned { cause: Arc::clone(cause) });
         }
+        // What was appended before comes first.
+        for held in state.held.drain(..).collect::<Vec<_>>() {
+            self.make_durable(&mut state, held);
+        }
         state.conflict = state.conflict_with(word);
         Ok(state.conflict.clone())
     }

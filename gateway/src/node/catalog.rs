@@ -18,7 +18,7 @@ use crate::{
         cycle::{Cycle, Phase},
         cycle_id::{CycleId, Round},
         digest::Digest,
-        evidence::{End, Evidence, MarketManifest, PositionManifest},
+        evidence::{End, Evidence, LostHead, MarketManifest, PositionManifest, Recovery},
         fact::{Fact, FallBackCause},
         leg::{Leg, Pair},
         machine::Record,
@@ -262,6 +262,20 @@ impl Catalog {
         }
     }
 
+    /// Notes that the other house's ledger was recovered: the heads that it lost count no more, even where they are beyond the
+    /// one that comes now. Whether the recovery accounts for the head that stood; where it does not, that one stands: it
+    /// shows a loss that is not recovered from.
+    pub(crate) fn note_recovery(&mut self, recovery: &Recovery, told: Option<&v1::LedgerHead>) -> bool {
+        let is_accounted = self.peer_head.as_ref().is_none_or(|held| {
+            let is_lost = |lost: &LostHead| lost.sequence == held.sequence && lost.hash.0[..] == held.hash[..];
+            held.sequence <= recovery.kept.sequence || recovery.lost.iter().any(is_lost) || told == Some(held)
+        });
+        if is_accounted {
+            self.peer_head = told.cloned();
+        }
+        is_accounted
+    }
+
     /// Whether this house lost the head and has recovered from the loss. Only a head that a recovery names counts: one of a
     /// sequence in between may be of the records that came after it, and have been lost since.
     #[must_use]
@@ -330,11 +344,10 @@ impl Catalog {
                     view.fell_back.get_or_insert((recorded_at, cause));
                 }
             }
-            Evidence::Recovery(_) => {
+            Evidence::Recovery(recovery) => {
                 self.recoveries[held.by].push(Arc::clone(held));
-                // The heads that it lost count no more, even where they are beyond those that come now.
                 if held.by != self.us {
-                    self.peer_head.clone_from(&held.keeping.peer_head);
+                    self.note_recovery(recovery, held.keeping.peer_head.as_ref());
                 }
             }
             _ => {}
@@ -447,7 +460,7 @@ impl Catalog {
         match self.requests.get(&request.id) {
             None => Ok(None),
             Some((content, answer)) if *content == request.content => Ok(Some(answer)),
-            Some(_) => Err(OtherRequest(request.id.clone())),
+            Some(_) => Err(request.is_other()),
         }
     }
 

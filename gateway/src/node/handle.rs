@@ -42,6 +42,16 @@ impl Handle {
     /// # Errors
     /// Every problem by row and field; or the book moved meanwhile.
     pub async fn submit_snapshot(&self, snapshot: Snapshot) -> Result<(Answer, bool), RequestError> {
+        self.submit_book(snapshot).await.map_err(|error| match error {
+            // There it is a field of the header.
+            RequestError::Invalid(problems) => {
+                RequestError::Invalid(problems.renamed("request_id", "header.request_id"))
+            }
+            other => other,
+        })
+    }
+
+    async fn submit_book(&self, snapshot: Snapshot) -> Result<(Answer, bool), RequestError> {
         let snapshot = Arc::new(snapshot);
         let asked = Arc::clone(&snapshot);
         let request = self.blocking(move || Ok(asked.request())).await?;

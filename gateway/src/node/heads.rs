@@ -141,7 +141,8 @@ fn is_signed(head: &v1::LedgerHead) -> bool {
 impl Context {
     /// The newest head of this house's own ledger, for the other house to keep; `None` before that house has said, since the
     /// start, how far it holds this house's word, and while the ledger does not have that. The other house keeps the newest
-    /// head alone: one of an old copy that went on would take the place of the one that it lost.
+    /// head alone: one of an old copy that went on would take the place of the one that it lost. A
+    /// recovery alone is told with the head before that, since it names what was lost.
     pub(crate) fn told_head(&self) -> Option<v1::LedgerHead> {
         self.stands_by_its_word().then(|| self.own_head())
     }

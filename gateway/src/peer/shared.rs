@@ -55,6 +55,7 @@ async fn read(context: &Context, sender: &mpsc::Sender<Result<v1::ReadSharedResp
     // A restart of this house would remember that one alone.
     part.caller_heads.extend(on_record.filter(|head| Some(head) != newest.as_ref()));
     part.own_head = Some(context.own_head());
+    part.stands_by_own_head = context.stands_by_its_word();
     sender.send(Ok(part)).await.map_err(gone)
 }
 

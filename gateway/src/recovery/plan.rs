@@ -105,6 +105,10 @@ pub(super) fn plan(ledger: &dyn Lost, mut story: Story, source: Source) -> Resul
 fn cut_off_too_early(story: &Story, step: &Step) -> Option<String> {
     let Step::Evidence(told) = step else { return None };
     let cycle = order::before_cut_off(story, told)?;
+    // Words of a cycle that an earlier loss halted may have arrived after that recovery.
+    if story.machine.on_record().cycle(cycle).is_some_and(|cycle| cycle.is_halted) {
+        return None;
+    }
     let cut_off = story.history.cut_offs.get(&cycle)?;
     let (house, kind) = (&told.held.envelope.house, told.held.evidence.kind().as_str_name());
     Some(format!(

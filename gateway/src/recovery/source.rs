@@ -37,7 +37,7 @@ const PROBLEMS_MAX: usize = 1_000;
 pub(super) struct Source {
     /// Heads of this house's ledger that the other house holds; this house signed them.
     pub(super) heads: Vec<SignedHead>,
-    /// The newest head of the other house's own ledger, which it signed.
+    /// The newest head of the other house's own ledger, which it signed and stands by.
     pub(super) peer_head: Option<v1::LedgerHead>,
     /// Evidence of both houses in the order of the other house's ledger.
     pub(super) told: Vec<Told>,
@@ -84,7 +84,8 @@ impl Reader {
             }
             if let Some(own_head) = part.own_head {
                 part.caller_heads.iter().for_each(|head| self.take_head(head, &mut source));
-                source.peer_head = self.peer_head(own_head, &mut source.problems);
+                // A house that is itself behind its word must not take the place of the head that shows it.
+                source.peer_head = self.peer_head(own_head, &mut source.problems).filter(|_| part.stands_by_own_head);
                 return Ok(source);
             }
         }

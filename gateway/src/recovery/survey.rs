@@ -223,7 +223,9 @@ impl Signer {
         });
         let key_id = self.signing_key.id().to_string();
         let envelope = envelope::seal(&recovery, parties, self.us, &key_id, |bytes| self.signing_key.sign(bytes));
-        let keeping = Keeping { peer_head: plan.peer_head.clone(), ..Keeping::default() };
+        // A house that lacks its own word lost it: the head that shows that stands.
+        let peer_head = plan.peer_head.clone().filter(|_| plan.lacking.is_empty());
+        let keeping = Keeping { peer_head, ..Keeping::default() };
         let digest = Digest::of(&Bytes::clone(&envelope.payload));
         let held = Held { by: self.us, digest, envelope, evidence: recovery, keeping };
         records.push(Entry::Evidence(Arc::new(held)).to_record(parties, now));

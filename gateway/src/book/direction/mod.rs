@@ -30,7 +30,7 @@ use crate::{
         digest::Digest,
         name::{AccountId, MemberId},
     },
-    request::CallerRequest,
+    request::{CallerRequest, OF_MEMBER},
 };
 
 /// An accepted batch of legs: all of them count, or none.
@@ -108,7 +108,7 @@ impl RequestKey {
         match &self.member {
             None => self.id.clone(),
             Some(member) => {
-                format!("a request of the administration of a member, by an id of its own choice: {member}/{}", self.id)
+                format!("{OF_MEMBER}{member}/{}", self.id)
             }
         }
     }

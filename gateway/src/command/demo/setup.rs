@@ -51,7 +51,7 @@ pub(super) fn arrangement() -> Result<(String, Arrangement), Failure> {
     Ok((text, arrangement))
 }
 
-/// Two addresses on this machine that nobody listens at, until they are dropped.
+/// Two ports of this machine that nobody listens at, claimed until they are dropped.
 ///
 /// # Errors
 /// When there is none.

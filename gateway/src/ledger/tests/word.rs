@@ -281,6 +281,12 @@ fn the_ledger_in_memory_is_held_by_the_same_words_over_a_crash() {
             Err(LedgerError::HeldByGuard(_))
         ));
     }
+    // What waits for a slow disk was appended before the word.
+    let slow = filled();
+    slow.hold();
+    let ticket = slow.append(Sequence(4), EPOCH, vec![record("waits")]);
+    assert!(matches!(hold(&slow, word(4)).unwrap(), Some(GuardConflict::Diverged { .. })));
+    assert_eq!(ticket.wait().unwrap().last, Sequence(4));
     in_memory.fail(LedgerError::Closed);
     assert!(matches!(hold(&in_memory, word(9)), Err(LedgerError::Poisoned { .. })));
 }

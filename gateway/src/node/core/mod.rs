@@ -101,7 +101,7 @@ impl Core {
             let catalog = context.catalog.read();
             let book_version = catalog.book().map_or(0, |book| book.version);
             let (registry, peer_head) = (catalog.registry.as_ref().clone(), catalog.peer_head.clone());
-            // A node that refuses from its start does so by its guard.
+            // A node that refuses from its start does so by its guard, which needs no further word, or can take none.
             (registry, book_version, catalog.directions.clone(), peer_head, catalog.refusal_to_sign.is_some())
         };
         Self {

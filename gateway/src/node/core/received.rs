@@ -79,8 +79,16 @@ impl Core {
                          of evidence from this house; what it had signed and not sent is gone"
                     );
                     // At once: no record behind this one may have a head that was lost.
-                    self.context.catalog.write().peer_head.clone_from(&held.keeping.peer_head);
-                    self.peer_head_on_record.clone_from(&held.keeping.peer_head);
+                    let told = held.keeping.peer_head.as_ref();
+                    if self.context.catalog.write().note_recovery(recovery, told) {
+                        self.peer_head_on_record = told.cloned();
+                    } else {
+                        tracing::error!(
+                            "ALARM: the recovery does not account for the newest head that this house holds of the other's \
+                             ledger; it will be told that head again"
+                        );
+                        held.keeping.peer_head = None;
+                    }
                 }
                 self.receiving.insert(fact, Vec::new());
                 self.append_held(held, Waiting::Peer(vec![reply], Receipt::Recorded));

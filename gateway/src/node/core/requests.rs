@@ -20,7 +20,7 @@ use crate::{
         input::{HeldAgainst, Pending, Reply, RequestError, Waiting},
     },
     problem::Problems,
-    request::{CallerRequest, OtherRequest},
+    request::CallerRequest,
 };
 
 impl Core {
@@ -164,9 +164,9 @@ impl Core {
         let answer = match (known, carried_out) {
             (Err(other), _) => Err(other.into()),
             (Ok(Some(known)), _) => Ok(known),
-            (Ok(None), Some(content)) if *content != request.content => Err(OtherRequest(request.id.clone()).into()),
+            (Ok(None), Some(content)) if *content != request.content => Err(request.is_other().into()),
             (Ok(None), Some(_)) => {
-                Err(RequestError::Conflict(format!("request {} is being carried out; ask again", request.id)))
+                Err(RequestError::Conflict(format!("request {} is being carried out; ask again", request.given_id())))
             }
             (Ok(None), None) => return Some(reply),
         };

@@ -74,7 +74,8 @@ fn assert_other(answered: Answered, what: &str) {
     let Err(RequestError::Invalid(problems)) = answered else { panic!("{what}: {answered:?}") };
     let is_told = |problems: &Problems| {
         let [only] = problems.list() else { return false };
-        only.field == "request_id" && only.description.contains("was given to another request")
+        let field = if what.starts_with("Book") { "header.request_id" } else { "request_id" };
+        only.field == field && only.description.contains("was given to another request")
     };
     assert!(is_told(&problems), "{what}: {problems}");
 }
