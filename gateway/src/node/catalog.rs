@@ -1,5 +1,8 @@
 //! What a node knows, for reading: the fold over its records with the content that the rules leave out.
 
+mod answers;
+mod cycle_view;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     sync::Arc,
@@ -8,6 +11,8 @@ use std::{
 use crossmargin::v1;
 use jiff::{Timestamp, civil::Date};
 
+use self::answers::Answers;
+pub use self::{answers::Answer, cycle_view::CycleView};
 use super::{
     entry::{Entry, Held},
     heads::UncheckedHead,
@@ -15,8 +20,7 @@ use super::{
 };
 use crate::{
     arrangement::{
-        cycle::{Cycle, Phase},
-        cycle_id::{CycleId, Round},
+        cycle_id::CycleId,
         digest::Digest,
         evidence::{End, Evidence, LostHead, MarketManifest, PositionManifest, Recovery},
         fact::{Fact, FallBackCause},
@@ -27,49 +31,11 @@ use crate::{
     },
     book::{
         Book,
-        direction::{
-            Direction,
-            item::{Item, ItemId},
-            state::Directions,
-        },
+        direction::{item::Item, state::Directions},
     },
     ledger::{Head, RecordHash, Sequence},
     request::{CallerRequest, OtherRequest},
 };
-
-/// What an accepted request led to, so that the same request gets the same answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
-    /// A version of the book.
-    Book {
-        /// The version.
-        version: u64,
-        /// Accounts in it.
-        account_count: u64,
-        /// Positions in it.
-        position_count: u64,
-        /// Reconciliation items that it brought.
-        items: Vec<ItemId>,
-    },
-    /// A version of market data.
-    Market(Digest),
-    /// An entry of the registry log.
-    Changes {
-        /// The entry.
-        sequence: u64,
-    },
-    /// A direction.
-    Direction {
-        /// Its number; 0 for one that was only checked.
-        number: u64,
-        /// When it was recorded; `None` for one that was only checked.
-        recorded_at: Option<Timestamp>,
-        /// The cycle in which it is expected to count first.
-        expected: Option<CycleId>,
-    },
-    /// A reconciliation item that was settled.
-    Resolution(ItemId),
-}
 
 /// A version of the book as its record makes it.
 #[derive(Clone, Debug)]
@@ -80,58 +46,13 @@ pub struct BookVersion {
     pub items: Vec<Item>,
 }
 
-impl Answer {
-    /// What a request to direct positions led to.
-    #[must_use]
-    pub fn of(direction: &Direction) -> Self {
-        Self::Direction {
-            number: direction.number,
-            recorded_at: Some(direction.recorded_at),
-            expected: direction.expected,
-        }
-    }
-}
-
-/// A cycle for reading.
-#[derive(Clone, Debug, Default)]
-pub struct CycleView {
-    /// What is on record.
-    pub record: Cycle,
-    /// Where it stands; `None` before the first fact.
-    pub phase: Option<Phase>,
-    /// When this house opened it.
-    pub opened_at: Option<Timestamp>,
-    /// The instant at which its book is frozen.
-    pub as_of: Option<Timestamp>,
-    /// Its cut-off.
-    pub cut_off: Option<Timestamp>,
-    /// Number of the last direction before this house opened it: those up to it count.
-    pub directions_through: u64,
-    /// When the agreement in force was complete here.
-    pub agreed_at: BTreeMap<Round, Timestamp>,
-    /// When this house recorded first that it falls back, and why; a late agreement takes nothing of it away.
-    pub fell_back: Option<(Timestamp, FallBackCause)>,
-    /// The registry as it was when the cycle was cut off here, or agreed after that: what is recorded later changes no
-    /// charge of it. `None` before the cut-off.
-    pub closing_registry: Option<Arc<Registry>>,
-    /// Revision of the other house's newest manifest of which everything is here; 0 before the first.
-    pub complete_peer_revision: u64,
-    /// Whether margins are being computed.
-    pub is_computing: bool,
-    /// Why something is missing, for an operator.
-    pub notes: BTreeMap<&'static str, String>,
-    /// How long each step took: step, round, duration in microseconds, end in microseconds since the epoch.
-    pub timings: Vec<(&'static str, Round, u64, i64)>,
-}
-
 /// Everything that a node knows.
 #[derive(Debug)]
 pub struct Catalog {
     us: Leg,
     evidence: HashMap<Fact, Arc<Held>>,
     by_digest: HashMap<(Leg, Digest), Arc<Held>>,
-    /// Requests that were carried out by id, each with what it asked for.
-    requests: HashMap<String, (Digest, Answer)>,
+    answers: Answers,
     books: BTreeMap<Date, Arc<Book>>,
     newest_book: Option<Arc<Book>>,
     /// The join of both registry logs.
@@ -170,7 +91,7 @@ impl Catalog {
             us,
             evidence: HashMap::new(),
             by_digest: HashMap::new(),
-            requests: HashMap::new(),
+            answers: Answers::default(),
             books: BTreeMap::new(),
             newest_book: None,
             registry: Arc::new(Registry::new(Arc::clone(rules))),
@@ -204,11 +125,11 @@ impl Catalog {
                 }
             }
             Entry::Direction(direction) => {
-                self.note_answer(&direction.request.request(), Answer::of(direction));
+                self.answers.note(&direction.request.request(), Answer::of(direction));
                 self.directions.record(Arc::clone(direction));
             }
             Entry::Resolution(settled) => {
-                self.note_answer(&settled.request, Answer::Resolution(settled.item));
+                self.answers.note(&settled.request, Answer::Resolution(settled.item));
                 self.directions.resolve(settled.item, settled.resolution.clone());
             }
             Entry::CutOff { cycle, .. } => {
@@ -229,7 +150,7 @@ impl Catalog {
         let answer = Answer::Book { version: record.book_version, account_count, position_count, items: items_brought };
         // Invariant: the record was read, which checks that it names its request.
         if let Ok(Some(request)) = CallerRequest::read("book", record.request_id.clone(), &record.request_content) {
-            self.note_answer(&request, answer);
+            self.answers.note(&request, answer);
         }
         let Some(book) = book else { return self.directions.note(&items) };
         self.directions.accept(&book, &items);
@@ -297,7 +218,7 @@ impl Catalog {
                     tracing::error!(%error, "a recorded registry entry does not apply");
                 }
                 if let Some(request) = &held.keeping.request {
-                    self.note_answer(request, Answer::Changes { sequence: entry.sequence });
+                    self.answers.note(request, Answer::Changes { sequence: entry.sequence });
                 }
             }
             Evidence::MarketManifest(manifest) => {
@@ -309,7 +230,7 @@ impl Catalog {
                 }
                 self.shared.extend(manifest.items.iter().map(|item| item.digest));
                 if let Some(request) = &held.keeping.request {
-                    self.note_answer(request, Answer::Market(held.digest));
+                    self.answers.note(request, Answer::Market(held.digest));
                 }
             }
             Evidence::PositionManifest(manifest) => {
@@ -457,15 +378,7 @@ impl Catalog {
     /// # Errors
     /// The id was given to another request.
     pub fn answer(&self, request: &CallerRequest) -> Result<Option<&Answer>, OtherRequest> {
-        match self.requests.get(&request.id) {
-            None => Ok(None),
-            Some((content, answer)) if *content == request.content => Ok(Some(answer)),
-            Some(_) => Err(request.is_other()),
-        }
-    }
-
-    fn note_answer(&mut self, request: &CallerRequest, answer: Answer) {
-        self.requests.insert(request.id.clone(), (request.content, answer));
+        self.answers.to(request)
     }
 
     /// The newest business date of which this house has opened a cycle. What the other house asks for does not count.
