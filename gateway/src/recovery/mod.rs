@@ -10,6 +10,8 @@
 
 mod content;
 pub mod export;
+#[cfg(test)]
+mod fixture;
 mod order;
 mod plan;
 mod report;

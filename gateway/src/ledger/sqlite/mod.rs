@@ -132,7 +132,7 @@ impl Ledger for SqliteLedger {
 
     fn hold_to(&self, word: SignedHead) -> BoxFuture<'_, Result<Option<GuardConflict>, LedgerError>> {
         if self.writer.is_none() {
-            // Held since it was opened: the guard has a word that no restart forgets.
+            // Held since it was opened: its guard has a word that every restart finds, or cannot be trusted to take one.
             let conflict = self.shared.held.get().cloned();
             return Box::pin(async move { Ok(conflict) });
         }

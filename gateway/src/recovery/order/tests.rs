@@ -1,4 +1,4 @@
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use crossmargin::v1;
 use proptest::prelude::*;
@@ -11,41 +11,20 @@ use crate::{
         evidence::{CycleOpening, Decline, End, Outcome, Statement, Totals},
         grant::AdvanceGrants,
         leg::{Leg, Pair},
-        terms::{Arrangement, DEFAULT_TOML},
     },
-    node::entry::{Entry, Held, Keeping},
-    recovery::story::fall_back,
+    node::entry::Entry,
+    recovery::{
+        fixture::{ARRANGEMENT, US, at, cycle, told},
+        story::fall_back,
+    },
 };
 
-const US: Leg = Leg::Treasury;
 const THEM: Leg = Leg::Futures;
 /// Seconds at which the cycle of these tests is cut off.
 const CUT_OFF: i64 = 100;
 
-static ARRANGEMENT: LazyLock<Arrangement> = LazyLock::new(|| Arrangement::from_toml(DEFAULT_TOML).unwrap());
-
-fn cycle() -> CycleId {
-    "2026-02-13/ITD/1".parse().unwrap()
-}
-
-fn at(second: i64) -> Timestamp {
-    Timestamp::from_second(1_000_000 + second).unwrap()
-}
-
 fn kept() -> Story {
     Story::new(US, &ARRANGEMENT)
-}
-
-fn told(by: Leg, second: i64, evidence: Evidence) -> Told {
-    let payload = evidence.encode(&ARRANGEMENT.parties, by);
-    let envelope = v1::SignedEnvelope {
-        house: ARRANGEMENT.parties.houses[by].to_string(),
-        kind: evidence.kind().into(),
-        payload: payload.clone(),
-        ..Default::default()
-    };
-    let held = Held { by, digest: Digest::of(&payload), envelope, evidence, keeping: Keeping::default() };
-    Told { held, at: at(second) }
 }
 
 fn opening(by: Leg, second: i64) -> Told {

@@ -1,41 +1,12 @@
-use std::sync::LazyLock;
-
-use jiff::Timestamp;
-
 use super::*;
 use crate::{
     arrangement::{
-        cycle_id::{CycleId, Round},
+        cycle_id::Round,
         evidence::{CycleOpening, Decline, End, Evidence, Outcome},
-        terms::DEFAULT_TOML,
     },
     ledger::{Epoch, Head, Ledger, MemoryLedger, NewRecord, Record, Sequence},
-    node::entry::{Held, Keeping},
+    recovery::fixture::{ARRANGEMENT, US, at, cycle, told},
 };
-
-const US: Leg = Leg::Treasury;
-
-static ARRANGEMENT: LazyLock<Arrangement> = LazyLock::new(|| Arrangement::from_toml(DEFAULT_TOML).unwrap());
-
-fn cycle() -> CycleId {
-    "2026-02-13/ITD/1".parse().unwrap()
-}
-
-fn at(second: i64) -> Timestamp {
-    Timestamp::from_second(1_000_000 + second).unwrap()
-}
-
-fn told(by: Leg, second: i64, evidence: Evidence) -> Told {
-    let payload = evidence.encode(&ARRANGEMENT.parties, by);
-    let envelope = v1::SignedEnvelope {
-        house: ARRANGEMENT.parties.houses[by].to_string(),
-        kind: evidence.kind().into(),
-        payload: payload.clone(),
-        ..Default::default()
-    };
-    let held = Held { by, digest: Digest::of(&payload), envelope, evidence, keeping: Keeping::default() };
-    Told { held, at: at(second) }
-}
 
 fn opening() -> Told {
     told(US, 1, Evidence::CycleOpening(CycleOpening { cycle: cycle(), as_of: at(0), cut_off: at(100) }))
